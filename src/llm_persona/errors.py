@@ -1,0 +1,134 @@
+"""Everything that can go wrong, as values: one root, the author's words, what to do.
+
+Messages are lower case and never hold a session value. Every error pickles, so it survives a process pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+FieldPath = Sequence[str | int]
+
+
+def field_text(path: FieldPath) -> str:
+    """Write the way to a field as its author would: `capabilities[2]`, `custom_sections.escalation`."""
+    text = ""
+    for part in path:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def one_line(text: str) -> str:
+    """Spell line breaks and control characters, so that a message stays on its line."""
+    return "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode() for ch in text)
+
+
+class PersonaError(Exception):
+    """The root of all errors of this package.
+
+    `message` says what is wrong, `hint` what to do; `persona` and `field` say where, when that is known.
+    """
+
+    def __init__(
+        self, message: str, *, persona: str | None = None, field: FieldPath = (), hint: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.persona = persona
+        self.field = tuple(field)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return _sentence(self.persona, field_text(self.field), self.message, self.hint)
+
+
+class InvalidValueError(PersonaError, ValueError):
+    """A field of a persona, or a value of a session, is not what it may be."""
+
+
+class UnknownPersonaError(PersonaError, KeyError):
+    """No persona of that name is defined."""
+
+
+class UnknownVersionError(PersonaError, KeyError):
+    """The persona is defined, that version of it is not."""
+
+
+class MissingVariableError(PersonaError, ValueError):
+    """The session lacks variables that the persona requires: `names` has all of them."""
+
+    names: tuple[str, ...] = ()
+
+
+class DuplicatePersonaError(PersonaError, ValueError):
+    """The name and version are taken by a persona with other content."""
+
+
+class InheritanceError(PersonaError, ValueError):
+    """A parent is unknown, a chain of parents is a cycle or too deep, or an edit does not fit its parent."""
+
+
+class TemplateError(PersonaError):
+    """A template is unknown, does not compile, or asks for what it cannot have.
+
+    `template` is its name, `line` (1-based) and `column` (1-based, where it could be found) the place in its
+    file, and `source` the line itself.
+    """
+
+    template: str | None = None
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+    source: str | None = None
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.path or self.template, self.line, self.column) if part is not None)
+        text = f"{place}: {super().__str__()}" if place else super().__str__()
+        if self.source:
+            text += f"\n    {self.source}"
+            if self.column:
+                lead = "".join("\t" if ch == "\t" else " " for ch in self.source[: self.column - 1])
+                text += f"\n    {lead}^"
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a file, or suspicious in it, and where.
+
+    `line` and `column` are 1-based and count characters; None where a problem has no place. `str()` is one
+    line that editors and CI can jump to.
+    """
+
+    path: str | None
+    line: int | None
+    column: int | None
+    persona: str | None
+    field: str | None
+    message: str
+    hint: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
+        sentence = _sentence(self.persona, self.field or "", self.message, self.hint)
+        if self.severity == "warning":
+            sentence = f"warning: {sentence}"
+        return one_line(f"{place}: {sentence}" if place else sentence)
+
+
+class PersonaFileError(PersonaError, ValueError):
+    """A file, or data like that of a file, was refused: `problems` has all that is wrong with it, in file order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+        self.args = (self.problems,)
+
+
+def _sentence(persona: str | None, field: str, message: str, hint: str | None) -> str:
+    where = ".".join(part for part in (persona, field) if part)
+    text = f"{where}: {message}" if where else message
+    return f"{text}; {hint}" if hint else text

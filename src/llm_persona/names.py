@@ -1,0 +1,85 @@
+"""Names: of personas, versions and variables, and the names somebody may have meant."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterable
+
+from .errors import InvalidValueError
+
+MAX_NAME = 128  # characters
+
+
+def split_reference(reference: str) -> tuple[str, str | None]:
+    """Split `Maya@2` into the name `Maya` and the version `2`; the version of `Maya` is None."""
+    name, at, version = reference.partition("@")
+    return name, version if at else None
+
+
+def join_reference(name: str, version: str | None) -> str:
+    return name if version is None else f"{name}@{version}"
+
+
+def check_name(name: object, what: str = "name") -> str:
+    """Return the name, or raise InvalidValueError where it is not 1 to 128 characters of text that a name may hold."""
+    if not isinstance(name, str):
+        raise InvalidValueError(f"{what} must be a text, not {kind_of(name)}", hint="quote it")
+    shown = shorten(name)
+    if not name.strip():
+        raise InvalidValueError(f"{what} is empty")
+    if len(name) > MAX_NAME:
+        raise InvalidValueError(f"{what} {shown!r} has {len(name)} characters; at most {MAX_NAME} are allowed")
+    if name.startswith("$"):
+        raise InvalidValueError(f"{what} {shown!r} begins with '$', which is kept for the file's own keys")
+    for character in name:
+        if character in "/\\@" or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
+            raise InvalidValueError(f"{what} {shown!r} holds {spell(character)}, which no {what} may")
+    return name
+
+
+def spell(character: str) -> str:
+    """Write a character so that it can be seen: `'/'`, or `U+200B` where nothing would show."""
+    return f"'{character}'" if character.isprintable() and ord(character) < 0x7F else f"U+{ord(character):04X}"
+
+
+def spelled(text: str) -> str:
+    """Quote a text; where characters look like others or are not seen, add their code points."""
+    odd = [f"U+{ord(ch):04X}" for ch in text if not (ch.isascii() and ch.isprintable())]
+    return f"{text!r} (with {', '.join(odd[:8])})" if odd else repr(text)
+
+
+def shorten(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that was most likely meant, or None."""
+    folded = {candidate.casefold(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.casefold()[:MAX_NAME], folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """Return the hint `did you mean 'x'?`, or None where nothing is near."""
+    near = nearest(name, known)
+    return f"did you mean {near!r}?" if near is not None else None
+
+
+def kind_of(value: object) -> str:
+    """Say what a value is in the words of somebody who edits files, not of Python."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return f"a truth value ({str(value).lower()})"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "a text"
+    if isinstance(value, list | tuple | set | frozenset):
+        return "a list"
+    if hasattr(value, "keys"):
+        return "a mapping"
+    if isinstance(value, bytes | bytearray):
+        return "bytes"
+    return f"a {type(value).__name__}"
