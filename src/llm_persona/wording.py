@@ -1,0 +1,71 @@
+"""The sentences in which a wrong value is refused: the same from a file, from Python, and from data.
+
+Also the fields of a persona by what they hold, which those sentences are about.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from .names import kind_of, shorten
+
+TEXT = "a text"
+TEXT_OR_NULL = "a text or null"
+LIST = "a list of texts"
+MAPPING = "a mapping"
+TRUTH = "true or false"
+
+TEXT_FIELDS = ("role", "company", "tone", "greeting", "display_name", "parent", "version", "template", "description")
+REQUIRED_TEXTS = ("role", "tone")  # never null, never blank
+LIST_FIELDS = ("capabilities", "constraints", "tools")
+MAPPING_FIELDS = ("custom_sections", "variables", "metadata")
+LIST_EDITS = ("add", "remove", "replace")
+FIELDS = (
+    "name",
+    "role",
+    "company",
+    "tone",
+    "capabilities",
+    "constraints",
+    "greeting",
+    "custom_sections",
+    "display_name",
+    "parent",
+    "version",
+    "variables",
+    "template",
+    "tools",
+    "abstract",
+    "description",
+    "metadata",
+)  # in the order of Persona's constructor
+
+EMPTY = "is empty"
+MISSING = "is missing"
+QUOTE_IT = "quote it"
+WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")  # what may be written for a text without quotes, with fullmatch
+
+
+def must_be(expected: str, value: object) -> str:
+    """Say what was expected and what stands there: `must be a text, not a list`."""
+    return f"must be {expected}, not {kind_of(value)}"
+
+
+def quoted(text: str, most: int = 60) -> str:
+    """Write a text as YAML and JSON both quote it, on one line and not too long."""
+    return json.dumps(shorten(text, most), ensure_ascii=False)
+
+
+def quote_it(written: str) -> str:
+    """Give the remedy for a text that was read as something else: `quote it: "1.10"`."""
+    return f"{QUOTE_IT}: {quoted(written)}"
+
+
+def as_item(text: str) -> str:
+    """Give the remedy for a text where a list belongs: `write "- Look up order status"`."""
+    return f'write "- {shorten(text.strip().partition(chr(10))[0])}"'
+
+
+def is_blank(text: str) -> bool:
+    return not text.strip()
