@@ -24,8 +24,10 @@ def tool_name(definition: object) -> str:
     name = _named_part(definition).get("name")
     if isinstance(name, str) and name:
         return name
+    if name:
+        raise InvalidValueError(f"a tool's name must be a text, not {kind_of(name)}")
     hint = "give the catalogue as a mapping of names to definitions"
-    raise InvalidValueError("a tool definition has no name" if not name else "a tool's name is no text", hint=hint)
+    raise InvalidValueError("a tool definition has no name", hint=hint)
 
 
 @overload
@@ -96,15 +98,11 @@ def _named_part(definition: object) -> Mapping[str, object]:
 
 def _check_key(key: object, definition: object) -> None:
     if not isinstance(key, str) or not key:
-        raise InvalidValueError(
-            f"a key of the tool catalogue must be a name, not {spelled(key) if key == '' else kind_of(key)}"
-        )
-    name = _named_part(definition).get("name", key)
-    if name != key:
-        hint = "use one name, as the model calls it by the second"
-        raise InvalidValueError(
-            f"the tool catalogue calls {spelled(key)} what its definition calls {name!r}", hint=hint
-        )
+        shown = "''" if key == "" else kind_of(key)
+        raise InvalidValueError(f"a key of the tool catalogue must be a name, not {shown}")
+    if "name" in _named_part(definition) and (name := tool_name(definition)) != key:
+        message = f"the tool catalogue calls {spelled(key)} what its definition calls {spelled(name)}"
+        raise InvalidValueError(message, hint="use the definition's name as the key")
 
 
 def _description(name: str, definition: Mapping[str, object]) -> str:

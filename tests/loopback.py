@@ -1,0 +1,196 @@
+"""A provider on 127.0.0.1: it checks requests as Anthropic and OpenAI document it, and keeps a prompt cache.
+
+For tests of what is really sent: the SDKs talk to it over HTTP. A request that the provider would refuse gets the
+status 400, and one whose marked prefix was written before gets cached tokens in its usage (a character is a token).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+Body = dict[str, Any]  # JSON as it arrived: the tests look into any part of it
+
+MINUTES = {"5m": 5, "1h": 60}
+
+
+class RefusedError(Exception):
+    """The provider's answer to a request that breaks its rules: status 400."""
+
+
+class Loopback:
+    """The server, as a context manager: `bodies` are the requests that arrived, `url` is where it listens."""
+
+    def __init__(self) -> None:
+        self.bodies: list[Body] = []
+        self.cache: set[str] = set()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+
+    def __enter__(self) -> Loopback:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def answer(self, path: str, body: Body) -> Body:
+        self.bodies.append(body)
+        if path.endswith("/messages"):
+            return self._anthropic(body)
+        if path.endswith("/responses"):
+            return self._responses(body)
+        if path.endswith("/chat/completions"):
+            return _chat(body)
+        raise RefusedError(f"no such path: {path}")
+
+    def _anthropic(self, body: Body) -> Body:
+        check_anthropic(body)
+        read, written = self._lookup(body["model"], anthropic_prefix(body), "cache_control")
+        warming = body["max_tokens"] == 0
+        return {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "model": body["model"],
+            "content": [] if warming else [{"type": "text", "text": "ok"}],
+            "stop_reason": "max_tokens" if warming else "end_turn",
+            "stop_sequence": None,
+            "usage": {
+                "input_tokens": 1,
+                "output_tokens": 0 if warming else 1,
+                "cache_read_input_tokens": read,
+                "cache_creation_input_tokens": written,
+            },
+        }
+
+    def _responses(self, body: Body) -> Body:
+        parts = list(responses_parts(body))
+        check_responses(body, parts)
+        read, written = self._lookup(body["model"], parts, "prompt_cache_breakpoint")
+        return {
+            "id": "resp_1",
+            "object": "response",
+            "created_at": 0,
+            "model": body["model"],
+            "output": [],
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            "tools": [],
+            "usage": {
+                "input_tokens": 1,
+                "input_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
+                "output_tokens": 0,
+                "output_tokens_details": {"reasoning_tokens": 0},
+                "total_tokens": 1,
+            },
+        }
+
+    def _lookup(self, model: str, prefix: list[Body], marker: str) -> tuple[int, int]:
+        """Read and write the cache at each marker: an entry is the whole prefix up to it, without the markers."""
+        read = written = 0
+        for end in (index for index, block in enumerate(prefix, 1) if block.get(marker)):
+            bare = [{key: value for key, value in block.items() if key != marker} for block in prefix[:end]]
+            entry = json.dumps([model, bare])
+            read, written = (len(entry), written) if entry in self.cache else (read, len(entry) - read)
+            self.cache.add(entry)
+        return read, written
+
+
+def check_anthropic(body: Body) -> None:
+    """Refuse what "Prompt caching" and "Messages" say is refused."""
+    blocks = anthropic_prefix(body)
+    for block in blocks:
+        if block.get("type") == "text" and not block["text"].strip():
+            _refuse_if("cache_control" in block, "cache_control cannot be set for empty text blocks")
+            raise RefusedError("text content blocks must contain non-whitespace text")
+    _refuse_if(not body["messages"] or body["messages"][0]["role"] != "user", "the first message must be the user's")
+    markers = [block["cache_control"] for block in blocks if block.get("cache_control")]
+    markers += [body["cache_control"]] if body.get("cache_control") else []
+    found = f"A maximum of 4 blocks with cache_control may be provided. Found {len(markers)}."
+    _refuse_if(len(markers) > 4, found)
+    minutes = [MINUTES[marker.get("ttl", "5m")] for marker in markers]
+    _refuse_if(minutes != sorted(minutes, reverse=True), "a longer ttl must come before a shorter one")
+    names = [tool["name"] for tool in body.get("tools", ())]
+    _refuse_if(len(names) != len(set(names)), "tools: Tool names must be unique.")
+    if body["max_tokens"] == 0:
+        _check_prewarm(body)
+
+
+def _check_prewarm(body: Body) -> None:
+    _refuse_if(body.get("stream"), "max_tokens: 0 cannot be streamed")
+    _refuse_if(body.get("thinking", {}).get("type") == "enabled", "max_tokens: 0 with thinking enabled")
+    _refuse_if(body.get("output_config", {}).get("format"), "max_tokens: 0 with an output format")
+    _refuse_if(body.get("tool_choice", {}).get("type") in ("tool", "any"), "max_tokens: 0 with a forced tool")
+
+
+def anthropic_prefix(body: Body) -> list[Body]:
+    """Return the blocks of a request in the order of the cached prefix: tools, system, messages."""
+    system = body.get("system", [])
+    blocks = [{"type": "text", "text": system}] if isinstance(system, str) else list(system)
+    for message in body["messages"]:
+        content = message["content"]
+        blocks += [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return [*body.get("tools", ()), *blocks]
+
+
+def responses_parts(body: Body) -> Iterator[Body]:
+    """Yield what the prefix of a request to Responses is made of: tools, then the parts of the input."""
+    yield from body.get("tools", ())
+    for message in body["input"]:
+        content = message["content"]
+        parts = [{"type": "input_text", "text": content}] if isinstance(content, str) else content
+        yield from ({"role": message["role"], **part} for part in parts)
+
+
+def check_responses(body: Body, parts: list[Body]) -> None:
+    """Refuse what OpenAI's "Prompt caching" says cannot be."""
+    _refuse_if(not isinstance(body.get("instructions", ""), str), "instructions must be a string: no breakpoint there")
+    marked = [part for part in parts if "prompt_cache_breakpoint" in part]
+    _refuse_if(any(part["prompt_cache_breakpoint"] != {"mode": "explicit"} for part in marked), "unknown breakpoint")
+    _refuse_if(any(part.get("type") != "input_text" for part in marked), "a breakpoint outside an input block")
+    _refuse_if(len(marked) > 4, "more than 4 cache writes")
+    _refuse_if(any(not part["text"].strip() for part in parts if "text" in part), "a blank input_text")
+
+
+def _chat(body: Body) -> Body:
+    roles = [message["role"] for message in body["messages"]]
+    _refuse_if(not set(roles) <= {"system", "developer", "user", "assistant", "tool"}, f"unknown role in {roles}")
+    choice = {"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}
+    return {"id": "chat_1", "object": "chat.completion", "created": 0, "model": body["model"], "choices": [choice]}
+
+
+def _refuse_if(wrong: object, message: str) -> None:
+    if wrong:
+        raise RefusedError(message)
+
+
+def _handler(loopback: Loopback) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            try:
+                self._send(200, loopback.answer(self.path, body))
+            except RefusedError as refused:
+                error = {"type": "invalid_request_error", "message": str(refused)}
+                self._send(400, {"type": "error", "error": error})
+
+        def _send(self, status: int, answer: Body) -> None:
+            data = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing: the tests read `bodies`."""
+
+    return Handler
