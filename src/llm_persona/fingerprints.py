@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from .errors import FieldPath, InvalidValueError
+from .errors import InvalidValueError
 from .names import kind_of, spell
 
 FORMAT = "llm-persona/fingerprint/1"
@@ -27,7 +27,7 @@ def fingerprint(kind: str, data: object) -> str:
 
     The preimage is `canonical([FORMAT, kind, data])`. Raises InvalidValueError as `canonical` does.
     """
-    return _digest(_encode([FORMAT, _unicode(kind, ()), _plain(data, (), 0)]).encode())
+    return _digest(_encode([FORMAT, _unicode(kind), _plain(data)]).encode())
 
 
 def text_fingerprint(text: str) -> str:
@@ -35,7 +35,7 @@ def text_fingerprint(text: str) -> str:
 
     No normalisation of Unicode or line ends. Raises InvalidValueError for a lone surrogate, which has no UTF-8.
     """
-    return _digest(_unicode(text, ()).encode())
+    return _digest(_unicode(text).encode())
 
 
 def canonical(data: object) -> bytes:
@@ -45,57 +45,73 @@ def canonical(data: object) -> bytes:
     text differs between languages, and so are whole numbers beyond 2**53 - 1, lone surrogates, keys that are no texts
     and all other types: InvalidValueError, with the path in `field`.
     """
-    return _encode(_plain(data, (), 0)).encode()
+    return _encode(_plain(data)).encode()
 
 
 def _digest(preimage: bytes) -> str:
     return f"sha256:{hashlib.sha256(preimage).hexdigest()}"
 
 
-def _plain(value: object, path: FieldPath, depth: int) -> object:
+def _plain(value: object, depth: int = 0) -> object:
     """Copy the value into what `json` writes canonically: plain types, keys in order."""
     if isinstance(value, str):
-        return _unicode(value, path)
+        return value if value.isascii() else _unicode(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return _whole(value, path)
-    if depth >= MAX_DEPTH:
-        raise InvalidValueError(f"more than {MAX_DEPTH} lists and mappings inside one another", field=path[:4])
+        return _whole(value)
+    if depth == MAX_DEPTH:
+        raise InvalidValueError(f"more than {MAX_DEPTH} lists and mappings inside one another")
     if isinstance(value, list | tuple):
-        return [_plain(item, (*path, index), depth + 1) for index, item in enumerate(value)]
+        return _list(value, depth + 1)
     if isinstance(value, Mapping):
-        pairs = sorted((_key(key, path), key) for key in value)
-        return {key: _plain(value[key], (*path, key), depth + 1) for _, key in pairs}
-    raise InvalidValueError(
-        f"must be a text, a whole number, a truth value, null, a list or a mapping, not {_kind(value)}",
-        field=path,
-        hint="write it as a text",
-    )
+        return _mapping(value, depth + 1)
+    kind = "a number with a fraction" if isinstance(value, float) else kind_of(value)
+    message = f"must be a text, a whole number, a truth value, null, a list or a mapping, not {kind}"
+    raise InvalidValueError(message, hint="write it as a text")
 
 
-def _key(key: object, path: FieldPath) -> bytes:
-    """Return the key's UTF-16 code units, by which RFC 8785 sorts: not the order of code points."""
+def _list(items: Sequence[object], depth: int) -> list[object]:
+    plain: list[object] = []
+    try:
+        for item in items:
+            plain.append(_plain(item, depth))
+    except InvalidValueError as error:
+        error.field = (len(plain), *error.field)
+        raise
+    return plain
+
+
+def _mapping(entries: Mapping[object, object], depth: int) -> dict[str, object]:
+    plain: dict[str, object] = {}
+    for key in sorted(map(_key, entries), key=_utf16):
+        try:
+            plain[key] = _plain(entries[key], depth)
+        except InvalidValueError as error:
+            error.field = (key, *error.field)
+            raise
+    return plain
+
+
+def _key(key: object) -> str:
     if not isinstance(key, str):
-        raise InvalidValueError(f"a key must be a text, not {kind_of(key)}", field=path)
-    return _unicode(key, path).encode("utf-16-be")
+        raise InvalidValueError(f"a key must be a text, not {kind_of(key)}")
+    return _unicode(key)
 
 
-def _whole(value: int, path: FieldPath) -> int:
+def _utf16(key: str) -> bytes:
+    return key.encode("utf-16-be")  # RFC 8785, section 3.2.3: not the order of code points
+
+
+def _whole(value: int) -> int:
     if not -MAX_INTEGER <= value <= MAX_INTEGER:
-        raise InvalidValueError("a whole number beyond 2**53 - 1", field=path, hint="write it as a text")
+        raise InvalidValueError("a whole number beyond 2**53 - 1", hint="write it as a text")
     return value
 
 
-def _unicode(text: str, path: FieldPath) -> str:
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            found = spell(text[error.start])
-            raise InvalidValueError(f"a text holds a lone surrogate, {found}", field=path) from None
+def _unicode(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidValueError(f"a text holds a lone surrogate, {spell(text[error.start])}") from None
     return text
-
-
-def _kind(value: object) -> str:
-    return "a number with a fraction" if isinstance(value, float) else kind_of(value)
