@@ -1,0 +1,216 @@
+"""Reading persona files: bytes to data with places, and problems instead of exceptions for all that a file can hold.
+
+YAML or JSON by the file's ending; `yaml_syntax` and `json_syntax` know the two, nothing else does.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Literal
+
+from .errors import Problem
+from .json_syntax import JsonReader, load_json, locate_json
+from .source import LINE_BREAK, Limits, Nodes, Place, Source, SyntaxStop
+
+__all__ = ["Document", "Limits", "parse", "read"]
+
+Kind = Literal["yaml", "json"]
+
+_KINDS: dict[str, Kind] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+_OTHER_MARKS = (  # the longer first: UTF-32's begins with UTF-16's
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+
+_Children = dict[str | int, tuple[object, int]]
+
+
+class Document:
+    """The data of one file and the places of all that is in it: small, picklable, not to be changed.
+
+    `path` is as the caller gave it (`<stdin>` for `-`). `data` holds plain Python values only, and is empty where a
+    problem ended the reading. `problems` are in file order. Where a value was refused and the reading went on, `data`
+    has its text as written; of two equal keys it has the first.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        data: dict[str, object],
+        problems: Sequence[Problem] = (),
+        *,
+        nodes: Nodes | None = None,
+        source: tuple[bytes, Limits] | None = None,
+    ) -> None:
+        """Take the places of the data, or the JSON source from which they are made when first asked for."""
+        self.path = path
+        self.data = data
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
+        self._nodes = nodes
+        self._source = source
+        self._trail: list[tuple[str | int, _Children]] = []
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_trail": []}
+
+    def locate(self, path: Sequence[str | int], *, key: bool = False) -> Place:
+        """Return the line and the column, 1-based and in characters, of the value at a path, or of its key.
+
+        A path that leads nowhere gives the nearest place on the way to it. Of an alias it is the alias's own place,
+        and of what is inside it the place where that is written.
+        """
+        nodes = self._places()
+        if not nodes.places:
+            return 1, 1
+        node, depth = self._find(path)
+        is_key = key and 0 < depth == len(path) and isinstance(path[-1], str)
+        return nodes.place(node - 1 if is_key else node)
+
+    def written(self, path: Sequence[str | int]) -> str | None:
+        """Return the text, as the file has it, of a plain value that was read as a number, truth value or null."""
+        nodes = self._places()
+        node, depth = self._find(path) if nodes.places else (0, 0)
+        return nodes.written_for(nodes.aliases.get(node, node)) if depth == len(path) else None
+
+    def _find(self, path: Sequence[str | int]) -> tuple[int, int]:
+        """Return the node at a path, or the last one on the way, and how many parts of the path led to it."""
+        value: object = self.data
+        node = 0
+        for depth, part in enumerate(path):
+            found = self._children(depth, path, value, node).get(part)
+            if found is None:
+                return node, depth
+            value, node = found
+        return node, len(path)
+
+    def _children(self, depth: int, path: Sequence[str | int], value: object, node: int) -> _Children:
+        """Return what is inside the value at path[:depth]; kept until another path is asked for."""
+        trail = self._trail
+        if depth < len(trail) and all(trail[at][0] == path[at] for at in range(depth)):
+            children = trail[depth][1]
+        else:
+            children = {part: (child, at) for part, child, at in self._places().children(value, node)}
+            del trail[depth:]
+        del trail[depth:]
+        trail.append((path[depth], children))
+        return children
+
+    def _places(self) -> Nodes:
+        if self._nodes is None and self._source is not None:
+            content, limits = self._source
+            self._nodes = locate_json(self.path, content.decode(), limits, len(content))
+            self._source = None
+        return self._nodes or Nodes()
+
+
+def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Document:
+    """Read a file; whatever is wrong with it, or with getting at it, is a problem of the document and never raised.
+
+    `-` is standard input, read as JSON where it begins with `{` and as YAML otherwise. Only regular files are read:
+    a FIFO or a device could block for ever.
+    """
+    limits = limits or Limits()
+    name = os.fsdecode(path)
+    if name == "-":
+        content = sys.stdin.buffer.read(limits.file_bytes + 1)
+        starts_json = content.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{"
+        return parse(content, "<stdin>", kind="json" if starts_json else "yaml", limits=limits)
+    kind = _KINDS.get(PurePath(name).suffix.lower())
+    if kind is None:
+        return _refused(name, "a persona file must end in .yaml, .yml or .json", "rename it")
+    try:
+        content = _content(name, limits)
+    except FileNotFoundError:
+        return _refused(name, "there is no such file", "check the path")
+    except PermissionError:
+        return _refused(name, "the file may not be read", "check its permissions")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return _refused(name, f"the file cannot be read: {reason.lower()}", "check the path")
+    return parse(content, name, kind=kind, limits=limits)
+
+
+class _NotRegularError(ValueError):
+    pass
+
+
+def _content(name: str, limits: Limits) -> bytes:
+    """Return the bytes of a regular file, and never more than one beyond the limit."""
+    mode = os.stat(name).st_mode
+    if not stat.S_ISREG(mode):
+        raise _NotRegularError("it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file")
+    # Should a FIFO take the file's place meanwhile, opening it must not wait for a writer.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    with open(os.open(name, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise _NotRegularError("it is not a regular file")
+        return file.read(limits.file_bytes + 1)
+
+
+def parse(source: bytes | str, path: str, *, kind: Kind, limits: Limits | None = None) -> Document:
+    """Read YAML or JSON that is at hand; `path` is the name that its problems give it."""
+    limits = limits or Limits()
+    content = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+    if len(content) > limits.file_bytes:
+        message = f"the file has more than {limits.file_bytes:,} bytes"
+        return _refused(path, message, "split it, or set Limits(file_bytes=...)")
+    content = content.removeprefix(codecs.BOM_UTF8)
+    encoding = _other_encoding(content)
+    if encoding:
+        return _refused(path, f"the file is {encoding}, not UTF-8", "save it as UTF-8")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        return _refused(path, *_not_utf8(content, error.start))
+    if kind == "json":
+        return _parse_json(path, content, text, limits)
+    return _parse_yaml(path, text, len(content), limits)
+
+
+def _parse_yaml(path: str, text: str, size: int, limits: Limits) -> Document:
+    from .yaml_syntax import read_yaml
+
+    source = Source(path, text, limits, size)
+    try:
+        data, nodes = read_yaml(source)
+    except SyntaxStop:
+        return Document(path, {}, source.problems)
+    return Document(path, data, source.problems, nodes=nodes)
+
+
+def _parse_json(path: str, content: bytes, text: str, limits: Limits) -> Document:
+    data = load_json(text, limits, len(content))
+    if data is not None:
+        return Document(path, data, source=(content, limits))
+    source = Source(path, text, limits, len(content))
+    reader = JsonReader(source)
+    try:
+        data = reader.document()
+    except SyntaxStop:
+        return Document(path, {}, source.problems)
+    return Document(path, data, source.problems, nodes=reader.nodes)
+
+
+def _refused(path: str, message: str, hint: str, place: Place = (1, 1)) -> Document:
+    return Document(path, {}, [Problem(path, *place, None, None, message, hint)])
+
+
+def _other_encoding(content: bytes) -> str | None:
+    for mark, encoding in _OTHER_MARKS:
+        if content.startswith(mark):
+            return encoding
+    return "UTF-16" if len(content) > 1 and 0 in content[:2] and content[:2] != b"\0\0" else None
+
+
+def _not_utf8(content: bytes, start: int) -> tuple[str, str, Place]:
+    """Say which byte is the first that is not UTF-8, and where it is."""
+    lines = LINE_BREAK.split(content[:start].decode())
+    message = f"the byte 0x{content[start]:02X} is not UTF-8"
+    return message, "save the file as UTF-8", (len(lines), len(lines[-1]) + 1)

@@ -1,0 +1,187 @@
+"""The text of a persona file: its limits, its problems, and the places of what is written in it.
+
+It knows nothing of YAML or JSON; `yaml_syntax` and `json_syntax` fill it, `reading` hands it on.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Literal
+
+from .errors import Problem, field_text
+
+MOST_PROBLEMS = 1_000
+LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_COLUMN_BITS = 32
+
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a file may be before it is refused; every refusal names the limit that it met.
+
+    `file_bytes` is bytes; `depth` counts lists and mappings inside one another, the file itself being the first;
+    `nodes` counts keys and values, and one more is allowed for every `bytes_per_node` bytes of the file (what aliases
+    repeat may be as much again); `personas` counts top-level keys without `$`; `text_characters` is for one text.
+    """
+
+    file_bytes: int = 64 * 2**20
+    depth: int = 16
+    nodes: int = 10_000
+    bytes_per_node: int = 16
+    personas: int = 100_000
+    text_characters: int = 1_000_000
+
+    def most_nodes(self, file_bytes: int) -> int:
+        return self.nodes + file_bytes // self.bytes_per_node
+
+
+class SyntaxStop(Exception):  # noqa: N818 - ends the reading of a file whose problems are noted; never leaves it
+    pass
+
+
+@dataclass(slots=True)
+class Nodes:
+    """Where every key and value of a file begins, in reading order, and how those that are not texts were written.
+
+    A mapping counts one, then each key one and its value; so the data, walked in the same order, finds its places again.
+    """
+
+    places: array[int] = field(default_factory=lambda: array("Q"))
+    written_at: array[int] = field(default_factory=lambda: array("I"))
+    written: list[str] = field(default_factory=list)
+    aliases: dict[int, int] = field(default_factory=dict)  # the node of an alias -> the node of its anchor
+
+    def place(self, node: int) -> Place:
+        packed = self.places[node]
+        return (packed >> _COLUMN_BITS) + 1, (packed & (1 << _COLUMN_BITS) - 1) + 1
+
+    def add(self, line: int, column: int) -> None:
+        """Note the next node; line and column are 0-based."""
+        self.places.append(line << _COLUMN_BITS | column)
+
+    def written_for(self, node: int) -> str | None:
+        found = bisect_left(self.written_at, node)
+        if found < len(self.written_at) and self.written_at[found] == node:
+            return self.written[found]
+        return None
+
+    def cut(self, count: int) -> None:
+        """Forget all nodes but the first `count`: what they held is not in the data."""
+        del self.places[count:]
+        kept = bisect_left(self.written_at, count)
+        del self.written_at[kept:]
+        del self.written[kept:]
+        while self.aliases and next(reversed(self.aliases)) >= count:  # they are in reading order
+            self.aliases.popitem()
+
+    def children(self, container: object, node: int) -> Iterator[tuple[str | int, object, int]]:
+        """Yield the part, the value and the value's node for everything in the list or mapping at a node.
+
+        The node of a mapping's key is the one before its value's.
+        """
+        node = self.aliases.get(node, node) + 1
+        if node == 0:  # its anchor stood in what was left out of the data
+            return
+        if isinstance(container, dict):
+            for key, value in container.items():
+                yield key, value, node + 1
+                node = self._after(value, node + 1)
+        elif isinstance(container, list):
+            for position, value in enumerate(container):
+                yield position, value, node
+                node = self._after(value, node)
+
+    def _after(self, value: object, node: int) -> int:
+        """Return the first node after a value; an alias is one node, whatever it stands for."""
+        if node in self.aliases or not isinstance(value, dict | list):
+            return node + 1
+        following = node + 1
+        if isinstance(value, dict):
+            for child in value.values():
+                following = self._after(child, following + 1)
+        else:
+            for child in value:
+                following = self._after(child, following)
+        return following
+
+
+@dataclass(slots=True)
+class Source:
+    """A file's text on its way to data, and what was found wrong with it so far."""
+
+    path: str
+    text: str
+    limits: Limits
+    size: int  # bytes
+    way: list[str | int] = field(default_factory=list)  # keys and positions that lead to what is being read
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def most_nodes(self) -> int:
+        return self.limits.most_nodes(self.size)
+
+    def report(
+        self, place: Place, message: str, hint: str | None = None, *, way: Sequence[str | int] | None = None
+    ) -> None:
+        """Note a problem of the file and go on; with very many of them, stop the reading."""
+        persona, name = where(self.way if way is None else way)
+        self.problems.append(Problem(self.path, *place, persona, name, message, hint))
+        if len(self.problems) == MOST_PROBLEMS:
+            message, hint = f"more than {MOST_PROBLEMS:,} problems", "the reading stops here"
+            self.problems.append(Problem(self.path, *place, None, None, message, hint))
+            raise SyntaxStop
+
+    def stop(
+        self, place: Place, message: str, hint: str | None = None, *, way: Sequence[str | int] | None = None
+    ) -> SyntaxStop:
+        """Note a problem that ends the reading, and return what to raise."""
+        self.report(place, message, hint, way=way)
+        return SyntaxStop()
+
+    def lines(self) -> list[str]:
+        return LINE_BREAK.split(self.text)
+
+    def too_many_nodes(self, place: Place) -> SyntaxStop:
+        message = f"the file has more than {self.most_nodes:,} keys and values"
+        return self.stop(place, message, _raise_limit("nodes"), way=())
+
+    def too_much_repeated(self, first_alias: Place, limit: Literal["nodes", "file_bytes"]) -> SyntaxStop:
+        most, what = (
+            (self.most_nodes, "keys and values") if limit == "nodes" else (self.limits.file_bytes, "characters")
+        )
+        message = f"the aliases of the file, of which this is the first, repeat more than {most:,} {what}"
+        return self.stop(first_alias, message, f"use fewer, or set Limits({limit}=...)", way=())
+
+    def too_deep(self, place: Place) -> SyntaxStop:
+        message = f"lists and mappings are nested more than {self.limits.depth} deep"
+        keys = list(takewhile(lambda part: isinstance(part, str), self.way[:-1]))
+        return self.stop(place, message, "use fewer levels, or set Limits(depth=...)", way=keys)
+
+    def too_many_personas(self, place: Place) -> SyntaxStop:
+        message = f"the file has more than {self.limits.personas:,} personas"
+        return self.stop(place, message, _raise_limit("personas"), way=())
+
+    def check_length(self, text: str, place: Place) -> None:
+        if len(text) > self.limits.text_characters:
+            message = f"a text of {len(text):,} characters; at most {self.limits.text_characters:,} are allowed"
+            self.report(place, message, "shorten it, or set Limits(text_characters=...)")
+
+
+def _raise_limit(name: str) -> str:
+    return f"split the file, or set Limits({name}=...)"
+
+
+def where(way: Sequence[str | int]) -> tuple[str | None, str | None]:
+    """Split the way to a value into its persona and its field; keys of the file itself (`$rollouts`) have no persona."""
+    if not way:
+        return None, None
+    if isinstance(way[0], str) and not way[0].startswith("$"):
+        return way[0], field_text(way[1:]) or None
+    return None, field_text(way)

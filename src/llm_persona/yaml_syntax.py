@@ -1,0 +1,434 @@
+"""YAML, read in one pass over libyaml's events: data and places together, and problems in the author's words.
+
+Plain scalars mean what PyYAML's safe loader makes of them. libyaml alone is used: its pure-Python twin reads some
+files differently, and a prompt must not depend on the machine.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import yaml
+from yaml.constructor import SafeConstructor
+from yaml.error import MarkedYAMLError
+from yaml.events import (
+    AliasEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+from yaml.nodes import ScalarNode
+from yaml.resolver import Resolver
+
+from .names import shorten
+from .source import Nodes, Place, Source, SyntaxStop
+from .yaml_messages import conflict_mark, explain
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_AMBIGUOUS = frozenset(first for first in Resolver.yaml_implicit_resolvers if first)
+_LONGEST_WORD = len("false")
+_LONGEST_NUMBER = 4_300  # digits: what Python itself turns into an int
+_SHARED = 64  # characters up to which equal texts are held once
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
+_TAG = "tag:yaml.org,2002:"
+_RESOLVER = Resolver()
+_CONSTRUCTOR = SafeConstructor()
+
+
+def read_yaml(source: Source) -> tuple[dict[str, object], Nodes]:
+    """Return the data and the places of a file; raise SyntaxStop where a problem, noted in the source, ended it."""
+    _check_text(source)
+    if not yaml.__with_libyaml__:
+        raise source.stop(
+            (1, 1), "YAML cannot be read: PyYAML has no libyaml here", "install a PyYAML wheel, or use JSON"
+        )
+    reader = _Reader(source)
+    try:
+        return reader.document(), reader.nodes
+    except MarkedYAMLError as error:
+        place, message, hint = explain(error, source.lines(), reader.last_place())
+        raise source.stop(place, message, hint, way=reader.way_at(place)) from None
+    except (yaml.YAMLError, ValueError):  # bytes that libyaml passes on and PyYAML cannot decode: `!%ff`
+        raise source.stop(reader.last_place(), "this cannot be read as YAML", "quote the text") from None
+
+
+def _check_text(source: Source) -> None:
+    """Refuse what libyaml takes for line breaks, refuses without a line, or is slow with."""
+    text = source.text
+    if not text.isascii() or not text.isprintable():
+        found = False
+        lines = source.lines() if _FORBIDDEN.search(text) else []
+        for number, line in enumerate(lines, 1):
+            for match in _FORBIDDEN.finditer(line):
+                found = True
+                code = f"U+{ord(match[0]):04X}"
+                message, hint = f"the file holds the character {code}, which cannot stand in YAML", _remedy(match[0])
+                source.report((number, match.start() + 1), message, hint, way=())
+        if found:
+            raise SyntaxStop
+    if "\n<<<<<<<" in text or text.startswith("<<<<<<<"):
+        mark = conflict_mark(source.lines())
+        if mark:
+            raise source.stop(
+                mark, "a merge conflict was left in the file", "keep one side, and remove the marks", way=()
+            )
+    if "%" in text:
+        _check_directives(source)
+
+
+def _remedy(character: str) -> str:
+    if character == "\ufeff":
+        return "remove it (a byte order mark may only begin a file)"
+    if character == "\0" or "\ud800" <= character <= "\udfff":
+        return "remove it"
+    return f'remove it, or write "\\u{ord(character):04X}" in double quotes'
+
+
+def _check_directives(source: Source) -> None:
+    start = 0
+    text = source.text
+    number = 1
+    while start < len(text):
+        end = text.find("\n", start)
+        line = text[start : end if end >= 0 else len(text)].strip()
+        if line.startswith("%") and not line.startswith("%YAML"):
+            raise source.stop((number, 1), f"{line.split()[0]} lines are not allowed", "remove it", way=())
+        if (line and line[0] not in "#%") or end < 0:
+            return
+        start, number = end + 1, number + 1
+
+
+class _Mark(Protocol):
+    line: int
+    column: int
+    index: int  # in characters
+
+
+class _Event(Protocol):
+    """What libyaml's events have among them; each kind has some of it."""
+
+    start_mark: _Mark
+    end_mark: _Mark
+    anchor: str | None
+    tag: str | None
+    value: str
+    implicit: tuple[bool, bool]
+    style: str | None
+    flow_style: bool
+
+
+@dataclass(slots=True)
+class _Anchor:
+    value: object
+    node: int  # -1 where its text was left out of the data
+    nodes: int
+    characters: int
+
+
+class _Reader:
+    """One pass over one file's events."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.nodes = Nodes()
+        self._places = self.nodes.places
+        parser: Any = yaml.CSafeLoader(source.text)  # types-PyYAML does not know its get_event
+        self._events: Iterator[_Event] = iter(parser.get_event, None)
+        self._way = source.way
+        self._most_nodes = source.most_nodes
+        self._keys: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
+        self._plain: dict[str, object] = {}
+        self._anchors: dict[str, _Anchor | None] = {}  # None: still open
+        self._closed: list[_Anchor] = []  # those whose text is in the data
+        self._end_index = 0  # characters before the end of the container that was read last
+        self._first_alias: Place | None = None
+        self._repeated_nodes = 0
+        self._repeated_characters = 0
+        self._longest = source.limits.text_characters
+
+    def last_place(self) -> Place:
+        return self.nodes.place(len(self._places) - 1) if self._places else (1, 1)
+
+    def way_at(self, place: Place) -> list[str | int]:
+        """Return the way to the value that was being read, as far as it can be trusted at the place of an error."""
+        on_line = bool(self._places) and self.last_place()[0] == place[0]
+        return self._way if on_line else self._way[:1] if place[1] > 1 else []
+
+    def document(self) -> dict[str, object]:
+        next(self._events)  # the stream's start
+        if isinstance(next(self._events), StreamEndEvent):
+            raise self.source.stop((1, 1), "the file is empty", "write personas in it")
+        event = next(self._events)
+        place = _place(event.start_mark)
+        data = self._value(event)
+        if not isinstance(data, dict):
+            raise self.source.stop(place, *_not_a_mapping(event, data), way=())
+        self._end(next(self._events))
+        return data
+
+    def _end(self, event: _Event) -> None:
+        """Refuse whatever follows the first document, without asking libyaml, which is slow with many of them."""
+        number, column = _place(event.end_mark)
+        rest = self.source.text[event.end_mark.index :]
+        for line in re.split(r"\r\n|\r|\n", rest):
+            content = line.strip()
+            if content and content[0] != "#":
+                place = number, column + line.index(content)
+                if content.startswith(("---", "%")):
+                    raise self.source.stop(
+                        place, "a second document begins here ('---')", "put all into one, or into two files", way=()
+                    )
+                message = f"{shorten(content, 30)!r} follows the end of the file's mapping"
+                raise self.source.stop(place, message, "remove it, or mend the brackets before it", way=())
+            number, column = number + 1, 1
+
+    def _value(self, event: _Event) -> object:
+        """Note a value's place and return it."""
+        mark = event.start_mark
+        self._places.append(mark.line << 32 | mark.column)
+        kind: object = type(event)
+        if kind is AliasEvent:
+            return self._alias(event)
+        if event.tag is not None:
+            self._refuse_tag(event)
+        if event.anchor is not None:
+            return self._anchored(event)
+        if kind is ScalarEvent:
+            return self._scalar(event)
+        return self._mapping(event) if kind is MappingStartEvent else self._sequence(event)
+
+    def _mapping(self, start: _Event) -> dict[str, object]:
+        data: dict[str, object] = {}
+        first_nodes: dict[str | int, int] | None = None  # key -> its node; made when the first duplicate is met
+        places, events, way = self._places, self._events, self._way
+        start_node = len(places) - 1
+        way.append("")
+        if len(way) > self.source.limits.depth:
+            raise self.source.too_deep(_place(start.start_mark))
+        for event in events:
+            if isinstance(event, MappingEndEvent):
+                self._end_index = event.end_mark.index
+                break
+            mark = event.start_mark
+            node = len(places)
+            places.append(mark.line << 32 | mark.column)
+            key = self._key(event)
+            if key is None or key in data:
+                if key is not None:
+                    if first_nodes is None:
+                        first_nodes = {part: at - 1 for part, _, at in self.nodes.children(data, start_node)}
+                    line, _ = self.nodes.place(first_nodes[key])
+                    way[-1] = key
+                    message = f"duplicate key {shorten(key)!r}: it is already on line {line}"
+                    self.source.report(_place(mark), message, "keep one of them")
+                self._drop(next(events), node)
+                continue
+            if first_nodes is not None:
+                first_nodes[key] = node
+            way[-1] = key
+            data[key] = self._value(next(events))
+            if len(places) > self._most_nodes:
+                raise self.source.too_many_nodes(_place(mark))
+            if len(way) == 1 and len(data) > self.source.limits.personas:
+                self._check_personas(data, mark)
+        way.pop()
+        return data
+
+    def _sequence(self, start: _Event) -> list[object]:
+        data: list[object] = []
+        way = self._way
+        way.append(0)
+        if len(way) > self.source.limits.depth:
+            raise self.source.too_deep(_place(start.start_mark))
+        for event in self._events:
+            if isinstance(event, SequenceEndEvent):
+                self._end_index = event.end_mark.index
+                break
+            way[-1] = len(data)
+            data.append(self._value(event))
+            if len(self._places) > self._most_nodes:
+                raise self.source.too_many_nodes(_place(event.start_mark))
+        way.pop()
+        return data
+
+    def _drop(self, event: _Event, node: int) -> None:
+        """Read a value for its problems, and keep nothing of it and of its key, whose node is given."""
+        self._value(event)
+        self.nodes.cut(node)
+        while self._closed and self._closed[-1].node >= node:
+            self._closed.pop().node = -1
+
+    def _check_personas(self, data: dict[str, object], mark: _Mark) -> None:
+        if sum(not key.startswith("$") for key in data) > self.source.limits.personas:
+            raise self.source.too_many_personas(_place(mark))
+
+    def _scalar(self, event: _Event) -> object:
+        text: str = event.value
+        if event.implicit[0]:
+            if not text or (text[0] in _AMBIGUOUS and (len(text) <= _LONGEST_WORD or not text[0].isalpha())):
+                return self._resolved(text, event)
+        elif event.style == '"' and "\0" in text:
+            self._refuse_nul(event)
+        if len(text) <= _SHARED:
+            return self._texts.setdefault(text, text)
+        if len(text) > self._longest:
+            self.source.check_length(text, _place(event.start_mark))
+        return text
+
+    def _resolved(self, text: str, event: _Event) -> object:
+        """Return what the safe loader makes of a plain text; a date, or no real number, is a problem and stays a text."""
+        value = self._plain.get(text, self)
+        if value is self:
+            value = self._plain[text] = _resolve(text)
+        if isinstance(value, _Misread):
+            self.source.report(_place(event.start_mark), f"{shorten(text)} {value.why}", _quote(text))
+            return text
+        if not isinstance(value, str):
+            self.nodes.written_at.append(len(self._places) - 1)
+            self.nodes.written.append(self._texts.setdefault(text, text))
+        return value
+
+    def _key(self, event: _Event) -> str | None:
+        """Return a mapping's key; None for one whose value cannot be kept."""
+        text: str | None
+        if isinstance(event, ScalarEvent) and event.tag is None and event.anchor is None:
+            text = event.value
+            if not event.implicit[0]:
+                if "\0" in text:
+                    self._refuse_nul(event)
+                return self._keys.setdefault(text, text)
+            if text and (text[0] not in _AMBIGUOUS or (len(text) > _LONGEST_WORD and text[0].isalpha())):
+                return self._keys.setdefault(text, text)
+            return self._plain_key(text, event)
+        self._places.pop()
+        value = self._value(event) if not isinstance(event, MappingStartEvent | SequenceStartEvent) else None
+        if isinstance(value, str):
+            return value
+        raise self.source.stop(_place(event.start_mark), *_complex_key(event, value), way=self._way[:-1])
+
+    def _plain_key(self, text: str, event: _Event) -> str | None:
+        place = _place(event.start_mark)
+        if text == "<<":
+            hint = "write the keys out; a persona takes another's fields with 'parent:'"
+            self.source.report(place, "merge keys ('<<') are not allowed", hint)
+            return None
+        value = _resolve(text)
+        own = len(self._way) > 1 and isinstance(self._way[0], str) and self._way[0].startswith("$")
+        if not isinstance(value, str) and not (own and _WHOLE.fullmatch(text)):
+            self._way[-1] = text
+            self.source.report(place, f"the key {shorten(text) or 'before the colon'} {_why(value)}", _quote(text))
+        return self._keys.setdefault(text, text)
+
+    def _anchored(self, event: _Event) -> object:
+        name, node = event.anchor or "", len(self._places) - 1
+        if name in self._anchors:
+            message = f"the anchor '&{name}' is already defined above"
+            self.source.report(_place(event.start_mark), message, "give one of them another name")
+        self._anchors[name] = None
+        nodes, characters = self._repeated_nodes, self._repeated_characters
+        if isinstance(event, ScalarEvent):
+            value, end = self._scalar(event), event.end_mark.index
+        else:
+            value = self._mapping(event) if isinstance(event, MappingStartEvent) else self._sequence(event)
+            end = self._end_index
+        anchor = _Anchor(
+            value,
+            node,
+            len(self._places) - node + self._repeated_nodes - nodes,
+            end - event.start_mark.index + self._repeated_characters - characters,
+        )
+        self._anchors[name] = anchor
+        self._closed.append(anchor)
+        return value
+
+    def _alias(self, event: _Event) -> object:
+        """Return the anchor's own value, and count what it would be if it were written out."""
+        name, place = event.anchor or "", _place(event.start_mark)
+        self._first_alias = self._first_alias or place
+        if name not in self._anchors:
+            hint = f"write '&{name}' before the value meant, or quote the text if it should begin with '*'"
+            raise self.source.stop(place, f"the alias '*{name}' has no anchor above it", hint)
+        anchor = self._anchors[name]
+        if anchor is None:
+            raise self.source.stop(place, f"the alias '*{name}' stands inside its own anchor", "write the value out")
+        self._repeated_nodes += anchor.nodes
+        self._repeated_characters += anchor.characters
+        if self._repeated_nodes > self._most_nodes:
+            raise self.source.too_much_repeated(self._first_alias, "nodes")
+        if self._repeated_characters > self.source.limits.file_bytes:
+            raise self.source.too_much_repeated(self._first_alias, "file_bytes")
+        self.nodes.aliases[len(self._places) - 1] = anchor.node
+        return anchor.value
+
+    def _refuse_tag(self, event: _Event) -> None:
+        tag = (event.tag or "").replace(_TAG, "!!", 1)
+        hint = "remove it, or quote the text if it should begin with '!'"
+        self.source.report(_place(event.start_mark), f"the tag {shorten(tag)} is not allowed", hint)
+
+    def _refuse_nul(self, event: _Event) -> None:
+        self.source.report(_place(event.start_mark), "the text holds the character U+0000", "remove the '\\0'")
+
+
+@dataclass(frozen=True, slots=True)
+class _Misread:
+    why: str
+
+
+def _resolve(text: str) -> object:
+    """Return what PyYAML's safe loader makes of a plain text, or why it cannot stand in a file."""
+    tag: str = _RESOLVER.resolve(ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # has no stubs
+    tag = tag.removeprefix(_TAG)
+    if tag not in ("null", "bool", "int", "float", "timestamp"):
+        return text
+    if tag == "timestamp":
+        return _Misread("is read as a date")
+    if len(text) > _LONGEST_NUMBER or (":" in text and len(text) > _SHARED):
+        return _Misread(f"is a number of {len(text):,} digits")
+    try:
+        node = ScalarNode(_TAG + tag, text)
+        value: object = getattr(_CONSTRUCTOR, f"construct_yaml_{tag}")(node)
+    except ValueError:
+        return _Misread("is read as a number, and is none")
+    if isinstance(value, float) and not math.isfinite(value):
+        return _Misread("is not a finite number")
+    return value
+
+
+def _why(value: object) -> str:
+    if isinstance(value, _Misread):
+        return value.why
+    if value is None:
+        return "is read as null"
+    return "is read as a truth value" if isinstance(value, bool) else "is read as a number"
+
+
+def _quote(text: str) -> str:
+    return f'quote it: "{shorten(text)}"'
+
+
+def _place(mark: _Mark) -> Place:
+    return mark.line + 1, mark.column + 1
+
+
+def _not_a_mapping(event: _Event, data: object) -> tuple[str, str | None]:
+    if data is None and event.value == "":
+        return "the file is empty", "write personas in it"
+    kind = "a list" if isinstance(data, list) else "a text" if isinstance(data, str) else "a single value"
+    return f"the file must be a mapping of names to personas, not {kind}", 'begin with a name and a colon, as "Maya:"'
+
+
+def _complex_key(event: _Event, value: object) -> tuple[str, str]:
+    if isinstance(event, MappingStartEvent) and event.flow_style:
+        return "braces inside braces make a mapping the key of another", "quote the whole text that begins with '{'"
+    if isinstance(event, AliasEvent | ScalarEvent):
+        return f"a key must be a text, but {_why(value)}", "quote it"
+    kind = "a mapping" if isinstance(event, MappingStartEvent) else "a list"
+    return f"a key must be a text, not {kind}", "quote it"
