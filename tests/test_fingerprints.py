@@ -161,11 +161,13 @@ def test_value_that_holds_itself_is_refused() -> None:
 
 
 def test_depth_of_a_hundred_is_allowed() -> None:
-    """A hundred lists inside one another are still data."""
+    """A hundred lists inside one another are still data; one more is refused."""
     nested: list[object] = []
     for _ in range(99):
         nested = [nested]
     assert canonical(nested) == b"[" * 100 + b"]" * 100
+    with pytest.raises(InvalidValueError, match="more than 100"):
+        canonical([nested])
 
 
 def test_text_fingerprint_is_that_of_the_bytes() -> None:

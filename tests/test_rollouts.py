@@ -185,8 +185,8 @@ def test_same_choices_in_another_process() -> None:
 
 
 def test_entry_of_a_file() -> None:
-    """An entry holds versions with percents, whole numbers as their text, and `$salt` where units are to be reshuffled."""
-    entry = {2: 10, "3": 5, "$salt": "tone-2026-11"}
+    """An entry holds versions with percents, whole numbers as their text, and `salt` where units are to be reshuffled."""
+    entry = {2: 10, "3": 5, "salt": "tone-2026-11"}
     assert problems("Maya", entry, served="1", known=["1", "2", "3"]) == []
     assert Rollout.from_entry("Maya", entry, served="1") == Rollout(
         "Maya", {"2": 10, "3": 5}, served="1", salt="tone-2026-11"
@@ -228,16 +228,16 @@ def test_percent_of_an_enum_is_its_number() -> None:
         ({True: 5}, ["$rollouts.Maya: version must be a text, not a truth value (true); quote it"]),
         ({10**5000: 5}, ["$rollouts.Maya: version must be a text, not a number; quote it"]),
         ({"": 5}, ["$rollouts.Maya: version is empty"]),
-        ({"2": 5, "$salt": 7}, ["$rollouts.Maya.$salt: must be a text, not a number; quote it"]),
-        ({"2": 5, "$salt": ""}, ["$rollouts.Maya.$salt: is empty; leave it out to use the name"]),
-        ({"2": 5, "$salt": "\ud800"}, ["$rollouts.Maya.$salt: a text holds a lone surrogate, U+D800"]),
+        ({"2": 5, "salt": 7}, ["$rollouts.Maya.salt: must be a text, not a number; quote it"]),
+        ({"2": 5, "salt": ""}, ["$rollouts.Maya.salt: is empty; leave it out to use the name"]),
+        ({"2": 5, "salt": "\ud800"}, ["$rollouts.Maya.salt: a text holds a lone surrogate, U+D800"]),
         (
-            {"2": 5.5, "8": 200, "$salt": None},
+            {"2": 5.5, "8": 200, "salt": None},
             [
                 "$rollouts.Maya.2: must be a whole percent, 0 to 100, not a number with a fraction",
                 "$rollouts.Maya.8: there is no version '8'; define Maya@8",
                 "$rollouts.Maya.8: must be a whole percent, 0 to 100",
-                "$rollouts.Maya.$salt: must be a text, not null; quote it",
+                "$rollouts.Maya.salt: must be a text, not null; quote it",
             ],
         ),
     ],
@@ -252,14 +252,20 @@ def test_problems(entry: object, expected: list[str]) -> None:
         assert str(caught.value) == expected[0]
 
 
+def test_served_version_is_not_proposed() -> None:
+    """The served version is never what a slip in a rollout meant: it would be refused there."""
+    [problem] = problems("Maya", {"beta-3": 5}, served="beta-2", known=["beta-2", "x"])
+    assert problem.hint == "define Maya@beta-3"
+
+
 @pytest.mark.parametrize(
     ("percents", "served", "salt", "message"),
     [
         ({"2": 101}, "1", None, "$rollouts.Maya.2: must be a whole percent, 0 to 100"),
-        ({"$salt": 5}, "1", None, "$rollouts.Maya: version '$salt' begins with '$'"),
+        ({"salt": 5}, "1", None, "$rollouts.Maya: version 'salt' begins with '$'"),
         ({"2": 10}, "", None, "version is empty"),
         ({"2": 10}, None, None, "version must be a text, not null"),
-        ({"2": 10}, "1", "", "$rollouts.Maya.$salt: is empty"),
+        ({"2": 10}, "1", "", "$rollouts.Maya.salt: is empty"),
         ([("2", 10)], "1", None, "$rollouts.Maya: must be a mapping of versions to percents, not a list"),
     ],
 )
