@@ -53,10 +53,10 @@ def shorten(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return the known name that was most likely meant, or None."""
     folded = {candidate.casefold(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.casefold()[:MAX_NAME], folded, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name.casefold()[:MAX_NAME], folded, n=1, cutoff=cutoff)
     return folded[close[0]] if close else None
 
 

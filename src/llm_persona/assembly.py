@@ -1,0 +1,189 @@
+"""From what a template writes to the prompt's text: white space, sections, and the stable prefix.
+
+A template yields events. Its own text comes as `str`, so it may be tidied; what it printed of the persona or the
+session comes as a tuple of one text, which is never touched; a block begins and ends with a pair.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Data = tuple[str]
+Mark = tuple[str, bool]  # a block's name, and whether it begins here
+
+# The block that bundled templates keep the others in; it is where they stand, not one of them.
+OUTER = "prompt"
+
+_TRAILING = re.compile(r"[ \t]+(?=\n)")
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+
+class Pieces(str):
+    """The text of a macro, a set block or `super()`, which remembers the events it was made of.
+
+    For the stable prefix it counts as one piece: a template may have decided by its content whether to print it.
+    """
+
+    events: list[Event]
+
+    def __new__(cls, events: Iterable[Event]) -> Pieces:
+        kept = list(events)
+        pieces = super().__new__(cls, "".join(_texts(kept)))
+        pieces.events = kept
+        return pieces
+
+    def __html__(self) -> str:
+        return str.__str__(self)
+
+
+Event = str | Data | Mark | Pieces
+
+
+class Watch:
+    """Whether a render has looked at the session yet."""
+
+    __slots__ = ("touched",)
+
+    def __init__(self) -> None:
+        self.touched = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A prompt's text; how many of its characters cannot depend on the session; its sections by name."""
+
+    text: str
+    stable: int
+    sections: dict[str, str]
+
+
+class Assembler:
+    """Takes events in order and builds the text.
+
+    Invariant: white space that a template writes is pending until something follows it. What is emitted is never
+    taken back, so what was emitted before the session was looked at is the same for every session.
+    """
+
+    __slots__ = (
+        "_between",
+        "_blocks",
+        "_joined",
+        "_length",
+        "_line",
+        "_out",
+        "_pending",
+        "_sections",
+        "_stable",
+        "_watch",
+    )
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._out: list[str] = []
+        self._length = 0
+        self._line = 0  # where the last emitted line break stands; the stable prefix may be cut there
+        self._pending = ""
+        self._joined = False  # at the start of a block that a blank line sets apart: white space is dropped
+        self._between: str | None = None  # what the template wrote since a block ended, if only white space
+        self._blocks: list[tuple[str, int]] = []  # open blocks, and their first character or -1
+        self._sections: list[tuple[str, int, int]] = []
+        self._stable: int | None = None
+
+    def assemble(self, events: Iterable[Event]) -> Assembled:
+        watch = self._watch
+        for event in events:
+            if watch.touched and self._stable is None:
+                self._touch()
+            self._take(event)
+        if watch.touched and self._stable is None:
+            self._touch()
+        text = "".join(self._out)
+        sections: dict[str, str] = {}
+        for name, start, end in self._sections:
+            # A template may print a block twice; its section is all that it printed.
+            sections[name] = f"{sections[name]}\n\n{text[start:end]}" if name in sections else text[start:end]
+        return Assembled(text, len(text) if self._stable is None else self._stable, sections)
+
+    def _take(self, event: Event) -> None:
+        if type(event) is str:
+            self._write(event)
+        elif type(event) is tuple:
+            if len(event) == 1:
+                self._print(event[0])
+            elif event[1]:
+                self._begin(event[0])
+            else:
+                self._end()
+        elif isinstance(event, Pieces):
+            for inner in event.events:
+                self._take(inner)
+
+    def _touch(self) -> None:
+        # A pending line break, or the start of a block, ends the line before: nothing can be added to it.
+        self._stable = self._length if "\n" in self._pending else self._line
+
+    def _write(self, text: str) -> None:
+        """Take text that the template wrote."""
+        body = text.rstrip()
+        if self._between is not None:
+            self._between = None if body else self._between + text
+        if not body:
+            if not self._joined and self._length:
+                self._pending += text
+            return
+        if self._joined or not self._length:
+            body = body.lstrip()
+        self._emit(_BLANK_LINES.sub("\n\n", _TRAILING.sub("", self._pending + body)), pending=False)
+        self._pending = text[len(text.rstrip()) :]
+
+    def _print(self, text: str) -> None:
+        """Take data: it comes out as it is, and what is empty leaves no trace."""
+        if text:
+            self._between = None
+            self._emit(text, pending=True)
+
+    def _emit(self, text: str, *, pending: bool) -> None:
+        if pending and self._pending:
+            space = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", self._pending))
+            self._put(space)
+        start = self._length
+        if not pending:
+            start += len(text) - len(text.lstrip())
+        self._pending = ""
+        self._joined = False
+        for index, (name, first) in enumerate(self._blocks):
+            if first < 0:
+                self._blocks[index] = (name, start)
+        self._put(text)
+
+    def _put(self, text: str) -> None:
+        cut = text.rfind("\n")
+        if cut >= 0:
+            self._line = self._length + cut
+        self._out.append(text)
+        self._length += len(text)
+
+    def _begin(self, name: str) -> None:
+        if self._between is not None and (not self._between or "\n" in self._between):
+            self._pending = "\n\n" if self._length else ""
+            self._joined = True
+        elif not self._length:
+            self._joined = True
+        self._between = None
+        self._blocks.append((name, -1))
+
+    def _end(self) -> None:
+        name, start = self._blocks.pop()
+        if start >= 0 and name != OUTER and all(outer == OUTER for outer, _ in self._blocks):
+            self._sections.append((name, start, self._length))
+        self._between = ""
+
+
+def _texts(events: Iterable[Event]) -> Iterable[str]:
+    for event in events:
+        if isinstance(event, str):
+            yield event
+        elif isinstance(event, tuple) and len(event) == 1:
+            yield event[0]

@@ -1,0 +1,101 @@
+"""Values that cannot change: an ordered mapping, and the edit of an inherited list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar
+
+V = TypeVar("V", covariant=True)
+
+
+class FrozenDict(Mapping[str, V], Generic[V]):
+    """An ordered mapping from text that cannot change: hashable, picklable; order counts in equality."""
+
+    __slots__ = ("_entries",)
+    _entries: dict[str, V]
+
+    def __init__(self, entries: Mapping[str, V] = {}) -> None:
+        object.__setattr__(self, "_entries", dict(entries))
+
+    def __getitem__(self, key: str) -> V:
+        return self._entries[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} cannot be changed")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, FrozenDict):
+            return list(self._entries.items()) == list(other._entries.items())
+        return self._entries == other
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._entries.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._entries)
+
+    def __reduce__(self) -> tuple[type[FrozenDict[V]], tuple[dict[str, V]]]:
+        return type(self), (self._entries,)
+
+
+class ListEdit(tuple[str, ...]):
+    """An edit of an inherited list. As a tuple it holds the texts that it writes; the parent's are not in it."""
+
+    replace: tuple[str, ...] | None
+    remove: tuple[str, ...]
+    add: tuple[str, ...]
+
+    def __new__(
+        cls, replace: tuple[str, ...] | None = None, remove: tuple[str, ...] = (), add: tuple[str, ...] = ()
+    ) -> ListEdit:
+        edit = super().__new__(cls, (replace or ()) + add)
+        edit.replace, edit.remove, edit.add = replace, remove, add
+        return edit
+
+    def _key(self) -> tuple[object, ...]:
+        return ListEdit, self.replace, self.remove, self.add
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ListEdit) and self._key() == other._key()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return repr(self.written())
+
+    def __reduce__(self) -> tuple[type[ListEdit], tuple[object, ...]]:
+        return ListEdit, (self.replace, self.remove, self.add)
+
+    def written(self) -> dict[str, list[str]] | None:
+        """Return the edit as a file writes it; None empties the list."""
+        if self.replace is not None:
+            return {"replace": list(self.replace)} if self.replace else None
+        return {name: list(texts) for name, texts in (("remove", self.remove), ("add", self.add)) if texts}
+
+
+def freeze(value: object) -> object:
+    """Return plain data with its mappings and lists made immutable, copied all the way down."""
+    if isinstance(value, Mapping):
+        return FrozenDict({key: freeze(item) for key, item in value.items()})
+    if isinstance(value, list | tuple):
+        return tuple(freeze(item) for item in value)
+    return value
+
+
+def thaw(value: object) -> object:
+    """Return plain dicts and lists for what `freeze` made: what json and schema libraries understand."""
+    if isinstance(value, Mapping):
+        return {key: thaw(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [thaw(item) for item in value]
+    return value

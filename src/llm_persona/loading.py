@@ -1,0 +1,238 @@
+"""From documents to what a registry is made of, with all problems of all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from . import rollouts as rollout_rules
+from .bound import Bound, bundled
+from .errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text
+from .frozen import thaw
+from .names import did_you_mean, shorten, split_reference
+from .persona import Persona
+from .provenance import Places
+from .reading import Document
+from .resolution import State, complete, versions
+from .rollouts import Rollout
+from .templates import Folder, Templates
+from .validation import check_document
+from .wording import must_be
+
+NO_PATH = "<data>"  # the path of data that came from no file
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What documents say, and what is wrong with it."""
+
+    bound: Bound
+    state: State = field(default_factory=State)
+    places: Places = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def finished(self) -> tuple[Bound, State, Places]:
+        """Return what a registry is made of. Raises PersonaFileError where a problem is an error."""
+        if any(problem.severity == "error" for problem in self.problems):
+            raise PersonaFileError(self.problems)
+        return self.bound, self.state, self.places
+
+
+def plain_document(data: object) -> Document:
+    """Return a document of data that came from no file."""
+    if not isinstance(data, Mapping):
+        return Document(NO_PATH, {}, [_nowhere(None, must_be("a mapping of names to personas", data))])
+    problems: list[Problem] = []
+    return Document(NO_PATH, {str(key): _plain(value, (str(key),), problems) for key, value in data.items()}, problems)
+
+
+def _plain(value: object, path: tuple[str, ...], problems: list[Problem]) -> object:
+    value = thaw(value)
+    if isinstance(value, dict):
+        plain = {}
+        for key, item in value.items():
+            if not isinstance(key, str):
+                problems.append(_nowhere(path, f"has the key {key!r}, which is not a text", "quote it"))
+            plain[str(key)] = _plain(item, (*path, str(key)), problems) if len(path) < 64 else None
+        return plain
+    if isinstance(value, list):
+        return [_plain(item, path, problems) for item in value] if len(path) < 64 else None
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            problems.append(_nowhere(path, "holds a lone surrogate, which no prompt can carry"))
+            return value.encode(errors="replace").decode()
+        return str.__str__(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    problems.append(
+        _nowhere(path, must_be("a text, a number, true, false, null, a list or a mapping", value), "quote it")
+    )
+    return str(value)
+
+
+def _nowhere(path: tuple[str, ...] | None, message: str, hint: str | None = None) -> Problem:
+    persona, *fields = path or (None,)
+    return Problem(None, None, None, persona, field_text([f for f in fields if f]) or None, message, hint)
+
+
+def load_documents(
+    documents: Iterable[Document],
+    folders: Iterable[Folder],
+    default_template: str,
+    tools: Mapping[str, str] | None,
+) -> Loaded:
+    """Return what the documents say together, as one registry. Nothing is raised for what is wrong in them."""
+    documents = list(documents)
+    problems: list[Problem] = []
+    broken: set[str] = set()
+    for document in documents:
+        found = [*document.problems, *check_document(document)]
+        broken |= {problem.persona for problem in found if problem.persona is not None}
+        problems += found
+    templates, more = _templates(documents, folders, default_template)
+    loaded = Loaded(Bound(templates, tools), problems=[*problems, *more])
+    definitions = _definitions(documents, loaded, broken)
+    state, errors = complete(definitions, loaded.bound, {}, broken)
+    loaded.problems += [_problem(error, loaded.places) for error in errors]
+    rollouts = _rollouts(documents, state.definitions, loaded, broken)
+    loaded.state = State(state.definitions, state.lineages, state.complete, rollouts)
+    loaded.problems += _default_problems(templates, state)
+    loaded.problems = _in_file_order(loaded.problems, documents)
+    return loaded
+
+
+def _definitions(documents: Iterable[Document], loaded: Loaded, broken: set[str]) -> dict[str, Persona]:
+    definitions: dict[str, Persona] = {}
+    for document in documents:
+        for key, config in document.data.items():
+            if key.startswith("$"):
+                continue
+            if key in loaded.places:
+                loaded.problems.append(_twice(key, document, loaded.places[key]))
+                continue
+            loaded.places[key] = document
+            if key in broken or not isinstance(config, dict):
+                broken.add(key)
+                continue
+            try:
+                definitions[key] = Persona(key, **config)
+            except PersonaError as error:
+                error.persona = key
+                broken.add(key)
+                loaded.problems.append(_problem(error, loaded.places))
+            except TypeError:  # the schema refuses an unknown field before this can
+                broken.add(key)
+    return definitions
+
+
+def _twice(key: str, document: Document, first: Document) -> Problem:
+    line, column = document.locate((key,), key=True)
+    where = f"{first.path}:{first.locate((key,), key=True)[0]}"
+    return Problem(document.path, line, column, key, None, f"is defined already, in {where}", "rename or remove one")
+
+
+def _problem(error: PersonaError, places: Places) -> Problem:
+    """Return an error as a problem, with its place in the file or in the template."""
+    if isinstance(error, TemplateError) and error.path is not None:
+        return Problem(error.path, error.line, error.column, None, None, error.message, error.hint)
+    document = places.get(error.persona or "")
+    fields = field_text(error.field) or None
+    if document is None or document.path == NO_PATH:
+        return Problem(None, None, None, error.persona, fields, error.message, error.hint)
+    path = (error.persona or "", *error.field)
+    line, column = document.locate(path, key=not error.field)
+    return Problem(document.path, line, column, error.persona, fields, error.message, error.hint)
+
+
+def _templates(
+    documents: Iterable[Document], folders: Iterable[Folder], default_template: str
+) -> tuple[Templates, list[Problem]]:
+    """Return the templates of the given folders and of the documents' `$templates`, and a problem for each missing one."""
+    chosen = [os.fspath(each) for each in folders]
+    problems = []
+    for document in documents:
+        named = document.data.get("$templates")
+        for index, name in enumerate([named] if isinstance(named, str) else named if isinstance(named, list) else []):
+            if not isinstance(name, str):
+                continue
+            start = "" if document.path in (NO_PATH, "<stdin>") else os.path.dirname(document.path)
+            path = os.path.join(start, name)
+            if os.path.isdir(path):
+                chosen.append(path)
+                continue
+            line, column = document.locate(("$templates",) if named == name else ("$templates", index))
+            what = "is not a folder" if os.path.exists(path) else "is missing"
+            hint = "it is looked for beside the file" if start or document.path != NO_PATH else None
+            problems.append(
+                Problem(
+                    document.path, line, column, None, "$templates", f"template folder {shorten(name)!r} {what}", hint
+                )
+            )
+    if not chosen and default_template == "default":
+        return bundled().templates, problems
+    return Templates(dict.fromkeys(chosen), default_template), problems
+
+
+def _default_problems(templates: Templates, state: State) -> Iterator[Problem]:
+    """Yield what is wrong with the default template, if any persona is rendered with it."""
+    if any(not persona.abstract and persona.template is None for persona in state.complete.values()):
+        try:
+            templates.get(templates.default)
+        except TemplateError as error:
+            yield _problem(error, {})
+
+
+def _rollouts(
+    documents: Iterable[Document], definitions: Mapping[str, Persona], loaded: Loaded, broken: set[str]
+) -> dict[str, Rollout]:
+    rollouts: dict[str, Rollout] = {}
+    places: dict[str, Document] = {}
+    for document in documents:
+        entries = document.data.get("$rollouts")
+        for name, entry in entries.items() if isinstance(entries, dict) else ():
+            for message, hint, path in _rollout_problems(name, entry, definitions, places, broken):
+                line, column = document.locate(("$rollouts", name, *path), key=not path)
+                loaded.problems.append(
+                    Problem(document.path, line, column, None, f"$rollouts.{field_text((name, *path))}", message, hint)
+                )
+                places.setdefault(name, document)
+            if name in places or name in broken:
+                continue
+            places[name] = document
+            rollouts[name] = Rollout.from_entry(name, entry, served=str(definitions[name].version))
+    return rollouts
+
+
+def _rollout_problems(
+    name: str, entry: Any, definitions: Mapping[str, Persona], places: Mapping[str, Document], broken: set[str]
+) -> Iterator[tuple[str, str | None, tuple[str | int, ...]]]:
+    """Yield the message, the hint and the path within the entry of all that is wrong with a rollout."""
+    if name in places:
+        yield f"the rollout of {name!r} stands in {places[name].path} already", "keep one", ()
+        return
+    if name in broken:
+        return
+    persona = definitions.get(name)
+    if persona is None or persona._side:
+        names = [key for key, each in definitions.items() if not each._side]
+        yield f"there is no persona {shorten(name)!r}", did_you_mean(split_reference(name)[0], names), ()
+    elif persona.abstract:
+        yield f"{name!r} is abstract: it serves nobody", "name one of its children", ()
+    elif persona.version is None:
+        yield f"{name!r} has no version, so there is nothing to choose from", "give it one: version: 1", ()
+    else:
+        known = [version for version in versions(definitions, name) if f"{name}@{version}" not in broken]
+        for error in rollout_rules.problems(name, entry, served=persona.version, known=known):
+            path = error.field[2:] if error.field[:1] == ("$rollouts",) else error.field
+            yield error.message, error.hint, tuple(path)
+
+
+def _in_file_order(problems: list[Problem], documents: Iterable[Document]) -> list[Problem]:
+    """Sort problems by file and place, each once; those of no file, such as templates', come last."""
+    order = {document.path: index for index, document in enumerate(documents)}
+    unique = dict.fromkeys(replace(p, path=None, line=None, column=None) if p.path == NO_PATH else p for p in problems)
+    return sorted(unique, key=lambda p: (order.get(p.path or "", len(order)), p.line or 0, p.column or 0))

@@ -1,0 +1,207 @@
+"""A persona: plain, frozen data that knows which of its fields were given."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from .bound import Bound, bundled
+from .errors import InheritanceError, InvalidValueError, PersonaError
+from .fields import DEFAULTS, NOT_GIVEN, checked
+from .frozen import FrozenDict
+from .names import check_name, join_reference, kind_of, shorten, split_reference
+from .prompt import Prompt
+from .texts import PersonaTexts
+from .tools import select_tools
+
+Definition = TypeVar("Definition", bound=Mapping[str, Any])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Persona:
+    """Who an agent is: a name, a role, and how it speaks. Presentation is the templates' affair.
+
+    `Persona(name="Maya@2")` is version 2 of Maya, beside the one that is served. Fields that were not given are told
+    apart from those given their default: a child that does not mention its tone takes its parent's. (What
+    `dataclasses.replace` sets back to the default counts as not given.) Texts, lists of texts and mappings are
+    copied and never change; nothing may hold NUL or a lone surrogate. Raises InvalidValueError for a field that is
+    not what it may be, InheritanceError for an edit of a list that no parent has.
+    """
+
+    name: str
+    role: str = cast(str, NOT_GIVEN)
+    company: str | None = cast(str, NOT_GIVEN)
+    tone: str = cast(str, NOT_GIVEN)
+    capabilities: tuple[str, ...] = cast("tuple[str, ...]", NOT_GIVEN)
+    constraints: tuple[str, ...] = cast("tuple[str, ...]", NOT_GIVEN)
+    greeting: str | None = cast(str, NOT_GIVEN)
+    custom_sections: Mapping[str, str] = cast("Mapping[str, str]", NOT_GIVEN)
+    _: dataclasses.KW_ONLY
+    display_name: str | None = cast(str, NOT_GIVEN)
+    parent: str | None = cast(str, NOT_GIVEN)
+    version: str | None = cast(str, NOT_GIVEN)
+    variables: Mapping[str, str | None] | None = cast("Mapping[str, str | None]", NOT_GIVEN)
+    template: str | None = cast(str, NOT_GIVEN)
+    tools: tuple[str, ...] = cast("tuple[str, ...]", NOT_GIVEN)
+    abstract: bool = cast(bool, NOT_GIVEN)
+    description: str | None = cast(str, NOT_GIVEN)
+    metadata: Mapping[str, Any] = cast("Mapping[str, Any]", NOT_GIVEN)
+    # Fields, and not attributes beside them, so that `dataclasses.replace` and pickle carry them along.
+    _given: frozenset[str] | None = None
+    _side: bool = False
+    _bound: Bound | None = field(default=None, compare=False)
+    _texts: PersonaTexts | None = field(default=None, init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        name, version = self._split_name()
+        before = self._given
+        given = set()
+        for name_of_field, default in DEFAULTS.items():
+            value = getattr(self, name_of_field)
+            untouched = value is NOT_GIVEN
+            if not untouched and before is not None and name_of_field not in before:
+                untouched = bool(value == default)
+            if untouched:
+                value = default
+            else:
+                value = checked(name_of_field, value, name)
+                given.add(name_of_field)
+            object.__setattr__(self, name_of_field, value)
+        if version is not None:
+            if self.version not in (None, version):
+                raise InvalidValueError(
+                    f"the name {self.name!r} and the version {self.version!r} disagree",
+                    persona=name,
+                    field=("version",),
+                )
+            object.__setattr__(self, "version", version)
+            object.__setattr__(self, "_side", True)
+            given.add("version")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "_given", frozenset(given))
+        self._check_as_a_whole()
+
+    def _split_name(self) -> tuple[str, str | None]:
+        if not isinstance(self.name, str):
+            raise InvalidValueError(f"name must be a text, not {kind_of(self.name)}", hint="quote it")
+        name, version = split_reference(self.name)
+        return check_name(name), None if version is None else check_name(version, "version")
+
+    def _check_as_a_whole(self) -> None:
+        if self.parent is None:
+            if not self.role and not self.abstract:
+                raise InvalidValueError("role is missing", persona=self.key, hint="say what the persona is")
+            for name in ("capabilities", "constraints", "tools"):
+                edit = getattr(self, name)
+                if type(edit) is not tuple:
+                    if edit.written() is None:
+                        object.__setattr__(self, name, ())
+                        continue
+                    raise InheritanceError(
+                        "edits a list, and there is no parent to take one from",
+                        persona=self.key,
+                        field=(name,),
+                        hint="name a parent, or write the list itself",
+                    )
+            for section, text in self.custom_sections.items():
+                if text is None:
+                    raise InvalidValueError(
+                        "is null, and there is no parent's section to remove",
+                        persona=self.key,
+                        field=("custom_sections", section),
+                        hint="write its text, or remove the line",
+                    )
+
+    @property
+    def key(self) -> str:
+        """What a registry and a file call it: `Maya`, or `Maya@2` for a version beside the served one."""
+        return join_reference(self.name, self.version) if self._side else self.name
+
+    @property
+    def ref(self) -> str:
+        """The name with the version, if it has one: what pins a conversation."""
+        return join_reference(self.name, self.version)
+
+    @property
+    def spoken_name(self) -> str:
+        """What it calls itself: display_name, else its name."""
+        return self.display_name or self.name
+
+    def given(self) -> dict[str, object]:
+        """Return the fields that were given, as they were given, in the order of the constructor."""
+        return {name: getattr(self, name) for name in DEFAULTS if name in (self._given or ())}
+
+    def build_system_prompt(self, template: str | None = None, /, **session: object) -> str:
+        """Return the system prompt as text; what may be raised is what `render` raises."""
+        return self.render(template, **session).text
+
+    def render(self, template: str | None = None, /, **session: object) -> Prompt:
+        """Render the persona for a session with the template named, else its own, else the registry's default.
+
+        Raises MissingVariableError when the session lacks what the persona requires, InvalidValueError for a value
+        that a session cannot hold, TemplateError for what is wrong with the template, InheritanceError where a
+        parent was not applied yet, and PersonaError for an abstract persona.
+        """
+        self._check_complete()
+        bound = self._bound or bundled()
+        name = template if template is not None else self.template or bound.templates.default
+        return self._prepared().render(bound.templates.get(name), session)
+
+    def build_greeting(self, **session: object) -> str | None:
+        """Return the greeting with its placeholders filled, or None where there is none; raises what `render` does."""
+        self._check_complete()
+        return self._prepared().greet(session)
+
+    def select_tools(self, catalog: Sequence[Definition] | Mapping[str, Definition]) -> list[Definition]:
+        """Return the definitions of the tools that this persona may use, in its order, unchanged.
+
+        `catalog` holds Anthropic or OpenAI tool definitions. Raises InvalidValueError for a tool that is not in it.
+        """
+        self._check_complete()
+        return select_tools(self.tools, catalog)
+
+    def _check_complete(self) -> None:
+        if self.parent is not None:
+            raise InheritanceError(
+                f"its parent {self.parent!r} is not applied yet",
+                persona=self.key,
+                hint=f"define it in a registry and take it from there: registry.get({self.key!r})",
+            )
+        if self.abstract:
+            raise PersonaError(
+                "is abstract: a base for others, never rendered", persona=self.key, hint="render one of its children"
+            )
+
+    def _prepared(self) -> PersonaTexts:
+        if self._texts is None:
+            # Two threads may both make it; they make the same.
+            object.__setattr__(self, "_texts", PersonaTexts(self, self._bound.tools if self._bound else None))
+        return cast(PersonaTexts, self._texts)
+
+    def __repr__(self) -> str:
+        shown = [f"name={self.key!r}"]
+        for name, value in self.given().items():
+            if name != "version" or not self._side:
+                shown.append(f"{name}={_short(value)}")
+        return f"Persona({', '.join(shown)})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
+        return _restore, (fields,)
+
+
+def _restore(fields: dict[str, Any]) -> Persona:
+    return Persona(**fields)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, str):
+        return repr(shorten(value))
+    if type(value) is tuple:
+        shown = ", ".join(repr(shorten(item)) if isinstance(item, str) else repr(item) for item in value[:3])
+        return f"({shown}, … {len(value)} in all)" if len(value) > 3 else f"({shown}{',' if len(value) == 1 else ''})"
+    if isinstance(value, FrozenDict):
+        return f"{{{', '.join(f'{name!r}: {_short(item)}' for name, item in value.items())}}}"
+    return repr(value)

@@ -1,0 +1,126 @@
+"""Placeholders in persona text: `{variable}`, and `{{variable}}` to print it.
+
+Persona text is data. It never meets `str.format` or a template engine: 35% of real prompts break the first, and
+most agent files embed JSON. One compiled expression scans a text once; what is filled in is never scanned again.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+# A run of braces, an identifier, a run of braces. The look-behind starts each run once, so scanning is linear,
+# and leaves `${n}` alone.
+_CANDIDATE = re.compile(r"(?<![{$])(\{++)([^\W\d]\w*+)(\}++)")
+
+OWN_NAMES = ("name", "company")
+
+
+class Placeholder(NamedTuple):
+    """A place that the value of the variable `name` fills."""
+
+    name: str
+
+
+Parts = tuple[str | Placeholder, ...]
+
+
+class Placeholders:
+    """Which `{identifier}`s of a persona's texts are placeholders: DESIGN's three cases.
+
+    `variables` is None where none were declared (every identifier is one), empty for foreign text (none is), or
+    the declared names (those, `{name}` and `{company}`).
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self, variables: Mapping[str, str | None] | None) -> None:
+        self._names = None if variables is None else frozenset(variables)
+
+    @property
+    def active(self) -> bool:
+        return self._names is None or bool(self._names)
+
+    def parse(self, text: str) -> Parts:
+        """Split a text into literal pieces and placeholders; escapes become what they print."""
+        if "{" not in text or not self.active:
+            return (text,) if text else ()
+        parts: list[str | Placeholder] = []
+        literal: list[str] = []
+        end = 0
+        for match in _CANDIDATE.finditer(text):
+            name = self._placeholder(match)
+            if name is None and not _is_escape(match):
+                continue
+            literal.append(text[end : match.start()])
+            end = match.end()
+            if name is None:
+                literal.append(match[0][1:-1])
+                continue
+            if piece := "".join(literal):
+                parts.append(piece)
+            literal.clear()
+            parts.append(Placeholder(name))
+        literal.append(text[end:])
+        if piece := "".join(literal):
+            parts.append(piece)
+        return tuple(parts)
+
+    def names(self, text: str) -> list[str]:
+        """Return the names of the placeholders in a text, in order, each once."""
+        return list(dict.fromkeys(part.name for part in self.parse(text) if isinstance(part, Placeholder)))
+
+    def undeclared(self, text: str) -> list[str]:
+        """Return the `{identifier}`s of a text that a persona with declared variables forgot to declare."""
+        if not self._names or "{" not in text:
+            return []
+        singles = (match for match in _CANDIDATE.finditer(text) if len(match[1]) == len(match[3]) == 1)
+        return list(
+            dict.fromkeys(match[2] for match in singles if match[2].isidentifier() and not self._known(match[2]))
+        )
+
+    def fill_own(self, text: str, own: Mapping[str, str]) -> str:
+        """Fill the persona's own `{name}` and `{company}`, and leave all else as it is written.
+
+        A value with a brace in it, or a `$` at its end, could make a placeholder together with its neighbours: it
+        is left for `parse` to fill.
+        """
+        if "{" not in text or not self.active:
+            return text
+
+        def replace(match: re.Match[str]) -> str:
+            value = own.get(self._placeholder(match) or "")
+            return match[0] if value is None or "{" in value or "}" in value or value.endswith("$") else value
+
+        return _CANDIDATE.sub(replace, text)
+
+    def _placeholder(self, match: re.Match[str]) -> str | None:
+        single = len(match[1]) == len(match[3]) == 1 and match[2].isidentifier()
+        return normal(match[2]) if single and self._known(match[2]) else None
+
+    def _known(self, identifier: str) -> bool:
+        return self._names is None or normal(identifier) in self._names or identifier in OWN_NAMES
+
+
+def normal(identifier: str) -> str:
+    """Return an identifier as Python compares keyword arguments: NFKC, so that `ﬁ` is `fi`."""
+    return identifier if identifier.isascii() else unicodedata.normalize("NFKC", identifier)
+
+
+def resolve(parts: Parts, replace: Callable[[str], Parts | None]) -> Parts:
+    """Put pieces in the place of those placeholders for which `replace` has some, and join neighbours."""
+    resolved: list[str | Placeholder] = []
+    for part in parts:
+        new = replace(part.name) if isinstance(part, Placeholder) else None
+        for piece in (part,) if new is None else new:
+            if isinstance(piece, str) and resolved and isinstance(resolved[-1], str):
+                resolved[-1] += piece
+            else:
+                resolved.append(piece)
+    return tuple(resolved)
+
+
+def _is_escape(match: re.Match[str]) -> bool:
+    return len(match[1]) == len(match[3]) == 2 and match[2].isidentifier()

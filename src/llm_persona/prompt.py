@@ -1,0 +1,159 @@
+"""A rendered prompt: its text, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .errors import InvalidValueError
+from .fingerprints import text_fingerprint
+from .names import join_reference, kind_of
+from .providers import (
+    TTL,
+    DeveloperMessage,
+    InputMessage,
+    SystemMessage,
+    TextBlock,
+    anthropic_prewarm,
+    anthropic_system,
+    message,
+    openai_input,
+)
+
+STAMP_FORMAT = "llm-persona/stamp/1"
+STAMP_TEXTS = ("ref", "template", "persona_fingerprint", "template_fingerprint", "stable_fingerprint")
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Prompt:
+    """A system prompt. It compares as its text does, with another prompt and with a str; `str(prompt)` is its text.
+
+    `stable` and `rest` are its two parts, `stable + rest == text`: the first was written before the session was looked
+    at, so it is the same for every session. `sections` has the text of each block of the template, by name and in
+    order. `unused` names session variables that neither persona nor template mentions, `folded` those whose text was
+    made one line. No session value is kept anywhere but in the text.
+    """
+
+    text: str
+    persona: str
+    version: str | None
+    template: str
+    stable_length: int = field(default=0)  # characters
+    sections: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    folded: tuple[str, ...] = ()
+    session_names: tuple[str, ...] = ()
+    persona_fingerprint: str = ""
+    template_fingerprint: str = ""
+
+    @property
+    def ref(self) -> str:
+        """The persona with its version, if it has one: `Maya@1`. Keep it with the conversation."""
+        return join_reference(self.persona, self.version)
+
+    @property
+    def stable(self) -> str:
+        return self.text[: self.stable_length]
+
+    @property
+    def rest(self) -> str:
+        return self.text[self.stable_length :]
+
+    @property
+    def fingerprint(self) -> str:
+        """`sha256:` and the hex digest of the text's UTF-8 bytes."""
+        return text_fingerprint(self.text)
+
+    def stamp(self) -> dict[str, Any]:
+        """Return a JSON-ready record of what made this prompt, without any session value; `registry.verify` reads it."""
+        return {
+            "format": STAMP_FORMAT,
+            "ref": self.ref,
+            "template": self.template,
+            "session": list(self.session_names),
+            "persona_fingerprint": self.persona_fingerprint,
+            "template_fingerprint": self.template_fingerprint,
+            "stable_fingerprint": text_fingerprint(self.stable),
+        }
+
+    def otel_attributes(self) -> dict[str, str]:
+        """Return attributes for an OpenTelemetry span, without any session value.
+
+        `gen_ai.prompt.name` and `gen_ai.prompt.version` as the GenAI semantic conventions (in development) name them;
+        fingerprints, for which they have no name, under `llm_persona.`.
+        """
+        attributes = {"gen_ai.prompt.name": self.persona}
+        if self.version is not None:
+            attributes["gen_ai.prompt.version"] = self.version
+        return attributes | {
+            "llm_persona.template": self.template,
+            "llm_persona.prompt.fingerprint": self.fingerprint,
+            "llm_persona.persona.fingerprint": self.persona_fingerprint,
+            "llm_persona.template.fingerprint": self.template_fingerprint,
+        }
+
+    def message(self, role: Literal["system", "developer"] = "system") -> SystemMessage | DeveloperMessage:
+        """Return the prompt as one message for OpenAI-style chats; InvalidValueError for another role or a blank prompt."""
+        return message(self.text, role)
+
+    def anthropic_system(self, *, cache: bool = True, ttl: TTL | None = None) -> list[TextBlock]:
+        """Return the blocks for Anthropic's `system`, the stable part marked for the cache.
+
+        `ttl` is "5m" (the provider's default) or "1h". Raises InvalidValueError for another one or a blank prompt.
+        """
+        return anthropic_system(self.stable, self.rest, cache=cache, ttl=ttl)
+
+    def openai_input(self) -> list[InputMessage]:
+        """Return the prompt for OpenAI's Responses `input`: a developer message, a cache breakpoint after its stable part."""
+        return openai_input(self.stable, self.rest)
+
+    def anthropic_prewarm(
+        self,
+        *,
+        model: str,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        ttl: TTL | None = None,
+        **same_as_real_traffic: Any,
+    ) -> dict[str, Any]:
+        """Return the arguments of one `client.messages.create` that fills the cache and generates nothing.
+
+        Pass what real requests pass, and nothing else. Raises InvalidValueError for what the API refuses with it, and
+        where the prompt has no stable part.
+        """
+        return anthropic_prewarm(self.anthropic_system(ttl=ttl), model=model, tools=tools, **same_as_real_traffic)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Prompt):
+            return self.text == other.text
+        return self.text == other if isinstance(other, str) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __contains__(self, text: str) -> bool:
+        return text in self.text
+
+    def __repr__(self) -> str:
+        return f"<Prompt {self.ref} in {self.template!r}: {len(self.text)} characters, {self.stable_length} stable>"
+
+
+def check_stamp(stamp: object) -> Mapping[str, Any]:
+    """Return the stamp. Raises InvalidValueError for one that is malformed, or of a format that is not known here."""
+    if not isinstance(stamp, Mapping):
+        raise InvalidValueError(f"a stamp is a mapping, as prompt.stamp() makes it, not {kind_of(stamp)}")
+    form = stamp.get("format")
+    if form != STAMP_FORMAT:
+        newer = isinstance(form, str) and form.startswith(STAMP_FORMAT.rpartition("/")[0])
+        hint = "upgrade llm-persona" if newer else "pass what prompt.stamp() returned"
+        raise InvalidValueError(f"the stamp's format {form!r} is not {STAMP_FORMAT!r}", hint=hint)
+    for name in STAMP_TEXTS:
+        if not isinstance(stamp.get(name), str) or not stamp[name]:
+            raise InvalidValueError(f"the stamp's {name!r} must be a text, not {kind_of(stamp.get(name))}")
+    session = stamp.get("session")
+    if not isinstance(session, list | tuple) or not all(isinstance(name, str) for name in session):
+        raise InvalidValueError("the stamp's 'session' must be a list of names")
+    return stamp

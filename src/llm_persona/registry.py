@@ -1,0 +1,340 @@
+"""The registry: every persona under one name, and every code path asks here."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .bound import Bound, bundled
+from .errors import (
+    DuplicatePersonaError,
+    InvalidValueError,
+    PersonaError,
+    UnknownPersonaError,
+    UnknownVersionError,
+)
+from .loading import Loaded, load_documents, plain_document
+from .names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
+from .persona import Persona
+from .prompt import check_stamp
+from .provenance import Explanation, Places, explanation
+from .reading import Limits, read
+from .resolution import State, complete, find, same_content, versions, written
+from .rollouts import Rollout
+from .templates import Folder, Templates
+from .tools import tool_descriptions, tools_by_name
+from .wording import must_be
+
+Catalog = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
+Folders = Folder | Iterable[Folder]
+
+
+class PersonaRegistry:
+    """Personas by name, with the templates of one product.
+
+    `templates` is a folder, or several in order, looked in before the bundled templates; `default_template` renders
+    personas that name none. With `tools`, a catalogue of Anthropic or OpenAI tool definitions, every tool that a persona
+    names must be in it. Safe for threads: a reader sees all of a change or nothing of it. Templates are read and
+    compiled once; assign a new registry to take up edited files: one that fails to load leaves the old in use.
+
+    Raises TemplateError for a template folder that is missing.
+    """
+
+    def __init__(
+        self, templates: Folders | None = None, default_template: str = "default", *, tools: Catalog | None = None
+    ) -> None:
+        self._bound = _bind(templates, default_template, tools)
+        self._state = State()
+        self._places: Places = {}
+        self._start()
+
+    def _start(self) -> None:
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | os.PathLike[str],
+        *more: str | os.PathLike[str],
+        templates: Folders | None = None,
+        default_template: str = "default",
+        tools: Catalog | None = None,
+        limits: Limits | None = None,
+    ) -> PersonaRegistry:
+        """Read one registry from YAML or JSON files, by their endings; `-` is standard input.
+
+        `templates` are looked in before the files' own `$templates`. Raises PersonaFileError with all that is wrong
+        with the files, and nothing is left half loaded.
+        """
+        documents = [read(each, limits=limits) for each in (path, *more)]
+        return cls._from(load_documents(documents, _listed(templates), default_template, _described(tools)))
+
+    @classmethod
+    def from_dict(
+        cls,
+        data: Mapping[str, Any],
+        *,
+        templates: Folders | None = None,
+        default_template: str = "default",
+        tools: Catalog | None = None,
+    ) -> PersonaRegistry:
+        """Make a registry of data as a file has it: the same rules, the same PersonaFileError, without lines."""
+        document = plain_document(data)
+        return cls._from(load_documents([document], _listed(templates), default_template, _described(tools)))
+
+    @classmethod
+    def _from(cls, loaded: Loaded) -> PersonaRegistry:
+        registry = cls.__new__(cls)
+        registry._bound, registry._state, registry._places = loaded.finished()
+        registry._start()
+        return registry
+
+    @property
+    def templates(self) -> Templates:
+        return self._bound.templates
+
+    @property
+    def rollouts(self) -> Mapping[str, Rollout]:
+        """The rollouts by persona name."""
+        return dict(self._state.rollouts)
+
+    def define(self, *personas: Persona, replace: bool = False) -> None:
+        """Add personas, parents and children in any order: all of them, or none.
+
+        Defining the same content again does nothing. Raises DuplicatePersonaError for other content under a known name,
+        unless `replace` is true; InheritanceError, InvalidValueError or TemplateError for what does not fit, also in
+        the children of what is replaced.
+        """
+        with self._lock:
+            state = self._state
+            definitions = dict(state.definitions)
+            changed: dict[str, Persona] = {}
+            for persona in personas:
+                if not isinstance(persona, Persona):
+                    raise InvalidValueError(must_be("a Persona", persona))
+                key = persona.key
+                old = changed.get(key) or definitions.get(key)
+                if old is not None and same_content(old, persona):
+                    continue
+                if old is not None and (key in changed or not replace):
+                    raise DuplicatePersonaError(
+                        f"{key!r} is defined already, with other content",
+                        persona=key,
+                        hint=f"pass replace=True, or name it {key.partition('@')[0]}@VERSION to stand beside it",
+                    )
+                changed[key] = persona
+                definitions[key] = persona
+            if not changed:
+                return
+            known = {} if changed.keys() & state.definitions.keys() else state.lineages
+            new, errors = complete(definitions, self._bound, known)
+            if errors:
+                raise errors[0]
+            # Personas that were not touched stay the same objects, with what was prepared for them.
+            kept = {key: state.complete[key] for key in known if key in state.complete}
+            rollouts = {name: _follow(rollout, definitions) for name, rollout in state.rollouts.items()}
+            self._places = {key: place for key, place in self._places.items() if key not in changed}
+            self._state = State(new.definitions, new.lineages, {**new.complete, **kept}, rollouts)
+
+    def get(self, name: str, *, version: str | int | None = None, unit: str | None = None) -> Persona:
+        """Return a complete persona: its parents applied, its own name and company filled in.
+
+        `Maya@2`, or `version`, names one version. `unit`, such as a user's id, chooses by the persona's rollout, always
+        the same version on every machine; without a rollout, or where a version is named, it does nothing. Raises
+        UnknownPersonaError or UnknownVersionError (both KeyErrors) with what may have been meant.
+        """
+        state = self._state
+        if version is None and (unit is None or name not in state.rollouts):
+            found = state.complete.get(name)
+            if found is not None:
+                return found
+        return self._look_up(state, name, version, unit)
+
+    def _look_up(self, state: State, name: str, version: str | int | None, unit: str | None) -> Persona:
+        if not isinstance(name, str):
+            raise InvalidValueError(f"a persona's name is a text, not {kind_of(name)}")
+        base, pinned = split_reference(name)
+        if version is not None:
+            if isinstance(version, bool) or not isinstance(version, str | int):
+                raise InvalidValueError(f"a version is a text, not {kind_of(version)}")
+            if pinned is not None and pinned != str(version):
+                raise InvalidValueError(f"{name!r} and the version {version!r} disagree", persona=base)
+            pinned = str(version)
+        elif pinned is None and unit is not None and base in state.rollouts:
+            pinned = state.rollouts[base].choose(unit)
+        if base not in state.definitions:
+            raise UnknownPersonaError(f"no persona {shorten(base)!r}", hint=self._meant(state, base))
+        found = find(state.definitions, join_reference(base, pinned))
+        if found is None:
+            there = versions(state.definitions, base)
+            known = f"there are {', '.join(there)}" if there else "it has none"
+            hint = f"did you mean {nearest(pinned or '', there)!r}?" if nearest(pinned or "", there) else known
+            raise UnknownVersionError(f"has no version {shorten(pinned or '')!r}", persona=base, hint=hint)
+        return state.complete[found.key]
+
+    def _meant(self, state: State, name: str) -> str:
+        names = [key for key, persona in state.definitions.items() if not persona._side]
+        if not names:
+            return "no persona is defined"
+        shown = ", ".join(map(repr, names[:5])) + (", …" if len(names) > 5 else "")
+        return did_you_mean(name, names) or f"there are {shown}"
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and find(self._state.definitions, name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.list_names())
+
+    def __len__(self) -> int:
+        return len(self.list_names())
+
+    def list_names(self) -> list[str]:
+        """Return the names that are served, in order of definition: neither abstract ones nor side versions."""
+        return [key for key, persona in self._state.definitions.items() if not persona._side and not persona.abstract]
+
+    def references(self, *, abstract: bool = False) -> list[str]:
+        """Return every key in order of definition, side versions included, and abstract ones if asked for."""
+        return [key for key, persona in self._state.definitions.items() if abstract or not persona.abstract]
+
+    def versions(self, name: str) -> list[str]:
+        """Return the versions of a persona, the served one's first; none where it has no version.
+
+        Raises UnknownPersonaError.
+        """
+        state = self._state
+        if name not in state.definitions:
+            raise UnknownPersonaError(f"no persona {shorten(str(name))!r}", hint=self._meant(state, str(name)))
+        return versions(state.definitions, name)
+
+    def definition(self, name: str) -> Persona:
+        """Return a persona as it was defined, its parent not applied. Raises as `get` does."""
+        state = self._state
+        return state.definitions[self._look_up(state, name, None, None).key]
+
+    def explain(self, name: str) -> Explanation:
+        """Return, for every field and list item of a persona, the ancestor that gave it, with file and line.
+
+        Raises as `get` does.
+        """
+        state = self._state
+        return explanation(state.lineages[self._look_up(state, name, None, None).key], self._places)
+
+    def verify(self, stamp: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return what changed since a stamp was made: some of "persona", "template" and "stable"; () for nothing.
+
+        "stable" is the prompt's prefix, compared where it can be made without the session's values. Raises
+        InvalidValueError for a stamp that is malformed or of an unknown format, and as `get` and templates do for what
+        is not there any more.
+        """
+        stamp = check_stamp(stamp)
+        persona = self.get(stamp["ref"])
+        template = self.templates.get(stamp["template"])
+        changed = []
+        if persona._prepared().fingerprint != stamp["persona_fingerprint"]:
+            changed.append("persona")
+        if template.fingerprint != stamp["template_fingerprint"]:
+            changed.append("template")
+        if changed:
+            try:
+                now = persona.render(stamp["template"], **dict.fromkeys(stamp["session"], "x")).stamp()
+            except PersonaError:
+                now = {}
+            if now.get("stable_fingerprint") != stamp["stable_fingerprint"]:
+                changed.append("stable")
+        return tuple(changed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the registry as data that `from_dict` reads back equal: every field, version, edit and rollout."""
+        state = self._state
+        data: dict[str, Any] = {}
+        if folders := self._bound.templates.folders:
+            data["$templates"] = folders[0] if len(folders) == 1 else list(folders)
+        if state.rollouts:
+            data["$rollouts"] = {name: _rollout_entry(rollout) for name, rollout in state.rollouts.items()}
+        return data | {key: written(persona) for key, persona in state.definitions.items()}
+
+    def to_yaml(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the registry as YAML that reads back equal, and write it to `path`, if given, in one step.
+
+        Template folders are written relative to the path's folder.
+        """
+        from .writing import dump_yaml
+
+        return self._write(dump_yaml(self._portable(path)), path)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the registry as JSON; as `to_yaml` otherwise."""
+        from .writing import dump_json
+
+        return self._write(dump_json(self._portable(path)), path)
+
+    def _portable(self, path: str | os.PathLike[str] | None) -> dict[str, Any]:
+        data = self.to_dict()
+        if path is not None and "$templates" in data:
+            start = os.path.dirname(os.path.abspath(path))
+            folders = [os.path.relpath(folder, start) for folder in self._bound.templates.folders]
+            data["$templates"] = folders[0] if len(folders) == 1 else folders
+        return data
+
+    def _write(self, text: str, path: str | os.PathLike[str] | None) -> str:
+        if path is not None:
+            from .writing import write_text
+
+            write_text(path, text)
+        return text
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PersonaRegistry):
+            return NotImplemented
+        mine, theirs = self._state, other._state
+        return (dict(mine.definitions), dict(mine.rollouts)) == (dict(theirs.definitions), dict(theirs.rollouts))
+
+    __hash__ = None  # type: ignore[assignment]  # it can change
+
+    def __repr__(self) -> str:
+        names = self.list_names()
+        shown = ", ".join(names[:5]) + (f", … {len(names)} in all" if len(names) > 5 else "")
+        return f"<PersonaRegistry: {shown or 'empty'}>"
+
+
+def _bind(templates: Folders | None, default_template: str, tools: Catalog | None) -> Bound:
+    if templates is None and default_template == "default":
+        shared = bundled().templates
+    else:
+        shared = Templates(templates, default_template)
+    return Bound(shared, _described(tools))
+
+
+def _listed(folders: Folders | None) -> tuple[Folder, ...]:
+    if folders is None:
+        return ()
+    return (folders,) if isinstance(folders, str | os.PathLike) else tuple(folders)
+
+
+def _described(tools: Catalog | None) -> dict[str, str] | None:
+    if tools is None:
+        return None
+    catalog = tools_by_name(tools)
+    return dict(tool_descriptions(catalog, catalog))
+
+
+def _follow(rollout: Rollout, definitions: Mapping[str, Persona]) -> Rollout:
+    """Return a rollout for what is served now."""
+    served = definitions[rollout.name].version
+    if served is None or served == rollout.served:
+        return rollout
+    return Rollout(rollout.name, rollout.percents, served=served, salt=rollout.salt)
+
+
+def _rollout_entry(rollout: Rollout) -> dict[str, Any]:
+    entry: dict[str, Any] = dict(rollout.percents)
+    return entry if rollout.salt == rollout.name else {**entry, "salt": rollout.salt}

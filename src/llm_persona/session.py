@@ -1,0 +1,240 @@
+"""Session values, made harmless before anything sees them.
+
+Text from a session is folded to one line, so no value can add a line to a prompt; in an xml prompt it is escaped
+when it is printed, so none can add a tag. `multiline` and `trusted` are the two ways out.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from uuid import UUID
+
+from markupsafe import Markup
+
+from .errors import InvalidValueError
+from .frozen import FrozenDict
+from .names import kind_of, shorten
+
+MAX_DEPTH = 16  # lists and mappings inside one another
+MAX_DIGITS = 4000  # of a whole number; Python refuses to print much more
+
+# Runs of what `str.splitlines` ends a line at, and of control characters; tabs are kept.
+_FOLDED = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]+")
+_REFUSED = re.compile("[\x00\ud800-\udfff]")
+_SUSPECT = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class Multiline(str):
+    """A text whose lines are kept, each set off so that none passes for the template's own."""
+
+    __slots__ = ()
+
+
+class Trusted(str):
+    """A text that is printed exactly as it is."""
+
+    __slots__ = ()
+
+
+def multiline(text: str) -> Multiline:
+    """Mark session text whose line breaks are wanted, such as a ticket or a document.
+
+    Each line is set off: `> ` in markdown templates, four spaces elsewhere; in xml templates it is escaped instead.
+    Raises InvalidValueError for what is not a text.
+    """
+    return Multiline(_only_text(text, "multiline()"))
+
+
+def trusted(text: str) -> Trusted:
+    """Mark session text that is printed as it is, lines, tags and all: only for text that you wrote yourself.
+
+    Raises InvalidValueError for what is not a text.
+    """
+    return Trusted(_only_text(text, "trusted()"))
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How the templates over one bundled root set session text off: by a prefix on lines, or by escaping."""
+
+    name: str
+    prefix: str
+    escapes: bool = False
+
+
+PLAIN = Family("plain", "    ")
+MARKDOWN = Family("markdown", "> ")
+XML = Family("xml", "", escapes=True)
+
+
+class SessionText(str):
+    """One line of session text in an xml prompt: compares as it is, prints escaped."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return escape(self)
+
+
+class Record(FrozenDict[object]):
+    """A mapping handed to a template: `record.x` is always the entry x."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class Session:
+    """The values of one call, ready for templates of one family."""
+
+    values: dict[str, object]
+    folded: tuple[str, ...]
+
+
+def neutralise(given: Mapping[str, object], family: Family = PLAIN) -> Session:
+    """Return the session's values as templates may see them; None counts as not given.
+
+    Raises InvalidValueError, naming the variable and never its value, for what cannot be taken.
+    """
+    values: dict[str, object] = {}
+    folded: list[str] = []
+    for name, value in given.items():
+        if name[:1] == "_":
+            raise InvalidValueError(f"session variable {name!r} begins with '_'; such names are not for sessions")
+        if value is None:
+            continue
+        neutral = _Neutraliser(name, family)
+        if name == "extra_sections":
+            values[name] = neutral.extra_sections(value)
+        else:
+            values[name] = neutral.value(value)
+        if neutral.folded:
+            folded.append(name)
+    return Session(values, tuple(folded))
+
+
+class _Neutraliser:
+    __slots__ = ("_family", "_name", "folded")
+
+    def __init__(self, name: str, family: Family) -> None:
+        self._name = name
+        self._family = family
+        self.folded = False
+
+    def value(self, value: object, depth: int = 0) -> object:
+        if isinstance(value, Enum):
+            value = value.value
+            if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+                raise self._refused("is an enum of neither text nor number")
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list | tuple | Mapping):
+            return self._nested(value, depth)
+        return self._scalar(value)
+
+    def text(self, text: str) -> str:
+        if type(text) is Multiline:
+            return self.set_off(text)
+        if type(text) is Trusted:
+            self._check(text)
+            return Markup(str.__str__(text)) if self._family.escapes else str.__str__(text)
+        return self.line(text)
+
+    def line(self, text: str) -> str:
+        plain = text if type(text) is str else str.__str__(text)
+        if _SUSPECT.search(plain):
+            self._check(plain)
+            plain = _FOLDED.sub(" ", plain)
+            self.folded = True
+        return SessionText(plain) if self._family.escapes else plain
+
+    def set_off(self, text: str) -> str:
+        self._check(text)
+        lines = [_FOLDED.sub(" ", line) for line in str.__str__(text).splitlines()]
+        if self._family.escapes:
+            return Markup(escape("\n".join(lines)))
+        return "\n".join(self._family.prefix + line for line in lines)
+
+    def extra_sections(self, value: object) -> Record:
+        if not isinstance(value, Mapping):
+            raise self._refused(f"must be a mapping of names to texts, not {kind_of(value)}")
+        sections: dict[str, object] = {}
+        for name, text in value.items():
+            if not isinstance(name, str) or not (text is None or isinstance(text, str)):
+                raise self._refused("must be a mapping of names to texts, and something in it is not a text")
+            if text:
+                sections[self.line(name)] = self.text(text) if type(text) is Trusted else self.set_off(text)
+        return Record(sections)
+
+    def _nested(self, value: list[object] | tuple[object, ...] | Mapping[object, object], depth: int) -> object:
+        if depth >= MAX_DEPTH:
+            raise self._refused(f"is nested more than {MAX_DEPTH} deep, or holds itself")
+        if not isinstance(value, Mapping):
+            return tuple(self.value(item, depth + 1) if item is not None else None for item in value)
+        entries: dict[str, object] = {}
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise self._refused(f"holds a mapping with a key that is not a text but {kind_of(key)}")
+            entries[self.line(key)] = self.value(item, depth + 1) if item is not None else None
+        return Record(entries)
+
+    def _scalar(self, value: object) -> object:
+        # Subclasses are copied to the plain type: their own attributes and `str` could say anything.
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, int):
+            if int.bit_length(value) > MAX_DIGITS * 3:
+                raise self._refused(f"is a number of more than about {MAX_DIGITS} digits")
+            return int.__index__(value)
+        if isinstance(value, float):
+            if not math.isfinite(value):
+                raise self._refused("is not a finite number")
+            return float.__float__(value)
+        if isinstance(value, Decimal):
+            if not value.is_finite():
+                raise self._refused("is not a finite number")
+            return Decimal(value)
+        if isinstance(value, datetime):
+            return datetime.fromisoformat(datetime.isoformat(value))
+        if isinstance(value, date):
+            return date(value.year, value.month, value.day)
+        if isinstance(value, UUID):
+            return UUID(int=value.int)
+        raise self._refused(f"is {kind_of(value)}, which a session cannot hold; pass a text or a number")
+
+    def _check(self, text: str) -> None:
+        if match := _REFUSED.search(text):
+            what = "NUL" if match[0] == "\0" else f"a lone surrogate (U+{ord(match[0]):04X})"
+            raise self._refused(f"holds {what}, which no prompt can carry")
+
+    def _refused(self, why: str) -> InvalidValueError:
+        return InvalidValueError(f"session variable {shorten(self._name)!r} {why}")
+
+
+def escape(text: str) -> str:
+    """Escape `&`, `<` and `>`, and nothing else: `O'Brien` stays O'Brien."""
+    return str.__str__(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def printable(value: object) -> str | None:
+    """Return the text of a value that may be printed, or None for one that may not (bool, list, mapping, object)."""
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, int | float | Decimal | UUID):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return None
+
+
+def _only_text(text: object, what: str) -> str:
+    if not isinstance(text, str):
+        raise InvalidValueError(f"{what} takes a text, not {kind_of(text)}")
+    return str.__str__(text)

@@ -1,0 +1,193 @@
+"""What a template's source says, read without running it: its parents, blocks and names, and what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from jinja2 import Environment, meta, nodes
+
+from .errors import TemplateError
+from .names import did_you_mean
+from .sandbox import FILTERS, GLOBALS, TESTS, unavailable
+from .views import unknown_field
+
+ROOTS = ("persona", "session")
+
+
+@dataclass(slots=True)
+class Syntax:
+    """One template's source, parsed."""
+
+    name: str
+    path: str
+    source: str
+    tree: nodes.Template = field(default_factory=lambda: nodes.Template([]))
+    extends: str | None = None
+    uses: dict[str, str] = field(
+        default_factory=dict
+    )  # templates it extends, includes or imports: as written -> full name
+    blocks: dict[str, int] = field(default_factory=dict)  # name -> line
+    outer_blocks: dict[str, int] = field(default_factory=dict)  # those that stand in no other
+    unknown: dict[str, int] = field(default_factory=dict)  # names it reads that nothing here gives -> line
+    stored: frozenset[str] = frozenset()  # names it sets
+    session_names: dict[str, int] = field(default_factory=dict)
+    fields: frozenset[str] = frozenset()  # of persona
+    dynamic: bool = False  # asks the session for a name that is worked out
+
+    def error(
+        self, message: str, line: int | None, *, hint: str | None = None, near: str | None = None
+    ) -> TemplateError:
+        return place(TemplateError(message, hint=hint), self, line, near)
+
+
+def place(error: TemplateError, syntax: Syntax, line: int | None, near: str | None = None) -> TemplateError:
+    """Say where in its template an error happened; the column only where `near` is found on the line."""
+    if error.line is None:
+        error.template, error.path, error.line = syntax.name, syntax.path, line
+        lines = syntax.source.split("\n")
+        if line is not None and 1 <= line <= len(lines):
+            error.source = lines[line - 1]
+            found = re.search(rf"(?<!\w){re.escape(near)}(?!\w)", error.source) if near else None
+            error.column = found.start() + 1 if found else None
+    return error
+
+
+def read_syntax(environment: Environment, syntax: Syntax) -> None:
+    """Parse a template. Raises TemplateError, with the line, for all that can be known of it alone."""
+    tree = syntax.tree = environment.parse(syntax.source, syntax.name, syntax.path)
+    syntax.extends = _parent(syntax)
+    syntax.uses = dict.fromkeys(_used(syntax), "")
+    syntax.blocks = {block.name: block.lineno for block in tree.find_all(nodes.Block)}
+    syntax.outer_blocks = {node.name: node.lineno for node in tree.body if isinstance(node, nodes.Block)}
+    _check_lost_text(syntax)
+    _check_filters(syntax)
+    _read_names(syntax)
+
+
+def _parent(syntax: Syntax) -> str | None:
+    found = list(syntax.tree.find_all(nodes.Extends))
+    top = [node for node in syntax.tree.body if isinstance(node, nodes.Extends)]
+    if not found:
+        return None
+    if len(found) > 1 or not top:
+        raise syntax.error(
+            "a template extends one other, always", found[-1].lineno, hint="write one {% extends %} at its top"
+        )
+    return _constant(syntax, top[0].template, top[0].lineno, "extends")
+
+
+def _used(syntax: Syntax) -> Iterator[str]:
+    if syntax.extends is not None:
+        yield syntax.extends
+    for kind in (nodes.Include, nodes.Import, nodes.FromImport):
+        for node in syntax.tree.find_all(kind):
+            yield _constant(syntax, node.template, node.lineno, "include" if kind is nodes.Include else "import")
+
+
+def _constant(syntax: Syntax, expression: nodes.Expr, line: int, word: str) -> str:
+    if isinstance(expression, nodes.Const) and isinstance(expression.value, str):
+        return expression.value
+    raise syntax.error(f"{word} takes the name of one template, in quotes", line, near=word)
+
+
+def _check_lost_text(syntax: Syntax) -> None:
+    if syntax.extends is None:
+        return
+    for node in syntax.tree.body:
+        if isinstance(node, nodes.Output) and any(
+            not isinstance(part, nodes.TemplateData) or part.data.strip() for part in node.nodes
+        ):
+            part = next(p for p in node.nodes if not isinstance(p, nodes.TemplateData) or p.data.strip())
+            line = part.lineno
+            if isinstance(part, nodes.TemplateData):
+                line += part.data[: len(part.data) - len(part.data.lstrip())].count("\n")
+            raise syntax.error(
+                f"this stands outside of every block, and {syntax.extends!r}, which is extended here, would not print it",
+                line,
+                hint="move it into a block",
+            )
+
+
+def _check_filters(syntax: Syntax) -> None:
+    for node in syntax.tree.find_all((nodes.Filter, nodes.Test)):
+        assert isinstance(node, nodes.Filter | nodes.Test)
+        kind, known = ("filter", FILTERS) if isinstance(node, nodes.Filter) else ("test", TESTS)
+        if node.name not in known and (kind == "filter" or node.name.isalpha()):
+            raise syntax.error(
+                unavailable(kind, node.name, known), node.lineno, hint=did_you_mean(node.name, known), near=node.name
+            )
+
+
+def _read_names(syntax: Syntax) -> None:
+    tree = syntax.tree
+    stored: dict[str, int] = {}
+    read: dict[str, int] = {}
+    for name in tree.find_all(nodes.Name):
+        (read if name.ctx == "load" else stored).setdefault(name.name, name.lineno)
+    for node in tree.find_all((nodes.Macro, nodes.Import)):
+        assert isinstance(node, nodes.Macro | nodes.Import)
+        stored.setdefault(node.name if isinstance(node, nodes.Macro) else node.target, node.lineno)
+    for imported in tree.find_all(nodes.FromImport):
+        for target in imported.names:
+            stored.setdefault(target if isinstance(target, str) else target[1], imported.lineno)
+    for root in (*ROOTS, *GLOBALS):
+        if root in stored:
+            raise syntax.error(f"{root!r} cannot be set: it is what the template is given", stored[root], near=root)
+    syntax.stored = frozenset(stored)
+    undeclared = meta.find_undeclared_variables(tree) - set(ROOTS) - set(GLOBALS)
+    syntax.unknown = {name: read.get(name, 1) for name in sorted(undeclared, key=lambda name: read.get(name, 1))}
+    syntax.fields = frozenset(name for name, _ in _attributes(syntax, "persona"))
+    for name, line in _attributes(syntax, "session"):
+        syntax.session_names.setdefault(name, line)
+
+
+def _attributes(syntax: Syntax, root: str) -> Iterator[tuple[str, int]]:
+    for node in syntax.tree.find_all((nodes.Getattr, nodes.Getitem)):
+        assert isinstance(node, nodes.Getattr | nodes.Getitem)
+        if not (isinstance(node.node, nodes.Name) and node.node.name == root):
+            continue
+        if isinstance(node, nodes.Getattr):
+            yield node.attr, node.lineno
+        elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            yield node.arg.value, node.lineno
+        elif root == "session":
+            syntax.dynamic = True
+
+
+def check_closure(chain: Iterable[Syntax], fields: Iterable[str]) -> None:
+    """Check what can only be known of a template together with all that it uses; the first of `chain` is itself.
+
+    Raises TemplateError for a name that nothing gives, a persona field that is none, and a block without an ancestor.
+    """
+    members = list(chain)
+    known = frozenset().union(*(member.stored for member in members))
+    fields = tuple(fields)
+    by_name = {member.name: member for member in members}
+    for member in members:
+        for name, line in member.unknown.items():
+            if name not in known:
+                near = did_you_mean(name, (*ROOTS, *known, *GLOBALS))
+                raise member.error(f"there is no {name!r} in a template", line, hint=near, near=name)
+        for name in sorted(member.fields.difference(fields)):
+            line = next(line for field_name, line in _attributes(member, "persona") if field_name == name)
+            raise place(unknown_field(name, fields), member, line, name)
+        if member.extends is not None:
+            _check_blocks(member, by_name)
+
+
+def _check_blocks(member: Syntax, by_name: dict[str, Syntax]) -> None:
+    ancestors: dict[str, int] = {}
+    parent: Syntax | None = member
+    while parent is not None and parent.extends is not None:
+        parent = by_name[parent.uses[parent.extends]]
+        ancestors |= parent.blocks
+    for block, line in member.outer_blocks.items():
+        if block not in ancestors:
+            raise member.error(
+                f"no template that this one extends has a block {block!r}, so it is never printed",
+                line,
+                hint=did_you_mean(block, ancestors) or f"its blocks are {', '.join(ancestors)}",
+                near=block,
+            )

@@ -1,0 +1,240 @@
+"""A persona made ready to be rendered: its texts parsed once, its variables known, for any template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from markupsafe import Markup
+
+from .assembly import Watch
+from .errors import InvalidValueError, MissingVariableError, field_text
+from .fingerprints import fingerprint
+from .frozen import thaw
+from .names import nearest, shorten
+from .placeholders import Parts, Placeholder, Placeholders, resolve
+from .prompt import Prompt
+from .session import PLAIN, Family, Record, neutralise
+from .templates import Template
+from .views import Field, Filling, Text, TextTable
+
+Path = tuple[str | int, ...]
+RENDERED = [
+    "role",
+    "company",
+    "tone",
+    "capabilities",
+    "constraints",
+    "greeting",
+    "custom_sections",
+    "display_name",
+    "tools",
+    "variables",
+]
+
+
+class Complete(Protocol):
+    """A persona whose parent is applied, as its fields."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def ref(self) -> str: ...
+    @property
+    def spoken_name(self) -> str: ...
+
+    role: Any
+    company: Any
+    tone: Any
+    capabilities: Any
+    constraints: Any
+    greeting: Any
+    custom_sections: Any
+    display_name: Any
+    version: Any
+    variables: Any
+    tools: Any
+
+
+class PersonaTexts:
+    """The texts of one complete persona. Rendering is a pure function of this, a template and a session."""
+
+    def __init__(self, persona: Complete, tools: Mapping[str, str] | None) -> None:
+        self.persona = persona
+        self._placeholders = Placeholders(persona.variables)
+        self._declared: Mapping[str, str | None] = persona.variables or {}
+        self._company = self._company_parts()
+        self._needs: dict[str, Path] = {}  # session names in texts -> the field that names them first
+        self._greeting_needs: dict[str, Path] = {}
+        self.fields = self._fields(tools)
+        self._tools = {name: (tools or {})[name] for name in persona.tools if name in (tools or {})}
+        self._defaults = {name: text for name, text in self._declared.items() if text is not None}
+        greeting_only = self._greeting_needs.keys() - self._needs.keys()
+        declared: dict[str, Path] = {name: ("variables", name) for name in self._declared if name not in greeting_only}
+        self._required = self._without_default({**declared, **self._needs})
+        self._greeting_required = self._without_default(self._greeting_needs)
+        self.names = frozenset((*self._declared, *self._needs, *self._greeting_needs))
+        self._by_family: dict[str, tuple[Mapping[str, Field], Mapping[str, object]]] = {}
+        self._fingerprint: str | None = None
+
+    def _without_default(self, needs: Mapping[str, Path]) -> dict[str, Path]:
+        return {name: path for name, path in needs.items() if name not in self._defaults}
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of all that can reach a prompt: fields, defaults, tool descriptions; not the version."""
+        if self._fingerprint is None:
+            data = {name: thaw(getattr(self.persona, name)) for name in RENDERED}
+            data |= {"name": self.persona.name, "version": self.persona.version, "tool_descriptions": self._tools}
+            data["custom_sections"] = [[name, text] for name, text in self.persona.custom_sections.items()]
+            self._fingerprint = fingerprint("persona", data)
+        return self._fingerprint
+
+    def render(self, template: Template, given: Mapping[str, object]) -> Prompt:
+        session = neutralise(given, template.family)
+        required = self._required
+        if "greeting" in template.fields:
+            required = {**required, **self._greeting_required}
+        self._check_given(required, session.values, given)
+        unused = self._unused(session.values, template.session_names, template.dynamic)
+        self._check_slips(unused, session.values)
+        fields, defaults = self._for(template.family)
+        filling = self._filling(template.family, {**defaults, **session.values})
+        assembled = template.run(fields, filling)
+        persona = self.persona
+        return Prompt(
+            text=assembled.text,
+            persona=persona.name,
+            version=persona.version,
+            template=template.name,
+            stable_length=assembled.stable,
+            sections=assembled.sections,
+            unused=unused,
+            folded=session.folded,
+            session_names=tuple(sorted(session.values)),
+            persona_fingerprint=self.fingerprint,
+            template_fingerprint=template.fingerprint,
+        )
+
+    def greet(self, given: Mapping[str, object]) -> str | None:
+        greeting = self.fields["greeting"]
+        if not isinstance(greeting, Text):
+            return greeting  # type: ignore[return-value]  # a greeting is a text or None
+        session = neutralise(given)
+        self._check_given(self._greeting_required, session.values, given)
+        return self._filling(PLAIN, {**self._defaults, **session.values}).fill(greeting)
+
+    def _filling(self, family: Family, values: Mapping[str, object]) -> Filling:
+        return Filling(self.persona.key, values, Watch(), Markup if family.escapes else None)
+
+    def _company_parts(self) -> Parts | None:
+        if not self.persona.company:
+            return None
+        return resolve(self._placeholders.parse(self.persona.company), self._own_name)
+
+    def _own_name(self, name: str) -> Parts | None:
+        return (self.persona.spoken_name,) if name == "name" else None
+
+    def _own(self, name: str) -> Parts | None:
+        return self._company if name == "company" else self._own_name(name)
+
+    def _fields(self, tools: Mapping[str, str] | None) -> dict[str, Field]:
+        persona = self.persona
+        described = Record({name: tools[name] for name in persona.tools if name in tools}) if tools else Record()
+        return {
+            "name": persona.spoken_name,
+            "key": persona.key,
+            "version": persona.version,
+            "role": self._text(persona.role, ("role",)),
+            "company": self._ready(self._company, ("company",), self._needs) if self._company else None,
+            "tone": self._text(persona.tone, ("tone",)),
+            "capabilities": self._list(persona.capabilities, "capabilities"),
+            "constraints": self._list(persona.constraints, "constraints"),
+            "greeting": self._text(persona.greeting, ("greeting",), self._greeting_needs) if persona.greeting else None,
+            "custom_sections": TextTable(
+                {
+                    name: self._text(text, ("custom_sections", name))
+                    for name, text in persona.custom_sections.items()
+                    if text
+                }
+            ),
+            "display_name": persona.display_name,
+            "tools": tuple(persona.tools),
+            "tool_descriptions": described,
+        }
+
+    def _list(self, texts: Iterable[str], field: str) -> tuple[str | Text, ...]:
+        return tuple(self._text(text, (field, index)) for index, text in enumerate(texts))
+
+    def _text(self, text: str, path: Path, needs: dict[str, Path] | None = None) -> str | Text:
+        if "{" not in text:
+            return text
+        parts = resolve(self._placeholders.parse(text), self._own)
+        return self._ready(parts, path, self._needs if needs is None else needs)
+
+    def _ready(self, parts: Parts, path: Path, needs: dict[str, Path]) -> str | Text:
+        names = [part.name for part in parts if isinstance(part, Placeholder)]
+        for name in names:
+            needs.setdefault(name, path)
+        return Text(parts, path) if names else "".join(map(str, parts))
+
+    def _for(self, family: Family) -> tuple[Mapping[str, Field], Mapping[str, object]]:
+        if not family.escapes:
+            return self.fields, self._defaults
+        if family.name not in self._by_family:
+            fields = {name: _marked(value) for name, value in self.fields.items()}
+            self._by_family[family.name] = (fields, {name: Markup(text) for name, text in self._defaults.items()})
+        return self._by_family[family.name]
+
+    def _check_given(
+        self, required: Mapping[str, Path], values: Mapping[str, object], given: Mapping[str, object]
+    ) -> None:
+        missing = [name for name in required if name not in values]
+        if missing:
+            spare = [name for name in given if name not in self.names]
+            error = MissingVariableError(
+                f"the session lacks {', '.join(_missing(name, required[name], spare) for name in missing)}",
+                persona=self.persona.key,
+            )
+            error.names = tuple(missing)
+            raise error
+
+    def _unused(self, values: Mapping[str, object], asked: frozenset[str], dynamic: bool) -> tuple[str, ...]:
+        if dynamic:
+            return ()
+        return tuple(
+            name for name in values if name not in self.names and name not in asked and name != "extra_sections"
+        )
+
+    def _check_slips(self, unused: Iterable[str], values: Mapping[str, object]) -> None:
+        """Refuse a name that nobody knows and that is a slip of one whose default would be used instead."""
+        defaulted = [name for name in self._defaults if name not in values]
+        for name in unused if defaulted else ():
+            near = nearest(name, defaulted, cutoff=0.8)
+            if near is not None:
+                raise InvalidValueError(
+                    f"the session has {shorten(name)!r}, which nothing uses, and not {near!r}, whose default would be used",
+                    persona=self.persona.key,
+                    hint=f"did you mean {near!r}?",
+                )
+
+
+def _missing(name: str, path: Path, spare: Iterable[str]) -> str:
+    near = nearest(name, spare)
+    hint = f"; did you mean {name!r} by {near!r}?" if near else ""
+    return f"{name!r} ({field_text(path)}{hint})"
+
+
+def _marked(value: Field) -> Field:
+    """Mark persona text as text that an xml prompt prints as it is."""
+    if isinstance(value, str):
+        return Markup(value)
+    if isinstance(value, tuple):
+        return tuple(Markup(text) if isinstance(text, str) else text for text in value)
+    if isinstance(value, TextTable):
+        return TextTable({Markup(n): Markup(t) if isinstance(t, str) else t for n, t in value.entries.items()})
+    if isinstance(value, Record):
+        return Record({Markup(name): Markup(str(text)) for name, text in value.items()})
+    return value
