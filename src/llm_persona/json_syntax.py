@@ -21,7 +21,7 @@ _WORD = re.compile(r"[^\s,:{}\[\]\"']+")
 _WORDS: dict[str, object] = {"true": True, "false": False, "null": None}
 _BAD_ESCAPE = re.compile(r"\\u(?:[dD][89abAB]|[dD][c-fC-F]|0000)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_SPACED_COLON = (" :", "\t:", "\n:", "\r:")
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[^\s,:\[\]{}"]+')
 _MOST_DIGITS = 4_300  # what Python itself turns into an int
 
 
@@ -34,14 +34,12 @@ def load_json(text: str, limits: Limits, size: int) -> dict[str, object] | None:
     if _BAD_ESCAPE.search(text):
         return None
     try:
-        data = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        data = json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(data, dict) or not data or not _within(data, limits, limits.most_nodes(size)):
+    if not isinstance(data, dict) or len(data) > limits.personas:
         return None
-    if len(data) > limits.personas:
-        return None
-    return data if _has_no_duplicates(text, data) else None
+    return data if _within(data, limits, limits.most_nodes(size)) else None
 
 
 def _refuse(text: str) -> object:
@@ -81,17 +79,6 @@ def _within(data: dict[str, object], limits: Limits, most_nodes: int) -> bool:
     return False
 
 
-def _has_no_duplicates(text: str, data: dict[str, object]) -> bool:
-    """Compare the number of keys with the number of places that look like one: never fewer than there are keys."""
-    if not any(spaced in text for spaced in _SPACED_COLON) and text.count('":') == _count_keys(data):
-        return True
-    try:
-        json.loads(text, object_pairs_hook=_unique)
-    except _DoubtfulError:
-        return False
-    return True
-
-
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     data = dict(pairs)
     if len(data) != len(pairs):
@@ -99,17 +86,20 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return data
 
 
-def _count_keys(data: dict[str, object]) -> int:
-    count = 0
-    stack: list[object] = [data]
-    while stack:
-        container = stack.pop()
-        if isinstance(container, dict):
-            count += len(container)
-            stack.extend(value for value in container.values() if isinstance(value, dict | list))
-        elif isinstance(container, list):
-            stack.extend(value for value in container if isinstance(value, dict | list))
-    return count
+def locate_json(text: str) -> Nodes:
+    """Return the places of a text that load_json took: of its tokens, that is, all but the marks between them."""
+    nodes = Nodes()
+    starts = [0, *(found.end() for found in LINE_BREAK.finditer(text)), len(text) + 1]
+    line = 0
+    for token in _TOKEN.finditer(text):
+        at = token.start()
+        while at >= starts[line + 1]:
+            line += 1
+        if text[at] not in '"[{':
+            nodes.written_at.append(len(nodes.places))
+            nodes.written.append(token[0])
+        nodes.add(line, at - starts[line])
+    return nodes
 
 
 class JsonReader:
@@ -342,10 +332,3 @@ class JsonReader:
         if is_number or shown[0] in "+-.0123456789":
             return self._stop(place, f"{text} is no number of JSON", f'quote it: "{text}"')
         return self._stop(place, f"{text!r} is no value of JSON", "put texts in double quotes")
-
-
-def locate_json(path: str, text: str, limits: Limits, size: int) -> Nodes:
-    """Return the places of a file that load_json took."""
-    reader = JsonReader(Source(path, text, limits, size))
-    reader.document()
-    return reader.nodes

@@ -47,7 +47,7 @@ class Document:
         problems: Sequence[Problem] = (),
         *,
         nodes: Nodes | None = None,
-        source: tuple[bytes, Limits] | None = None,
+        source: bytes | None = None,
     ) -> None:
         """Take the places of the data, or the JSON source from which they are made when first asked for."""
         self.path = path
@@ -104,8 +104,7 @@ class Document:
 
     def _places(self) -> Nodes:
         if self._nodes is None and self._source is not None:
-            content, limits = self._source
-            self._nodes = locate_json(self.path, content.decode(), limits, len(content))
+            self._nodes = locate_json(self._source.decode())
             self._source = None
         return self._nodes or Nodes()
 
@@ -188,7 +187,7 @@ def _parse_yaml(path: str, text: str, size: int, limits: Limits) -> Document:
 def _parse_json(path: str, content: bytes, text: str, limits: Limits) -> Document:
     data = load_json(text, limits, len(content))
     if data is not None:
-        return Document(path, data, source=(content, limits))
+        return Document(path, data, source=content)
     source = Source(path, text, limits, len(content))
     reader = JsonReader(source)
     try:
