@@ -262,7 +262,7 @@ def test_served_version_is_not_proposed() -> None:
     ("percents", "served", "salt", "message"),
     [
         ({"2": 101}, "1", None, "$rollouts.Maya.2: must be a whole percent, 0 to 100"),
-        ({"salt": 5}, "1", None, "$rollouts.Maya: version 'salt' begins with '$'"),
+        ({"salt": 5}, "1", None, "$rollouts.Maya.salt: no version of a rollout may be called 'salt'"),
         ({"2": 10}, "", None, "version is empty"),
         ({"2": 10}, None, None, "version must be a text, not null"),
         ({"2": 10}, "1", "", "$rollouts.Maya.salt: is empty"),

@@ -17,7 +17,7 @@ from .fingerprints import canonical
 from .names import check_name, did_you_mean, kind_of, spelled
 
 FORMAT = "llm-persona/bucket/1"
-SALT = "$salt"  # no version begins with '$', so this key of an entry is never one
+SALT = "salt"  # the one key of an entry that is not a version, so a version of that name has no rollout
 
 
 def bucket(salt: str, unit: str, version: str) -> int:
@@ -66,7 +66,7 @@ class Rollout:
 
     @classmethod
     def from_entry(cls, name: str, entry: object, *, served: str) -> Rollout:
-        """Make the rollout of an entry of `$rollouts`: versions with their percents, and perhaps `$salt`.
+        """Make the rollout of an entry of `$rollouts`: versions with their percents, and perhaps `salt`.
 
         A version written as a whole number is its text. Raises InvalidValueError for the first of its `problems`.
         """
@@ -190,7 +190,9 @@ def _version(key: object) -> object:
 def _version_problems(
     version: str, served: str, known: Collection[str] | None, path: FieldPath
 ) -> Iterator[InvalidValueError]:
-    if version == served:
+    if version == SALT:
+        yield InvalidValueError(f"no version of a rollout may be called {SALT!r}", field=path)
+    elif version == served:
         hint = "leave it out"
         yield InvalidValueError("this is the served version, which gets what the others leave", field=path, hint=hint)
     elif known is not None and version not in known:
