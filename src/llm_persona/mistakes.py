@@ -1,0 +1,224 @@
+"""What is wrong with a file, in its author's words: each break of the schema as a sentence with its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from . import remedies
+from .errors import InvalidValueError, Problem
+from .names import check_name, did_you_mean, nearest, shorten, spelled, split_reference
+from .source import where
+from .wording import EMPTY, FIELDS, LIST, LIST_EDITS, MISSING, TEXT, WHOLE_NUMBER, is_blank, must_be, quote_it
+
+if TYPE_CHECKING:
+    from .reading import Document
+
+FILE_KEYS = ("$schema", "$templates", "$rollouts")
+NOT_A_NAME: tuple[str, str | None] = ("is not a name", "write a shorter name, without / and \\")
+EDITS_ARE = "a list is edited by add, remove and replace"
+GUESSES = 200  # "did you mean" is looked up for so many names of a file: each costs a tenth of a millisecond
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong at a place of the data; `at` points below it to the key at fault, where there is one."""
+
+    path: tuple[str | int, ...]
+    message: str
+    hint: str | None = None
+    key: str | None = None  # the key at fault, in the mapping at `path`
+    at_key: bool = False  # points to the key of `path`, as the value shows nowhere
+
+    def problem(self, document: Document) -> Problem:
+        path, by_key = (self.path, self.at_key) if self.key is None else ((*self.path, self.key), True)
+        line, column = document.locate(path, key=by_key)
+        persona, field = where(self.path)
+        return Problem(document.path, line, column, persona, field, self.message, self.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One place that breaks one keyword of the schema; `title` says in words what that part of it expects."""
+
+    path: tuple[str | int, ...]
+    value: object
+    keyword: str
+    title: str
+
+
+class Guesses:
+    """Finds the names that were meant, for the first of a file's unknown names."""
+
+    def __init__(self) -> None:
+        self._left = GUESSES
+
+    def __call__(self, name: str, known: Iterable[str]) -> str | None:
+        self._left -= 1
+        return did_you_mean(name, known) if self._left >= 0 else None
+
+
+def explained(document: Document, violation: Violation, guess: Guesses) -> Iterator[Mistake]:
+    path, value, title = violation.path, violation.value, violation.title
+    match violation.keyword:
+        case "additionalProperties":
+            yield from _unknown_keys(path, cast(Mapping[str, object], value), guess)
+        case "required":
+            if not _misspelt_role(cast(Mapping[str, object], value)):
+                hint = 'write what it is, "role: …", or name a "parent"'
+                yield Mistake(path, f"role {MISSING}", hint, at_key=True)
+        case "type":
+            yield _wrong_type(document, path, value, title)
+        case "not":
+            yield _nothing_to_edit(path, value, title)
+        case "pattern":
+            yield _wrong_text(path, str(value))
+        case "uniqueItems":
+            yield from _repeats(path, cast(list[object], value))
+        case "minimum" | "maximum":
+            yield _out_of_range(document, path, value, title)
+        case "minProperties":
+            yield Mistake(path, "edits nothing", "write add, remove or replace below it, or remove the line")
+        case "maxProperties":
+            hint = "replace alone gives the whole list; add and remove edit the parent's"
+            yield Mistake(path, "replace stands beside another edit", hint, key="replace")
+        case _:
+            yield Mistake(path, must_be(title, value))
+
+
+def _unknown_keys(path: tuple[str | int, ...], value: Mapping[str, object], guess: Guesses) -> Iterator[Mistake]:
+    if not path:
+        yield from (_file_key(key, guess) for key in value if key not in FILE_KEYS and _name_fault(key))
+    elif path[0] == "$rollouts":
+        what = "name" if len(path) == 1 else "version"
+        bad_names = ((key, _name_fault(key, what)) for key in value)
+        yield from (Mistake(path, *fault, key=key) for key, fault in bad_names if fault)
+    elif len(path) == 1:
+        yield from (_unknown_field(path, key, guess) for key in value if key not in FIELDS or key == "name")
+    elif path[-1] == "variables":
+        faults = ((key, variable_fault(key)) for key in value)
+        yield from (Mistake(path, fault, "use letters, digits and _", key=key) for key, fault in faults if fault)
+    else:
+        yield from _unknown_edits(path, value)
+
+
+def _file_key(key: str, guess: Guesses) -> Mistake:
+    if key.startswith("$"):
+        hint = guess(key, FILE_KEYS) or "keys that begin with $ are the file's own: $schema, $templates, $rollouts"
+        return Mistake((), f"unknown key {spelled(shorten(key))}", hint, key=key)
+    return Mistake((), *(_name_fault(key) or NOT_A_NAME), key=key)
+
+
+def _name_fault(key: str, what: str = "name") -> tuple[str, str | None] | None:
+    """Say what is wrong with a key that is a persona's name or reference, or a version."""
+    try:
+        name, version = split_reference(key) if what == "name" else (key, None)
+        check_name(name, what)
+        if version is not None:
+            check_name(version, "version")
+    except InvalidValueError as error:
+        return error.message, error.hint
+    return None
+
+
+def variable_fault(name: str) -> str | None:
+    """Say why a variable may not have this name; None where it may."""
+    if name == "name":
+        return "variable 'name' cannot be declared: {name} is always the persona's own name"
+    if not name.isidentifier() or name.startswith("_"):
+        return f"variable {spelled(shorten(name))} is not a name that a placeholder can have"
+    return None
+
+
+def _unknown_field(path: tuple[str | int, ...], key: str, guess: Guesses) -> Mistake:
+    if key == "name":
+        return Mistake(path, "unknown field 'name'", f"the key {str(path[0])!r} is the name", key=key)
+    hint = guess(key, FIELDS[1:])
+    return Mistake(path, f"unknown field {spelled(shorten(key))}", hint, key=key)
+
+
+def _misspelt_role(persona: Mapping[str, object]) -> bool:
+    """Whether an unknown field is a slip of `role`: then that is what the author is told."""
+    return any(nearest(key, FIELDS[1:]) == "role" for key in persona if key not in FIELDS)
+
+
+def _unknown_edits(path: tuple[str | int, ...], value: Mapping[str, object]) -> Iterator[Mistake]:
+    strange = [key for key in value if key not in LIST_EDITS]
+    if len(strange) == len(value) and not any(nearest(key, LIST_EDITS) for key in strange[:8]):
+        yield Mistake(path, must_be(LIST, value), 'begin each item with "- "')
+        return
+    for key in strange:
+        yield Mistake(
+            path, f"unknown edit {spelled(shorten(key))}", did_you_mean(key, LIST_EDITS) or EDITS_ARE, key=key
+        )
+
+
+def _wrong_type(document: Document, path: tuple[str | int, ...], value: object, title: str) -> Mistake:
+    why, hint = remedies.of_wrong_type(document, path, value, title)
+    message = must_be(title, value)
+    return Mistake(path, f"{message}: {why}" if why else message, hint, at_key=value is None)
+
+
+def _nothing_to_edit(path: tuple[str | int, ...], value: object, title: str) -> Mistake:
+    if value is None:
+        hint = "write its text, or remove the line: without a parent there is nothing to remove"
+        return Mistake(path, must_be(title, value), hint, at_key=True)
+    why = "without a parent there is no list to edit"
+    return Mistake(path, f"{must_be(title, value)}: {why}", 'begin each item with "- ", or name a parent')
+
+
+def _wrong_text(path: tuple[str | int, ...], text: str) -> Mistake:
+    if is_blank(text):
+        return Mistake(path, EMPTY, "write its text, or remove the line")
+    if path[-1] in ("parent", "version"):
+        return Mistake(path, *(_name_fault(text, "version" if path[-1] == "version" else "name") or NOT_A_NAME))
+    return Mistake(path, variable_fault(text) or "is not a name", "use letters, digits and _")
+
+
+def _repeats(path: tuple[str | int, ...], names: list[object]) -> Iterator[Mistake]:
+    seen: set[str] = set()
+    for place, name in enumerate(names):
+        if isinstance(name, str):
+            if name in seen:
+                yield Mistake((*path, place), f"{name!r} stands in the list twice", "remove one")
+            seen.add(name)
+
+
+def _out_of_range(document: Document, path: tuple[str | int, ...], value: object, title: str) -> Mistake:
+    written = remedies.scalar_text(document, path, value)
+    if path[-1] == "version":
+        return Mistake(path, must_be(title, value), quote_it(written))
+    return Mistake(path, f"must be {title}, not {shorten(written)}")
+
+
+def misread_numbers(document: Document) -> Iterator[Mistake]:
+    """Find whole numbers that their author wrote in another way: `010`, `12:30`, `0x1F`, `1_000`, `2.0`.
+
+    To the schema they are the whole numbers that YAML makes of them.
+    """
+    if not isinstance(document.data, Mapping):
+        return
+    for name, persona in document.data.items():
+        if name == "$rollouts":
+            yield from _misread_percents(document, persona)
+        elif isinstance(persona, Mapping) and _is_misread(
+            document, (name, "version"), persona.get("version"), 10**18 - 1
+        ):
+            yield _wrong_type(document, (name, "version"), persona["version"], TEXT)
+
+
+def _misread_percents(document: Document, rollouts: object) -> Iterator[Mistake]:
+    for name, shares in rollouts.items() if isinstance(rollouts, Mapping) else ():
+        for version, percent in shares.items() if isinstance(shares, Mapping) else ():
+            path = ("$rollouts", name, version)
+            if _is_misread(document, path, percent, 100):
+                yield _out_of_range(document, path, percent, "a whole number from 0 to 100")
+
+
+def _is_misread(document: Document, path: tuple[str, ...], value: object, most: int) -> bool:
+    """Whether the schema takes the value for a whole number and its author did not write one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most or value % 1:
+        return False  # no number, or one that the schema refuses
+    written = document.written(path)
+    return isinstance(value, float) if written is None else not WHOLE_NUMBER.fullmatch(written)

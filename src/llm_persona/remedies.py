@@ -1,0 +1,131 @@
+"""What to write instead of a value that has the wrong type.
+
+YAML turns what people write into something else without a word: a colon makes a mapping of a list item, braces
+make one of a placeholder, and `no`, `12:30` and `1.10` are no texts. The remedy shows their own text, quoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from .wording import LIST, LIST_EDITS, LIST_FIELDS, REQUIRED_TEXTS, TEXT, TRUTH, as_item, quote_it, quoted
+
+if TYPE_CHECKING:
+    from .errors import FieldPath
+    from .reading import Document
+
+BRACED = "its braces were read as a mapping"
+
+
+def of_wrong_type(document: Document, path: FieldPath, value: object, expected: str) -> tuple[str | None, str | None]:
+    """Return why the value may be what it is, and what to write instead; None where nothing helpful can be said."""
+    if isinstance(value, Mapping) and expected not in (TRUTH, LIST) and not _is_json(document):
+        misread = _misread_mapping(document, path, value)
+        if misread is not None:
+            return misread
+    return None, _remedy(document, path, value, expected)
+
+
+def scalar_text(document: Document, path: FieldPath, value: object) -> str:
+    """Return a number or truth value as its author wrote it, where that is known."""
+    return document.written(path) or _shown(value)
+
+
+def _remedy(document: Document, path: FieldPath, value: object, expected: str) -> str | None:
+    if not path:
+        return 'write "NAME:", and below it the fields of that persona'
+    if value is None:
+        return _instead_of_null(document, path, expected)
+    if expected == TEXT:
+        return _as_text(document, path, value)
+    if expected == LIST:
+        return _as_list(document, path, value)
+    if expected == TRUTH:
+        return "write true or false, without quotes" if isinstance(value, str) else "write true or false"
+    return _as_mapping(path, value)
+
+
+def _as_text(document: Document, path: FieldPath, value: object) -> str | None:
+    if isinstance(value, bool | int | float):
+        return _reread(scalar_text(document, path, value), _shown(value))
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) and isinstance(path[-1], str):
+        return f"write {quoted(f'{path[-1]}: {value[0]}')}"
+    if isinstance(path[-1], int):
+        return "write each item as one text"
+    return 'write one text; "|" begins a text of several lines'
+
+
+def _reread(written: str, shown: str) -> str:
+    remedy = quote_it(written)
+    return remedy if written == shown else f"{written} is read as {shown}; {remedy}"
+
+
+def _as_list(document: Document, path: FieldPath, value: object) -> str | None:
+    if isinstance(value, str):
+        return as_item(value)
+    if isinstance(value, bool | int | float):
+        return as_item(quoted(scalar_text(document, path, value)))
+    return 'begin each item with "- "'
+
+
+def _as_mapping(path: FieldPath, value: object) -> str | None:
+    if path[-1] == "custom_sections":
+        return 'write "name: text" on each line, without "- "'
+    if len(path) == 1 and isinstance(value, str):
+        return f'write "role: {value}" on a line of its own below the name' if len(value) < 60 else None
+    if len(path) == 1 and isinstance(value, list):
+        return 'write the fields below the name, without "- "'
+    if path[0] == "$rollouts" and len(path) == 2:
+        return f'write "{path[1]}: {{VERSION: PERCENT}}"'
+    return None
+
+
+def _instead_of_null(document: Document, path: FieldPath, expected: str) -> str | None:
+    if isinstance(path[-1], int):
+        return "write the item, or remove the line"
+    if len(path) == 1:
+        return 'write its fields below it, "role: …" at least'
+    if path[-1] == "variables":
+        return 'remove the line, or write "variables: {}" where the text has no placeholders'
+    if path[-1] in REQUIRED_TEXTS or path[-1] in LIST_EDITS or path[-1] not in LIST_FIELDS:
+        return f"write {expected}, or remove the line"
+    return None
+
+
+def _misread_mapping(
+    document: Document, path: FieldPath, value: Mapping[object, object]
+) -> tuple[str | None, str | None] | None:
+    """Find the text that became a mapping, by braces `{user_name}` or by a colon `Never do: refunds`."""
+    if not value or not all(isinstance(key, str) for key in value):
+        return None
+    first = next(iter(value))
+    # A block mapping begins where its first key does; one in braces begins at the brace, before it.
+    in_braces = document.locate(path) != document.locate([*path, str(first)], key=True)
+    if in_braces and all(item is None for item in value.values()):
+        text = "{" + ", ".join(str(key) for key in value) + "}"
+        return BRACED, quote_it(text)
+    if in_braces or len(value) != 1 or not isinstance(path[-1], int):
+        return None
+    item = value[first]
+    if isinstance(item, Mapping | list):
+        return None
+    tail = (
+        ""
+        if item is None
+        else f" {item if isinstance(item, str) else scalar_text(document, [*path, str(first)], item)}"
+    )
+    return "the colon made it one", quote_it(f"{first}:{tail}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    try:
+        return str(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return "a number"
+
+
+def _is_json(document: Document) -> bool:
+    return document.path.casefold().endswith(".json")

@@ -1,0 +1,113 @@
+"""What a file may say, and what is wrong with one: the shipped JSON Schema, in its author's words.
+
+The schema is the one source of what is allowed. Its titles are the words of the messages ("must be a list of
+texts"), and what it reports is given back with the line, the persona, the field and the remedy. What a schema
+cannot say (parents, placeholders, rollouts, templates) is checked by those who know it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, cast
+
+from .errors import Problem
+from .mistakes import Guesses, Mistake, Violation, explained, misread_numbers
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
+    from .reading import Document
+
+
+def schema() -> dict[str, object]:
+    """Return the JSON Schema (draft 2020-12) of persona files: for editors, and what the reader applies."""
+    text = files(__package__).joinpath("persona.schema.json").read_text(encoding="utf-8")
+    return cast(dict[str, object], json.loads(text))
+
+
+def check_document(document: Document) -> list[Problem]:
+    """Return all that is wrong with what the document says, in file order; [] when it is well.
+
+    Places that the reader's own problems name are left out: one mistake is reported once.
+    """
+    mistakes = [*_against_schema(document), *misread_numbers(document)]
+    if not mistakes:
+        return []
+    named = _Named(document.problems)
+    problems = [mistake.problem(document) for mistake in mistakes]
+    return sorted((p for p in problems if p not in named), key=lambda p: (p.line or 0, p.column or 0))
+
+
+class _Named:
+    """The places that problems name: by line and column, and by field."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        problems = tuple(problems)
+        self._places = {(p.line, p.column) for p in problems if p.line is not None}
+        self._fields = {(p.persona, p.field) for p in problems if p.field is not None}
+
+    def __contains__(self, problem: Problem) -> bool:
+        return (problem.line, problem.column) in self._places or (problem.persona, problem.field) in self._fields
+
+
+@cache
+def _validator() -> jsonschema_rs.Validator:
+    import jsonschema_rs
+
+    return jsonschema_rs.validator_for(schema())
+
+
+@cache
+def _titles() -> dict[str, str]:
+    """Map the place of every part of the schema to its title: `#/$defs/list` to `a list of texts`."""
+    titles: dict[str, str] = {}
+
+    def collect(part: object, place: str, title: str) -> None:
+        if isinstance(part, Mapping):
+            title = str(part.get("title", title))
+            titles[place] = title
+            for key, below in part.items():
+                collect(below, f"{place}/{_escaped(str(key))}", title)
+
+    collect(schema(), "#", "")
+    return titles
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _against_schema(document: Document) -> Iterator[Mistake]:
+    data: Any = document.data
+    if _validator().is_valid(data):
+        return
+    violations = list(_violations(data))
+    told = {v.path for v in violations if v.keyword != "not"}
+    guess = Guesses()
+    for violation in violations:
+        # `not` refuses what only a child may say: moot where the value is wrong in itself.
+        if violation.keyword != "not" or violation.path not in told:
+            yield from explained(document, violation, guess)
+
+
+def _violations(data: Any) -> Iterator[Violation]:
+    titles = _titles()
+    # The standard output of a validator, not its exceptions: these take "007" in a path for the number 7,
+    # and cost 20 µs each.
+    for error in _validator().evaluate(data).errors():
+        place, _, keyword = error["schemaLocation"].partition("#")[2].rpartition("/")
+        path, value = _followed(data, error["instanceLocation"])
+        yield Violation(path, value, keyword, titles[f"#{place}"])
+
+
+def _followed(data: Any, pointer: str) -> tuple[tuple[str | int, ...], object]:
+    """Follow a JSON pointer: its path, with numbers for list items, and the value it leads to."""
+    path: list[str | int] = []
+    for part in pointer.split("/")[1:]:
+        step = int(part) if isinstance(data, list) else part.replace("~1", "/").replace("~0", "~")
+        data = data[step]
+        path.append(step)
+    return tuple(path), data
