@@ -120,6 +120,7 @@ class JsonReader:
         data, end = self._value(at)
         after = self._skip(end)
         if after < len(self.text):
+            self._refuse_comment(after)
             raise self._stop(after, "more text follows the end of the file's mapping", "remove it", whole=True)
         if not isinstance(data, dict):
             kind = "a list" if isinstance(data, list) else "a text" if isinstance(data, str) else "a single value"
@@ -301,6 +302,9 @@ class JsonReader:
             return _WORDS[shown], at + len(shown)
         if number and number[0] == shown:
             return self._number(shown, at), number.end()
+        if shown in ("NaN", "Infinity", "-Infinity"):
+            self.source.report(self._place(at), f"{shown} is no number of JSON", f'quote it: "{shown}"')
+            return shown, at + len(shown)
         if not shown:
             raise self._cut_off(at)
         raise self._bad_value(shown, at, is_number=bool(number))
@@ -320,8 +324,6 @@ class JsonReader:
     def _bad_value(self, shown: str, at: int, *, is_number: bool) -> Exception:
         self._refuse_comment(at)
         place, text = at, shorten(shown)
-        if shown in ("NaN", "Infinity", "-Infinity"):
-            return self._stop(place, f"{text} is no number of JSON", f'quote it: "{text}"')
         if shown == "'":
             return self._stop(place, "JSON knows no single quotes", 'use double quotes: "text"')
         if shown in ("]", "}", ",", ":"):

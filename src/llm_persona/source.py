@@ -180,8 +180,8 @@ def _raise_limit(name: str) -> str:
 
 def where(way: Sequence[str | int]) -> tuple[str | None, str | None]:
     """Split the way to a value into its persona and its field; keys of the file itself (`$rollouts`) have no persona."""
-    if not way:
+    if not way or not isinstance(way[0], str):
         return None, None
-    if isinstance(way[0], str) and not way[0].startswith("$"):
+    if not way[0].startswith("$"):
         return way[0], field_text(way[1:]) or None
     return None, field_text(way)

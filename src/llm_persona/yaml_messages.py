@@ -46,10 +46,10 @@ class _Complaint:
     def character_at(self, place: Place) -> str:
         return self.line_at(place)[place[1] - 1 : place[1]]
 
-    def line_above(self) -> str | None:
-        """Return the nearest line above that has something on it."""
-        above = (line for line in reversed(self.lines[: self.place[0] - 1]) if line.strip())
-        return next(above, None)
+    def line_above(self) -> tuple[int, str] | None:
+        """Return the nearest line above that has something on it, and its number."""
+        above = ((number, self.lines[number - 1]) for number in range(self.place[0] - 1, 0, -1))
+        return next((found for found in above if found[1].strip()), None)
 
     def explain(self) -> Explanation:
         mark = conflict_mark(self.lines[: self.place[0] + 1])
@@ -86,24 +86,23 @@ class _Complaint:
 
     def colon(self) -> Explanation:
         """A second colon on a line, or a key that is indented as if it went on with the text above."""
-        own_indent, above = _indent(self.line), self.line_above()
-        if _single_key(self.before) and self.place[0] > 1 and above is not None:
-            if own_indent > _indent(above) and re.search(r":\s+\S|^\s*- ", above):
-                message = f"the indent of {own_indent} spaces fits no line above"
-                return (self.place[0], own_indent + 1), message, "indent the key as the others beside it"
-            if not re.search(r":(\s|$)", above):
-                number = self.place[0] - 1
-                return (
-                    (number, _indent(above) + 1),
-                    f"{shorten(above.strip())!r} has no colon",
-                    "write a colon after it",
-                )
-            message = f"the indent of {own_indent} spaces fits no line above"
-            return (self.place[0], own_indent + 1), message, "indent the key as the others beside it"
+        above = self.line_above()
+        if above and not re.search(r":\s", self.before):
+            return self.misplaced_key(*above)
         key, value = _key_and_value(self.line)
         message = "a colon followed by a space stands inside a text"
         hint = f"quote the whole text: {key}{_quoted(value)}" if key and "\n" not in value else "quote the whole text"
         return self.place, message, hint
+
+    def misplaced_key(self, number: int, above: str) -> Explanation:
+        indent, text = _indent(self.line), above.strip()
+        if re.search(r":(\s|$)", above) or text.startswith("- "):
+            message = f"an indent of {indent} fits no line above"
+            return (self.place[0], indent + 1), message, "indent the key as the others beside it"
+        place = number, _indent(above) + 1
+        if ":" in text:
+            return place, f"{shorten(text)!r} has no space after its colon", "write one"
+        return place, f"{shorten(text)!r} has no colon", "write a colon after it"
 
     def list_item(self) -> Explanation:
         hint = f"begin the list on a line of its own, or quote the text: {_quoted(self.rest.strip())}"
@@ -173,8 +172,10 @@ class _Complaint:
             return self.place, message, "indent it as the lines of the text above"
         if self.rest.startswith("- "):
             return self.place, "a list item ('- ') does not fit here", "indent it below the key of its list"
+        if "'-' indicator" in self.problem:
+            return self.place, "a key cannot stand among the items of a list", "begin the line with '- ', or indent it"
         indent = _indent(self.line)
-        message = f"the indent of {indent} spaces fits no line above"
+        message = f"an indent of {indent} fits no line above"
         if indent == 0 or self.before.strip():
             return self.place, "a key and a colon are expected here", "look at the quotes and spaces before it"
         return self.place, message, "indent it as the keys beside it"
@@ -259,11 +260,6 @@ _ANSWERS = (
 
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
-
-
-def _single_key(before: str) -> bool:
-    """Tell whether the colon that follows is the first of its line."""
-    return not re.search(r":\s", before)
 
 
 def _key_and_value(line: str) -> tuple[str, str]:

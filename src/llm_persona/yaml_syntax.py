@@ -32,6 +32,7 @@ from .source import Nodes, Place, Source, SyntaxStop
 from .yaml_messages import conflict_mark, explain
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_ORDINARY = bytes((*b"\t\n\r", *range(0x20, 0x7F)))
 _AMBIGUOUS = frozenset(first for first in Resolver.yaml_implicit_resolvers if first)
 _LONGEST_WORD = len("false")
 _LONGEST_NUMBER = 4_300  # digits: what Python itself turns into an int
@@ -62,17 +63,8 @@ def read_yaml(source: Source) -> tuple[dict[str, object], Nodes]:
 def _check_text(source: Source) -> None:
     """Refuse what libyaml takes for line breaks, refuses without a line, or is slow with."""
     text = source.text
-    if not text.isascii() or not text.isprintable():
-        found = False
-        lines = source.lines() if _FORBIDDEN.search(text) else []
-        for number, line in enumerate(lines, 1):
-            for match in _FORBIDDEN.finditer(line):
-                found = True
-                code = f"U+{ord(match[0]):04X}"
-                message, hint = f"the file holds the character {code}, which cannot stand in YAML", _remedy(match[0])
-                source.report((number, match.start() + 1), message, hint, way=())
-        if found:
-            raise SyntaxStop
+    if _may_hold_forbidden(text):
+        _report_forbidden(source)
     if "\n<<<<<<<" in text or text.startswith("<<<<<<<"):
         mark = conflict_mark(source.lines())
         if mark:
@@ -81,6 +73,20 @@ def _check_text(source: Source) -> None:
             )
     if "%" in text:
         _check_directives(source)
+
+
+def _may_hold_forbidden(text: str) -> bool:
+    return not text.isascii() or bool(text.encode().translate(None, _ORDINARY))
+
+
+def _report_forbidden(source: Source) -> None:
+    if not _FORBIDDEN.search(source.text):
+        return
+    for number, line in enumerate(source.lines(), 1):
+        for match in _FORBIDDEN.finditer(line):
+            message = f"the file holds the character U+{ord(match[0]):04X}, which cannot stand in YAML"
+            source.report((number, match.start() + 1), message, _remedy(match[0]), way=())
+    raise SyntaxStop
 
 
 def _remedy(character: str) -> str:
@@ -195,6 +201,8 @@ class _Reader:
         mark = event.start_mark
         self._places.append(mark.line << 32 | mark.column)
         kind: object = type(event)
+        if kind is ScalarEvent and event.anchor is None and event.tag is None:
+            return self._scalar(event)
         if kind is AliasEvent:
             return self._alias(event)
         if event.tag is not None:
@@ -317,6 +325,7 @@ class _Reader:
     def _plain_key(self, text: str, event: _Event) -> str | None:
         place = _place(event.start_mark)
         if text == "<<":
+            self._way[-1] = text
             hint = "write the keys out; a persona takes another's fields with 'parent:'"
             self.source.report(place, "merge keys ('<<') are not allowed", hint)
             return None
