@@ -53,7 +53,7 @@ def _plain(value: object, path: tuple[str, ...], problems: list[Problem]) -> obj
     if isinstance(value, dict):
         plain = {}
         for key, item in value.items():
-            if not isinstance(key, str):
+            if not isinstance(key, str) and not (path[0] == "$rollouts" and type(key) is int):
                 problems.append(_nowhere(path, f"has the key {key!r}, which is not a text", "quote it"))
             plain[str(key)] = _plain(item, (*path, str(key)), problems) if len(path) < 64 else None
         return plain

@@ -13,6 +13,7 @@ from .fields import DEFAULTS, NOT_GIVEN, checked
 from .frozen import FrozenDict
 from .names import check_name, join_reference, kind_of, shorten, split_reference
 from .prompt import Prompt
+from .templates import Template
 from .texts import PersonaTexts
 from .tools import select_tools
 
@@ -129,6 +130,25 @@ class Persona:
         """What it calls itself: display_name, else its name."""
         return self.display_name or self.name
 
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of all of it that can reach a prompt. Raises as `render` does where it is not complete."""
+        self._check_complete()
+        return self._prepared().fingerprint
+
+    def own_template(self, name: str | None = None, /) -> Template:
+        """Return the template that renders it: the one named, else its own, else the registry's default.
+
+        Raises TemplateError.
+        """
+        templates = (self._bound or bundled()).templates
+        return templates.get(name if name is not None else self.template or templates.default)
+
+    def sample_session(self, template: str | None = None, /) -> dict[str, str]:
+        """Return a session that a template can be tried with: every variable that must be given, as `{its_name}`."""
+        self._check_complete()
+        return self._prepared().sample_session(self.own_template(template))
+
     def given(self) -> dict[str, object]:
         """Return the fields that were given, as they were given, in the order of the constructor."""
         return {name: getattr(self, name) for name in DEFAULTS if name in (self._given or ())}
@@ -145,9 +165,7 @@ class Persona:
         parent was not applied yet, and PersonaError for an abstract persona.
         """
         self._check_complete()
-        bound = self._bound or bundled()
-        name = template if template is not None else self.template or bound.templates.default
-        return self._prepared().render(bound.templates.get(name), session)
+        return self._prepared().render(self.own_template(template), session)
 
     def build_greeting(self, **session: object) -> str | None:
         """Return the greeting with its placeholders filled, or None where there is none; raises what `render` does."""

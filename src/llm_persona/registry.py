@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .bound import Bound, bundled
+from .comparison import RegistryChange, compare_registries
 from .errors import (
     DuplicatePersonaError,
     InvalidValueError,
@@ -251,6 +252,13 @@ class PersonaRegistry:
             if now.get("stable_fingerprint") != stamp["stable_fingerprint"]:
                 changed.append("stable")
         return tuple(changed)
+
+    def diff(self, other: PersonaRegistry, *, session: Mapping[str, Any] | None = None) -> RegistryChange:
+        """Return what `other` changes about this registry, as data.
+
+        Prompts are rendered with the session given; variables that it lacks are printed as they are written.
+        """
+        return compare_registries(self, other, session)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the registry as data that `from_dict` reads back equal: every field, version, edit and rollout."""

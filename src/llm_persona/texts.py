@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from markupsafe import Markup
 
@@ -45,17 +45,28 @@ class Complete(Protocol):
     @property
     def spoken_name(self) -> str: ...
 
-    role: Any
-    company: Any
-    tone: Any
-    capabilities: Any
-    constraints: Any
-    greeting: Any
-    custom_sections: Any
-    display_name: Any
-    version: Any
-    variables: Any
-    tools: Any
+    @property
+    def role(self) -> str: ...
+    @property
+    def company(self) -> str | None: ...
+    @property
+    def tone(self) -> str: ...
+    @property
+    def capabilities(self) -> tuple[str, ...]: ...
+    @property
+    def constraints(self) -> tuple[str, ...]: ...
+    @property
+    def greeting(self) -> str | None: ...
+    @property
+    def custom_sections(self) -> Mapping[str, str]: ...
+    @property
+    def display_name(self) -> str | None: ...
+    @property
+    def version(self) -> str | None: ...
+    @property
+    def variables(self) -> Mapping[str, str | None] | None: ...
+    @property
+    def tools(self) -> tuple[str, ...]: ...
 
 
 class PersonaTexts:
@@ -117,6 +128,12 @@ class PersonaTexts:
             persona_fingerprint=self.fingerprint,
             template_fingerprint=template.fingerprint,
         )
+
+    def sample_session(self, template: Template) -> dict[str, str]:
+        """Return `{name}` for every variable without a default that the persona or the template asks for."""
+        asked = [*self._required, *(self._greeting_required if "greeting" in template.fields else ())]
+        asked += sorted(template.session_names - self._defaults.keys() - {"extra_sections"})
+        return {name: f"{{{name}}}" for name in dict.fromkeys(asked)}
 
     def greet(self, given: Mapping[str, object]) -> str | None:
         greeting = self.fields["greeting"]

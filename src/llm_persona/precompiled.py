@@ -1,0 +1,111 @@
+"""Prompts prepared for a set of session names: literal pieces, and places for the values.
+
+A persona and a template do not change between requests. So a template is run once with a marker in the place of each
+session value; a later render only makes the values harmless and joins. That is the same as running the template, as
+long as the template does nothing with a value but print it. A marker sees to that: whatever else is done to it, be it
+a test, a filter or a comparison, ends the attempt, and the template is run for every request instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from .assembly import Assembled
+from .markers import NUL, Marker, Steered, marker_text
+from .placeholders import Placeholder
+from .session import Family, escape, printable
+from .views import Filling, Text
+
+
+class MarkedFilling(Filling):
+    """Fills with markers: `\\0` and the variable's name and `\\0`, which no text of a persona or a session can hold."""
+
+    __slots__ = ()
+
+    def fill(self, text: str | Text) -> str:
+        if not isinstance(text, Text):
+            return text
+        self.watch.touched = True
+        return Marker("".join([self._piece(part) for part in text.parts]))  # type: ignore[return-value]  # stands for one
+
+    def _piece(self, part: str | Placeholder) -> str:
+        if isinstance(part, str):
+            return part
+        value = self.values[part.name]
+        return marker_text(value) if type(value) is Marker else self._shown(value)
+
+    def _shown(self, value: object) -> str:
+        shown = printable(value)
+        if shown is None:
+            raise Steered
+        return shown
+
+
+Pieces = tuple[str, ...]  # literal, name, literal, name, ..., literal
+
+
+@dataclass(frozen=True, slots=True)
+class Precompiled:
+    """A prompt with places for the values of its session names."""
+
+    pieces: list[str | None]  # None where a value belongs
+    places: tuple[tuple[int, str], ...]  # its index, and the name of the value
+    escapes: bool
+    stable: int
+    sections: Mapping[str, Pieces]
+
+    def join(self, values: Mapping[str, object]) -> str | None:
+        """Return the text for neutralised values; None where the template has to be run for them.
+
+        An empty value may empty a line or a whole block, and one that cannot be printed is an error with its line.
+        """
+        pieces = self.pieces.copy()
+        for index, name in self.places:
+            text = self._text(values[name])
+            if not text:
+                return None
+            pieces[index] = text
+        return "".join(pieces)  # type: ignore[arg-type]  # every None was filled
+
+    def assemble(self, values: Mapping[str, object]) -> Assembled | None:
+        """Return the text with its sections, or None as `join` does."""
+        text = self.join(values)
+        if text is None:
+            return None
+        sections = {
+            name: "".join(
+                [self._text(values[piece]) or "" if index % 2 else piece for index, piece in enumerate(pieces)]
+            )
+            for name, pieces in self.sections.items()
+        }
+        return Assembled(text, self.stable, sections)
+
+    def _text(self, value: object) -> str | None:
+        text = printable(value)
+        if self.escapes and text is not None:
+            html = getattr(text, "__html__", None)
+            return str.__str__(html()) if html is not None else escape(text)
+        return text
+
+
+def precompile(
+    run: Callable[[Filling], Assembled],
+    names: Iterable[str],
+    filling: Callable[[Mapping[str, object]], Filling],
+    family: Family,
+) -> Precompiled | None:
+    """Run a template with markers for the session names given; None where it does more than print them."""
+    markers: dict[str, object] = {name: Marker(f"{NUL}{name}{NUL}") for name in names}
+    try:
+        assembled = run(filling(markers))
+    except (Steered, Exception):
+        return None  # the ordinary render says what is wrong, if anything is
+    pieces = assembled.text.split(NUL)
+    return Precompiled(
+        pieces=[None if index % 2 else piece for index, piece in enumerate(pieces)],
+        places=tuple((index, piece) for index, piece in enumerate(pieces) if index % 2),
+        escapes=family.escapes,
+        stable=assembled.stable,
+        sections={name: tuple(text.split(NUL)) for name, text in assembled.sections.items()},
+    )
