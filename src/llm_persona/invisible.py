@@ -25,7 +25,10 @@ _FLAGS = re.compile(
     "\U0001f3f4(\U000e0067\U000e0062(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)\U000e007f)"
 )
 _IDEOGRAPH = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_MARKS_OF_DIRECTION = "\u061c\u200e\u200f"
+_MARKS_OF_DIRECTION = ("\u061c", "\u200e", "\u200f")
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u05ff\u0620-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 _BIDIRECTIONAL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _TAGS = range(0xE0020, 0xE007F)
 
@@ -52,7 +55,10 @@ def runs(text: str) -> Iterator[Run]:
     """Yield the hidden characters of a text, those aside that its script or an emoji needs."""
     if text.isascii() and text.isprintable():
         return
+    right_to_left = _RIGHT_TO_LEFT.search(text) is not None
     for match in _HIDDEN.finditer(text):
+        if right_to_left and match[0] in _MARKS_OF_DIRECTION:
+            continue
         start = match.start() + _honest(text, match.start(), match.end())
         if start < match.end():
             yield Run(start, text[start : match.end()])
@@ -68,7 +74,7 @@ def _honest(text: str, start: int, end: int) -> int:
     if _selects_variant(before, first, after):
         # An emoji may be joined to the next one after its selector: U+FE0F U+200D.
         return end - start if text[start + 1 : end] in ("", "\u200d") else 1
-    if end - start == 1 and _joins(text, before, first, after):
+    if end - start == 1 and _joins(before, first, after):
         return 1
     return 0
 
@@ -86,10 +92,8 @@ def _selects_variant(before: str, selector: str, after: str) -> bool:
     return "\u180b" <= selector <= "\u180f" and "\u1800" <= before <= "\u18af"
 
 
-def _joins(text: str, before: str, character: str, after: str) -> bool:
-    """Whether a joiner, a non-joiner or a mark of direction stands where writing needs it."""
-    if character in _MARKS_OF_DIRECTION:
-        return any(unicodedata.bidirectional(ch) in ("R", "AL") for ch in text)
+def _joins(before: str, character: str, after: str) -> bool:
+    """Whether a joiner or a non-joiner stands where writing needs it."""
     if not before:
         return False
     if character == "\u200d" and unicodedata.category(before)[0] == "S" == unicodedata.category(after or "-")[0]:

@@ -10,31 +10,44 @@ from . import remedies
 from .errors import InvalidValueError, Problem
 from .names import check_name, did_you_mean, nearest, shorten, spelled, split_reference
 from .source import where
-from .wording import EMPTY, FIELDS, LIST, LIST_EDITS, MISSING, TEXT, WHOLE_NUMBER, is_blank, must_be, quote_it
+from .wording import (
+    EMPTY,
+    FIELDS,
+    LIST,
+    LIST_EDITS,
+    MAPPING_FIELDS,
+    MISSING,
+    TEXT,
+    WHOLE_NUMBER,
+    is_blank,
+    must_be,
+    quote_it,
+)
 
 if TYPE_CHECKING:
     from .reading import Document
 
 FILE_KEYS = ("$schema", "$templates", "$rollouts")
 NOT_A_NAME: tuple[str, str | None] = ("is not a name", "write a shorter name, without / and \\")
+NAME_A_VARIABLE = "name it with letters, digits and _"
 EDITS_ARE = "a list is edited by add, remove and replace"
 GUESSES = 200  # "did you mean" is looked up for so many names of a file: each costs a tenth of a millisecond
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """What is wrong at a place of the data; `at` points below it to the key at fault, where there is one."""
+    """What is wrong at a place of the data, or with a key in the mapping at that place."""
 
     path: tuple[str | int, ...]
     message: str
     hint: str | None = None
-    key: str | None = None  # the key at fault, in the mapping at `path`
-    at_key: bool = False  # points to the key of `path`, as the value shows nowhere
+    key: str | None = None  # the key at fault in the mapping at `path`
+    at_key: bool = False  # whether to point to the key of `path`, as its value shows nowhere
 
     def problem(self, document: Document) -> Problem:
         path, by_key = (self.path, self.at_key) if self.key is None else ((*self.path, self.key), True)
         line, column = document.locate(path, key=by_key)
-        persona, field = where(self.path)
+        persona, field = where(self.path or path)
         return Problem(document.path, line, column, persona, field, self.message, self.hint)
 
 
@@ -66,7 +79,7 @@ def explained(document: Document, violation: Violation, guess: Guesses) -> Itera
             yield from _unknown_keys(path, cast(Mapping[str, object], value), guess)
         case "required":
             if not _misspelt_role(cast(Mapping[str, object], value)):
-                hint = 'write what it is, "role: …", or name a "parent"'
+                hint = 'write "role: …", or name a parent'
                 yield Mistake(path, f"role {MISSING}", hint, at_key=True)
         case "type":
             yield _wrong_type(document, path, value, title)
@@ -98,7 +111,9 @@ def _unknown_keys(path: tuple[str | int, ...], value: Mapping[str, object], gues
         yield from (_unknown_field(path, key, guess) for key in value if key not in FIELDS or key == "name")
     elif path[-1] == "variables":
         faults = ((key, variable_fault(key)) for key in value)
-        yield from (Mistake(path, fault, "use letters, digits and _", key=key) for key, fault in faults if fault)
+        yield from (Mistake(path, fault, NAME_A_VARIABLE, key=key) for key, fault in faults if fault)
+    elif path[-1] in MAPPING_FIELDS:
+        yield from (Mistake(path, "has an empty name", "write the name", key=key) for key in value if is_blank(key))
     else:
         yield from _unknown_edits(path, value)
 
@@ -124,8 +139,8 @@ def _name_fault(key: str, what: str = "name") -> tuple[str, str | None] | None:
 
 def variable_fault(name: str) -> str | None:
     """Say why a variable may not have this name; None where it may."""
-    if name == "name":
-        return "variable 'name' cannot be declared: {name} is always the persona's own name"
+    if name in ("name", "extra_sections"):
+        return f"variable {name!r} cannot be declared: it is kept for the persona's own"
     if not name.isidentifier() or name.startswith("_"):
         return f"variable {spelled(shorten(name))} is not a name that a placeholder can have"
     return None
@@ -173,7 +188,7 @@ def _wrong_text(path: tuple[str | int, ...], text: str) -> Mistake:
         return Mistake(path, EMPTY, "write its text, or remove the line")
     if path[-1] in ("parent", "version"):
         return Mistake(path, *(_name_fault(text, "version" if path[-1] == "version" else "name") or NOT_A_NAME))
-    return Mistake(path, variable_fault(text) or "is not a name", "use letters, digits and _")
+    return Mistake(path, variable_fault(text) or "is not a name", NAME_A_VARIABLE)
 
 
 def _repeats(path: tuple[str | int, ...], names: list[object]) -> Iterator[Mistake]:

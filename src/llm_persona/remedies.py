@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from .errors import FieldPath
     from .reading import Document
 
-BRACED = "its braces were read as a mapping"
+VARIABLE = "a name"  # what the schema calls an item of a list of variables
 
 
 def of_wrong_type(document: Document, path: FieldPath, value: object, expected: str) -> tuple[str | None, str | None]:
     """Return why the value may be what it is, and what to write instead; None where nothing helpful can be said."""
-    if isinstance(value, Mapping) and expected not in (TRUTH, LIST) and not _is_json(document):
+    if isinstance(value, Mapping) and expected not in (TRUTH, LIST, VARIABLE) and not _is_json(document):
         misread = _misread_mapping(document, path, value)
         if misread is not None:
             return misread
@@ -37,7 +37,9 @@ def _remedy(document: Document, path: FieldPath, value: object, expected: str) -
         return 'write "NAME:", and below it the fields of that persona'
     if value is None:
         return _instead_of_null(document, path, expected)
-    if expected == TEXT:
+    if expected == VARIABLE and isinstance(value, Mapping):
+        return 'write all of them without "- ", as a mapping of names to defaults'
+    if expected in (TEXT, VARIABLE):
         return _as_text(document, path, value)
     if expected == LIST:
         return _as_list(document, path, value)
@@ -86,6 +88,8 @@ def _instead_of_null(document: Document, path: FieldPath, expected: str) -> str 
         return "write the item, or remove the line"
     if len(path) == 1:
         return 'write its fields below it, "role: …" at least'
+    if path[-1] == "role":
+        return "write what the persona is"
     if path[-1] == "variables":
         return 'remove the line, or write "variables: {}" where the text has no placeholders'
     if path[-1] in REQUIRED_TEXTS or path[-1] in LIST_EDITS or path[-1] not in LIST_FIELDS:
@@ -104,7 +108,7 @@ def _misread_mapping(
     in_braces = document.locate(path) != document.locate([*path, str(first)], key=True)
     if in_braces and all(item is None for item in value.values()):
         text = "{" + ", ".join(str(key) for key in value) + "}"
-        return BRACED, quote_it(text)
+        return "the braces made it one", quote_it(text)
     if in_braces or len(value) != 1 or not isinstance(path[-1], int):
         return None
     item = value[first]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .errors import Problem
 from .invisible import Run, runs
 from .names import shorten
-from .source import where
+from .source import MOST_PROBLEMS, where
 from .wording import TEXT_FIELDS
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ _JINJA = re.compile(
     r"\{\{[-+]?\s+[^{}\s][^{}]*\}\}|\{\{[-+]?[A-Za-z_]\w*+[ .|(\[][^{}]*\}\}"
     r"|\{%[-+]?\s*[a-z]++\b[^%{}]*%\}|\{#[^{}]*#\}"
 )
+_JINJA_START = re.compile(r"\{[{%#]")
+_CONTROL = re.compile("[^\t\n\r -~]")
 # A Latin letter beside a Greek or a Cyrillic one in a name.
 _MIXED = re.compile("[A-Za-z]([\u0370-\u03ff\u0400-\u052f])|([\u0370-\u03ff\u0400-\u052f])[A-Za-z]")
 _PRINTED = (frozenset(TEXT_FIELDS) - {"parent", "version", "description", "template"}) | frozenset(
@@ -38,9 +40,14 @@ Path = tuple[str | int, ...]
 
 
 def suspicions(document: Document) -> list[Problem]:
-    """Return what is legal in the document and suspicious all the same, as warnings in file order."""
-    found = [*_in_texts(document), *_alike_names(document)]
+    """Return what is legal in the document and suspicious all the same, as warnings in file order: the first 1,000."""
+    found = list(islice(_found(document), MOST_PROBLEMS))
     return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0))
+
+
+def _found(document: Document) -> Iterator[Problem]:
+    yield from _alike_names(document)
+    yield from _in_texts(document)
 
 
 def _warning(document: Document, path: Path, message: str, hint: str, *, key: bool = False, offset: int = 0) -> Problem:
@@ -50,7 +57,13 @@ def _warning(document: Document, path: Path, message: str, hint: str, *, key: bo
 
 
 def _in_texts(document: Document) -> Iterator[Problem]:
-    for path, text, is_key in _unusual(document.data, ()):
+    for name, persona in document.data.items():
+        if not (_is_plain(name) and _is_plain(persona)):
+            yield from _in_persona(document, {name: persona})
+
+
+def _in_persona(document: Document, entry: Mapping[str, object]) -> Iterator[Problem]:
+    for path, text, is_key in _unusual(entry, ()):
         yield from _hidden(document, path, text, is_key)
         if is_key:
             yield from _mixed_scripts(document, path, text)
@@ -58,15 +71,30 @@ def _in_texts(document: Document) -> Iterator[Problem]:
             yield from _jinja(document, path, text)
 
 
+def _is_plain(value: object) -> bool:
+    """Whether nothing below a value is worth a look: nearly all personas, so this decides what the warnings cost."""
+    if isinstance(value, str):
+        return not _is_unusual(value)
+    if isinstance(value, dict):
+        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
+    return not isinstance(value, list) or all(map(_is_plain, value))
+
+
+def _is_unusual(text: str) -> bool:
+    if not text.isascii() or ("{" in text and _JINJA_START.search(text) is not None):
+        return True
+    return not text.isprintable() and _CONTROL.search(text) is not None
+
+
 def _unusual(value: object, path: Path) -> Iterator[tuple[Path, str, bool]]:
     """Yield the keys and texts below a value that are worth a look: not plain ASCII, or with a brace."""
     if isinstance(value, str):
-        if not value.isascii() or "{" in value or not value.isprintable():
+        if _is_unusual(value):
             yield path, value, False
     elif isinstance(value, Mapping):
         for key, below in value.items():
             # A field of that kind is unknown: check_document names it, and its characters.
-            if len(path) != 1 and not (key.isascii() and key.isprintable()):
+            if len(path) != 1 and _is_unusual(key):
                 yield (*path, key), key, True
             yield from _unusual(below, (*path, key))
     elif isinstance(value, list):

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from .errors import Problem
 from .mistakes import Guesses, Mistake, Violation, explained, misread_numbers
+from .source import MOST_PROBLEMS
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -33,12 +36,18 @@ def check_document(document: Document) -> list[Problem]:
 
     Places that the reader's own problems name are left out: one mistake is reported once.
     """
-    mistakes = [*_against_schema(document), *misread_numbers(document)]
-    if not mistakes:
-        return []
-    named = _Named(document.problems)
+    mistakes = list(islice(_mistakes(document), MOST_PROBLEMS + 1))
     problems = [mistake.problem(document) for mistake in mistakes]
+    if len(mistakes) > MOST_PROBLEMS:
+        message, hint = f"more than {MOST_PROBLEMS:,} problems", "these are the first that were found"
+        problems[-1] = replace(problems[-1], persona=None, field=None, message=message, hint=hint)
+    named = _Named(document.problems)
     return sorted((p for p in problems if p not in named), key=lambda p: (p.line or 0, p.column or 0))
+
+
+def _mistakes(document: Document) -> Iterator[Mistake]:
+    yield from _against_schema(document)
+    yield from misread_numbers(document)
 
 
 class _Named:
@@ -82,7 +91,12 @@ def _escaped(key: str) -> str:
 
 def _against_schema(document: Document) -> Iterator[Mistake]:
     data: Any = document.data
-    if _validator().is_valid(data):
+    try:
+        well = _validator().is_valid(data)
+    except UnicodeEncodeError:  # a lone surrogate, which the reader names
+        data = _without_surrogates(data)
+        well = False
+    if well:
         return
     violations = list(_violations(data))
     told = {v.path for v in violations if v.keyword != "not"}
@@ -91,6 +105,14 @@ def _against_schema(document: Document) -> Iterator[Mistake]:
         # `not` refuses what only a child may say: moot where the value is wrong in itself.
         if violation.keyword != "not" or violation.path not in told:
             yield from explained(document, violation, guess)
+
+
+def _without_surrogates(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return [_without_surrogates(item) for item in value] if isinstance(value, list) else value
 
 
 def _violations(data: Any) -> Iterator[Violation]:
