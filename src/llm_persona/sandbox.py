@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import StrictUndefined, Undefined, nodes
 from jinja2.compiler import CodeGenerator, Frame
+from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.loaders import BaseLoader
 from jinja2.runtime import BlockReference, Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
@@ -169,7 +170,7 @@ class _BlockReference(BlockReference):
     """`super()`, without the white space that the template writes at the two ends of the block."""
 
     def __call__(self) -> Pieces:
-        return Pieces(_trimmed(list(self._stack[self._depth](self._context))))  # type: ignore[arg-type]  # our events
+        return Pieces(_trimmed(list(self._stack[self._depth](self._context))))
 
     @property
     def super(self) -> BlockReference | Undefined:
@@ -203,7 +204,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     code_generator_class = _CodeGenerator
     context_class = _Context
     intercepted_binops = frozenset(("*", "**", "%", "+"))
-    concat = staticmethod(Pieces)  # type: ignore[assignment]  # a str that keeps its events
+    concat = staticmethod(Pieces)  # a str that keeps its events
 
     def __init__(self, loader: BaseLoader, *, autoescape: bool = False) -> None:
         super().__init__(
@@ -321,8 +322,6 @@ def xml_attribute(value: str) -> Markup:
 
 def unavailable(kind: str, name: str, known: Iterable[str]) -> str:
     """Say why a filter or test cannot be used."""
-    from jinja2.defaults import DEFAULT_FILTERS
-
-    if kind == "filter" and name in DEFAULT_FILTERS:
+    if kind == "filter" and name in JINJA_FILTERS:
         return f"filter {name!r} is not available: it varies, pads without bound, or reaches into objects"
     return f"there is no {kind} {name!r}"

@@ -68,22 +68,22 @@ def read_syntax(environment: Environment, syntax: Syntax) -> None:
 
 def _parent(syntax: Syntax) -> str | None:
     found = list(syntax.tree.find_all(nodes.Extends))
-    top = [node for node in syntax.tree.body if isinstance(node, nodes.Extends)]
     if not found:
         return None
-    if len(found) > 1 or not top:
+    if len(found) > 1 or found[0] not in syntax.tree.body:
         raise syntax.error(
             "a template extends one other, always", found[-1].lineno, hint="write one {% extends %} at its top"
         )
-    return _constant(syntax, top[0].template, top[0].lineno, "extends")
+    return _constant(syntax, found[0].template, found[0].lineno, "extends")
 
 
 def _used(syntax: Syntax) -> Iterator[str]:
     if syntax.extends is not None:
         yield syntax.extends
-    for kind in (nodes.Include, nodes.Import, nodes.FromImport):
-        for node in syntax.tree.find_all(kind):
-            yield _constant(syntax, node.template, node.lineno, "include" if kind is nodes.Include else "import")
+    for node in syntax.tree.find_all((nodes.Include, nodes.Import, nodes.FromImport)):
+        assert isinstance(node, nodes.Include | nodes.Import | nodes.FromImport)
+        word = "include" if isinstance(node, nodes.Include) else "import"
+        yield _constant(syntax, node.template, node.lineno, word)
 
 
 def _constant(syntax: Syntax, expression: nodes.Expr, line: int, word: str) -> str:
@@ -124,14 +124,14 @@ def _read_names(syntax: Syntax) -> None:
     tree = syntax.tree
     stored: dict[str, int] = {}
     read: dict[str, int] = {}
-    for name in tree.find_all(nodes.Name):
-        (read if name.ctx == "load" else stored).setdefault(name.name, name.lineno)
+    for used in tree.find_all(nodes.Name):
+        (read if used.ctx == "load" else stored).setdefault(used.name, used.lineno)
     for node in tree.find_all((nodes.Macro, nodes.Import)):
         assert isinstance(node, nodes.Macro | nodes.Import)
         stored.setdefault(node.name if isinstance(node, nodes.Macro) else node.target, node.lineno)
     for imported in tree.find_all(nodes.FromImport):
-        for target in imported.names:
-            stored.setdefault(target if isinstance(target, str) else target[1], imported.lineno)
+        for written in imported.names:
+            stored.setdefault(written if isinstance(written, str) else written[1], imported.lineno)
     for root in (*ROOTS, *GLOBALS):
         if root in stored:
             raise syntax.error(f"{root!r} cannot be set: it is what the template is given", stored[root], near=root)

@@ -78,7 +78,7 @@ class Template:
         names = {**GLOBALS, "persona": PersonaView(fields, filling), "session": SessionView(filling)}
         context = environment.context_class(environment, names, self.name, self.compiled.blocks)
         try:
-            return Assembler(filling.watch).assemble(self.compiled.root_render_func(context))  # type: ignore[arg-type]
+            return Assembler(filling.watch).assemble(self.compiled.root_render_func(context))
         except Exception as error:
             raise self._translated(error) from None
 
