@@ -19,7 +19,12 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _WORD = re.compile(r"[^\s,:{}\[\]\"']+")
 _WORDS: dict[str, object] = {"true": True, "false": False, "null": None}
-_BAD_ESCAPE = re.compile(r"\\u(?:[dD][89abAB]|[dD][c-fC-F]|0000)")
+_DOUBTFUL_ESCAPE = re.compile(
+    r"\\u0000"
+    r"|\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])"  # a first half without its second
+    r"|\\u(?<!\\u[dD][89abAB]..\\u)[dD][c-fC-F]"  # a second half without its first
+    r"|\\\\u[dD][89abAB]"  # an escaped backslash, which only looks like a first half
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[^\s,:\[\]{}"]+')
 _MOST_DIGITS = 4_300  # what Python itself turns into an int
@@ -31,7 +36,7 @@ class _DoubtfulError(ValueError):
 
 def load_json(text: str, limits: Limits, size: int) -> dict[str, object] | None:
     """Return the data of a file that is in order at first sight, else None: then JsonReader must say what is wrong."""
-    if _BAD_ESCAPE.search(text):
+    if _DOUBTFUL_ESCAPE.search(text):
         return None
     try:
         data = json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_unique)
@@ -121,7 +126,7 @@ class JsonReader:
         after = self._skip(end)
         if after < len(self.text):
             self._refuse_comment(after)
-            raise self._stop(after, "more text follows the end of the file's mapping", "remove it", whole=True)
+            raise self._stop(after, "there is extra text after the end of the file's mapping", "remove it", whole=True)
         if not isinstance(data, dict):
             kind = "a list" if isinstance(data, list) else "a text" if isinstance(data, str) else "a single value"
             message = f"the file must be a mapping of names to personas, not {kind}"

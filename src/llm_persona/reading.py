@@ -29,7 +29,7 @@ _OTHER_MARKS = (  # the longer first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 
-_Children = dict[str | int, tuple[object, int]]
+_Step = tuple[str | int, dict[str | int, tuple[object, int]]]  # a part of a path, and what stands beside it
 
 
 class Document:
@@ -55,10 +55,10 @@ class Document:
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
         self._nodes = nodes
         self._source = source
-        self._trail: list[tuple[str | int, _Children]] = []
+        self._trail: tuple[_Step, ...] = ()
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_trail": []}
+        return {**self.__dict__, "_trail": ()}
 
     def locate(self, path: Sequence[str | int], *, key: bool = False) -> Place:
         """Return the line and the column, 1-based and in characters, of the value at a path, or of its key.
@@ -80,32 +80,37 @@ class Document:
         return nodes.written_for(nodes.aliases.get(node, node)) if depth == len(path) else None
 
     def _find(self, path: Sequence[str | int]) -> tuple[int, int]:
-        """Return the node at a path, or the last one on the way, and how many parts of the path led to it."""
+        """Return the node at a path, or the last one on the way, and how many parts of the path led to it.
+
+        What is inside each value on the way is kept for the next question, which is mostly about a neighbour.
+        """
         value: object = self.data
         node = 0
+        before = self._trail  # never changed in place: another thread may be asking
+        trail: list[_Step] = []
+        same, reached = True, 0
         for depth, part in enumerate(path):
-            found = self._children(depth, path, value, node).get(part)
+            if same and depth < len(before):
+                children = before[depth][1]
+                same = before[depth][0] == part
+            else:
+                same = False
+                children = {name: (child, at) for name, child, at in self._places().children(value, node)}
+            trail.append((part, children))
+            found = children.get(part)
             if found is None:
-                return node, depth
+                break
             value, node = found
-        return node, len(path)
-
-    def _children(self, depth: int, path: Sequence[str | int], value: object, node: int) -> _Children:
-        """Return what is inside the value at path[:depth]; kept until another path is asked for."""
-        trail = self._trail
-        if depth < len(trail) and all(trail[at][0] == path[at] for at in range(depth)):
-            children = trail[depth][1]
-        else:
-            children = {part: (child, at) for part, child, at in self._places().children(value, node)}
-            del trail[depth:]
-        del trail[depth:]
-        trail.append((path[depth], children))
-        return children
+            reached += 1
+        if not same:
+            self._trail = tuple(trail)
+        return node, reached
 
     def _places(self) -> Nodes:
-        if self._nodes is None and self._source is not None:
-            self._nodes = locate_json(self._source.decode())
-            self._source = None
+        source = self._source
+        if self._nodes is None and source is not None:
+            self._nodes = locate_json(source.decode())
+            self._source = None  # only now: another thread may be asking
         return self._nodes or Nodes()
 
 

@@ -212,7 +212,7 @@ class _Complaint:
             opener = self.character_at(self.last)
             if opener in ("[", "{"):
                 return self.last, f"the '{opener}' that opens here is never closed", "the file may have been cut off"
-            return self.place, "a value is missing at the end of the file", "the file may have been cut off"
+            return self.place, "the file ends before a '[' or '{' is closed", "it may have been cut off"
         character = self.rest[:1]
         if character in (",", "]", "}"):
             hint = "remove the extra comma, or quote the text" if character == "," else "quote the text"

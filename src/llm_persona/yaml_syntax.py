@@ -285,11 +285,9 @@ class _Reader:
                 return self._resolved(text, event)
         elif event.style == '"' and "\0" in text:
             self._refuse_nul(event)
-        if len(text) <= _SHARED:
-            return self._texts.setdefault(text, text)
         if len(text) > self._longest:
             self.source.check_length(text, _place(event.start_mark))
-        return text
+        return self._texts.setdefault(text, text) if len(text) <= _SHARED else text
 
     def _resolved(self, text: str, event: _Event) -> object:
         """Return what the safe loader makes of a plain text; a date, or no real number, is a problem and stays a text."""
