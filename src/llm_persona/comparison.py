@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 from .errors import FieldPath, PersonaError, field_text
 from .frozen import thaw
@@ -13,10 +13,17 @@ from .persona import Persona
 from .prompt import Prompt
 from .rollouts import Rollout
 
-if TYPE_CHECKING:
-    from .registry import PersonaRegistry
-
 COMPARED = (*TEXTS, *LISTS, *TABLES, "description")
+
+
+class Registry(Protocol):
+    """What of a registry is compared."""
+
+    @property
+    def rollouts(self) -> Mapping[str, Rollout]: ...
+    def references(self) -> list[str]: ...
+    def get(self, name: str) -> Persona: ...
+    def __contains__(self, name: object) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +117,7 @@ def compare(before: Persona, after: Persona, session: Mapping[str, Any] | None =
     )
 
 
-def compare_registries(
-    before: PersonaRegistry, after: PersonaRegistry, session: Mapping[str, Any] | None = None
-) -> RegistryChange:
+def compare_registries(before: Registry, after: Registry, session: Mapping[str, Any] | None = None) -> RegistryChange:
     """Compare what two registries serve under each key, and their rollouts."""
     old, new = before.references(), after.references()
     both = [key for key in new if key in old]
@@ -207,14 +212,14 @@ def _common(one: str, other: str) -> int:
     return min(len(one), len(other))
 
 
-def _rollout_changes(before: PersonaRegistry, after: PersonaRegistry) -> Iterator[RolloutChange]:
+def _rollout_changes(before: Registry, after: Registry) -> Iterator[RolloutChange]:
     for name in dict.fromkeys((*before.rollouts, *after.rollouts)):
         old, new = _rollout(before, name), _rollout(after, name)
         if old is not None and new is not None and old != new:
             yield RolloutChange(name, dict(old.weights), dict(new.weights), old.moved(new))
 
 
-def _rollout(registry: PersonaRegistry, name: str) -> Rollout | None:
+def _rollout(registry: Registry, name: str) -> Rollout | None:
     """Return a name's rollout; without one all units get the served version."""
     if name in registry.rollouts:
         return registry.rollouts[name]
