@@ -149,7 +149,7 @@ def variable_fault(name: str) -> str | None:
 def _unknown_field(path: tuple[str | int, ...], key: str, guess: Guesses) -> Mistake:
     if key == "name":
         return Mistake(path, "unknown field 'name'", f"the key {str(path[0])!r} is the name", key=key)
-    hint = guess(key, FIELDS[1:])
+    hint = guess(key, FIELDS[1:]) or "what has no field of its own goes below metadata"
     return Mistake(path, f"unknown field {spelled(shorten(key))}", hint, key=key)
 
 
@@ -161,7 +161,7 @@ def _misspelt_role(persona: Mapping[str, object]) -> bool:
 def _unknown_edits(path: tuple[str | int, ...], value: Mapping[str, object]) -> Iterator[Mistake]:
     strange = [key for key in value if key not in LIST_EDITS]
     if len(strange) == len(value) and not any(nearest(key, LIST_EDITS) for key in strange[:8]):
-        yield Mistake(path, must_be(LIST, value), 'begin each item with "- "')
+        yield Mistake(path, must_be(LIST, value), remedies.EACH_ITEM)
         return
     for key in strange:
         yield Mistake(
@@ -180,12 +180,12 @@ def _nothing_to_edit(path: tuple[str | int, ...], value: object, title: str) -> 
         hint = "write its text, or remove the line: without a parent there is nothing to remove"
         return Mistake(path, must_be(title, value), hint, at_key=True)
     why = "without a parent there is no list to edit"
-    return Mistake(path, f"{must_be(title, value)}: {why}", 'begin each item with "- ", or name a parent')
+    return Mistake(path, f"{must_be(title, value)}: {why}", "write the list itself, or name a parent")
 
 
 def _wrong_text(path: tuple[str | int, ...], text: str) -> Mistake:
     if is_blank(text):
-        return Mistake(path, EMPTY, "write its text, or remove the line")
+        return Mistake(path, EMPTY, remedies.of_nothing(path, TEXT))
     if path[-1] in ("parent", "version"):
         return Mistake(path, *(_name_fault(text, "version" if path[-1] == "version" else "name") or NOT_A_NAME))
     return Mistake(path, variable_fault(text) or "is not a name", NAME_A_VARIABLE)

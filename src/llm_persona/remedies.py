@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .wording import LIST, LIST_EDITS, LIST_FIELDS, REQUIRED_TEXTS, TEXT, TRUTH, as_item, quote_it, quoted
+from .wording import LIST, TEXT, TRUTH, as_item, quote_it, quoted
 
 if TYPE_CHECKING:
     from .errors import FieldPath
     from .reading import Document
 
+EACH_ITEM = 'begin each item with "- "'
 VARIABLE = "a name"  # what the schema calls an item of a list of variables
 
 
@@ -36,7 +37,7 @@ def _remedy(document: Document, path: FieldPath, value: object, expected: str) -
     if not path:
         return 'write "NAME:", and below it the fields of that persona'
     if value is None:
-        return _instead_of_null(document, path, expected)
+        return of_nothing(path, expected)
     if expected == VARIABLE and isinstance(value, Mapping):
         return 'write all of them without "- ", as a mapping of names to defaults'
     if expected in (TEXT, VARIABLE):
@@ -45,12 +46,14 @@ def _remedy(document: Document, path: FieldPath, value: object, expected: str) -
         return _as_list(document, path, value)
     if expected == TRUTH:
         return "write true or false, without quotes" if isinstance(value, str) else "write true or false"
-    return _as_mapping(path, value)
+    return _as_mapping(path, value, expected)
 
 
 def _as_text(document: Document, path: FieldPath, value: object) -> str | None:
     if isinstance(value, bool | int | float):
         return _reread(scalar_text(document, path, value), _shown(value))
+    if _is_json(document):
+        return "write one text in quotes"
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) and isinstance(path[-1], str):
         return f"write {quoted(f'{path[-1]}: {value[0]}')}"
     if isinstance(path[-1], int):
@@ -63,38 +66,46 @@ def _reread(written: str, shown: str) -> str:
     return remedy if written == shown else f"{written} is read as {shown}; {remedy}"
 
 
-def _as_list(document: Document, path: FieldPath, value: object) -> str | None:
+def _as_list(document: Document, path: FieldPath, value: object) -> str:
+    if _is_json(document):
+        return f"write [{quoted(value)}]" if isinstance(value, str) else 'write its texts as ["…", "…"]'
     if isinstance(value, str):
         return as_item(value)
     if isinstance(value, bool | int | float):
-        return as_item(quoted(scalar_text(document, path, value)))
-    return 'begin each item with "- "'
+        return f"write - {quoted(scalar_text(document, path, value))}"
+    return EACH_ITEM
 
 
-def _as_mapping(path: FieldPath, value: object) -> str | None:
+def _as_mapping(path: FieldPath, value: object, expected: str) -> str | None:
+    if path[0] == "$rollouts":
+        return _as_rollout(path, value)
     if path[-1] == "custom_sections":
         return 'write "name: text" on each line, without "- "'
     if len(path) == 1 and isinstance(value, str):
-        return f'write "role: {value}" on a line of its own below the name' if len(value) < 60 else None
+        return f"write {quoted(f'role: {value}')} on a line of its own below the name"
     if len(path) == 1 and isinstance(value, list):
         return 'write the fields below the name, without "- "'
-    if path[0] == "$rollouts" and len(path) == 2:
-        return f'write "{path[1]}: {{VERSION: PERCENT}}"'
-    return None
+    return f"write {expected}"
 
 
-def _instead_of_null(document: Document, path: FieldPath, expected: str) -> str | None:
-    if isinstance(path[-1], int):
+def _as_rollout(path: FieldPath, value: object) -> str:
+    if len(path) == 3:
+        return "write it without % and quotes" if isinstance(value, str) else "write a whole number"
+    return f'write "{path[1]}: {{VERSION: PERCENT}}"' if len(path) == 2 else 'write "NAME: {VERSION: PERCENT}"'
+
+
+def of_nothing(path: FieldPath, expected: str) -> str:
+    """Return what to write where there is null, or a blank text."""
+    last = path[-1]
+    if isinstance(last, int):
         return "write the item, or remove the line"
-    if len(path) == 1:
+    if len(path) == 1 and not last.startswith("$"):
         return 'write its fields below it, "role: …" at least'
-    if path[-1] == "role":
+    if last == "role":
         return "write what the persona is"
-    if path[-1] == "variables":
+    if last == "variables":
         return 'remove the line, or write "variables: {}" where the text has no placeholders'
-    if path[-1] in REQUIRED_TEXTS or path[-1] in LIST_EDITS or path[-1] not in LIST_FIELDS:
-        return f"write {expected}, or remove the line"
-    return None
+    return f"write {expected}, or remove the line"
 
 
 def _misread_mapping(

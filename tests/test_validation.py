@@ -1,0 +1,246 @@
+"""What a file may say, and in which words it is refused: one case a file in `personas/`, its messages beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_persona.errors import Problem
+from llm_persona.names import MAX_NAME
+from llm_persona.reading import Document, parse, read
+from llm_persona.suspicions import suspicions
+from llm_persona.validation import check_document, schema
+from llm_persona.wording import FIELDS
+
+CASES = Path(__file__).parent / "personas"
+SHARED = Path(__file__).parents[2] / "shared" / "bad-inputs"
+REWRITE = "REWRITE_MESSAGES"  # set it to write the messages of all cases anew, then review the difference
+
+
+def cases(folder: str) -> list[Path]:
+    found = sorted(path for path in (CASES / folder).iterdir() if path.suffix in (".yaml", ".json"))
+    assert found, f"{CASES / folder} has no cases: the run would prove nothing"
+    return found
+
+
+def problems_of(path: Path) -> list[Problem]:
+    document = read(path)
+    found = [*document.problems, *check_document(document), *suspicions(document)]
+    return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0))
+
+
+def parsed(text: str) -> Document:
+    return parse(text, "personas.yaml", kind="yaml")
+
+
+def data_problems(data: object) -> list[Problem]:
+    return check_document(parse(json.dumps(data), "personas.json", kind="json"))
+
+
+def named(path: Path) -> str:
+    return path.name
+
+
+@pytest.mark.parametrize("path", cases("bad"), ids=named)
+def test_a_bad_file_is_told_what_is_wrong_and_what_to_write(path: Path) -> None:
+    """Every message is as it was reviewed: REWRITE_MESSAGES=1 pytest tests/test_validation.py writes them anew."""
+    told = "".join(f"{problem}\n" for problem in problems_of(path)).replace(str(path), path.name)
+    expected = path.with_name(f"{path.name}.txt")
+    if os.environ.get(REWRITE):
+        expected.write_text(told, encoding="utf-8")
+    assert told, "a bad file went through"
+    assert told == expected.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", cases("good"), ids=named)
+def test_a_good_file_gives_neither_error_nor_warning(path: Path) -> None:
+    """What is allowed is allowed in silence."""
+    assert problems_of(path) == []
+
+
+def test_every_messages_file_belongs_to_a_case() -> None:
+    """A message whose case is gone does not stay behind."""
+    texts = {path.stem for path in (CASES / "bad").glob("*.txt")}
+    assert texts == {path.name for path in cases("bad")}
+
+
+def test_the_schema_is_valid_draft_2020_12() -> None:
+    """Editors and validators take the schema as it is."""
+    assert schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema_rs.Draft202012Validator(schema())
+    assert jsonschema_rs.meta.is_valid(schema())
+
+
+def parts(value: object, place: str = "#") -> list[tuple[str, dict[str, object]]]:
+    if isinstance(value, dict):
+        below = [part for key, item in value.items() if key != "examples" for part in parts(item, f"{place}/{key}")]
+        return [(place, value), *below]
+    return []
+
+
+def test_every_example_in_the_schema_validates() -> None:
+    """An editor offers nothing that the reader refuses."""
+    whole = schema()
+    checked = 0
+    for place, part in parts(whole):
+        if place.endswith(("/properties", "/$defs")):  # names of fields, not words of the schema
+            continue
+        only = {key: value for key, value in part.items() if key not in ("examples", "$id", "$defs", "$schema")}
+        validator = jsonschema_rs.validator_for({**only, "$schema": whole["$schema"], "$defs": whole["$defs"]})
+        examples = part.get("examples", [])
+        assert isinstance(examples, list)
+        for example in examples:
+            assert validator.is_valid(example), (place, example)
+            checked += 1
+    assert checked > 20
+
+
+def test_places_in_the_schema_are_plain() -> None:
+    """What stands below a pattern is a reference: a pattern in a place would come back percent-encoded."""
+    for place, part in parts(schema()):
+        patterns = part.get("patternProperties", {})
+        assert isinstance(patterns, dict)
+        assert all(below is True or set(below) == {"$ref"} for below in patterns.values()), place
+
+
+def test_every_field_has_a_title_a_description_and_an_example() -> None:
+    """Somebody who never saw the documentation can write a file in an editor."""
+    defs = schema()["$defs"]
+    assert isinstance(defs, dict)
+    fields = defs["persona"]["properties"]
+    assert list(fields) == list(FIELDS[1:])
+    for name, field in fields.items():
+        assert field["title"] == name
+        assert field["description"]
+        assert field["examples"]
+
+
+def test_the_schema_is_not_shared() -> None:
+    """Changing what was returned changes nothing for anybody else."""
+    schema().clear()
+    assert schema()["$defs"]
+
+
+def test_blank_means_the_same_to_the_schema_and_to_python() -> None:
+    """Every character that str.strip removes is blank in a role, and no other is."""
+    blanks = [chr(point) for point in range(0x110000) if chr(point).isspace()]
+    assert all(data_problems({"Maya": {"role": blank}}) for blank in blanks)
+    others = [chr(point) for point in range(0x21, 0xD800) if not chr(point).isspace()]
+    assert data_problems({f"P{number}": {"role": other} for number, other in enumerate(others)}) == []
+
+
+@pytest.mark.parametrize("length", [1, MAX_NAME, MAX_NAME + 1])
+def test_names_have_a_longest(length: int) -> None:
+    """128 characters are a name, and of a version too; one more is an error."""
+    refused = length > MAX_NAME
+    assert bool(data_problems({"x" * length: {"role": "a"}})) is refused
+    assert bool(data_problems({f"x@{'1' * length}": {"role": "a"}})) is refused
+
+
+def test_only_the_readers_problem_is_told_where_both_see_one() -> None:
+    """One mistake is reported once: a date is refused by the reader, and its place is not refused again."""
+    document = parsed("Maya:\n  role: 2026-01-01\n  tone: 7\n")
+    assert [problem.field for problem in document.problems] == ["role"]
+    assert [problem.field for problem in check_document(document)] == ["tone"]
+
+
+def test_a_lone_surrogate_hides_no_other_mistake() -> None:
+    """The validator cannot take such a text; everything else in the file is still checked."""
+    document = Document("<data>", {"Maya": {"role": "\ud800", "tone": 7}})
+    assert [problem.field for problem in check_document(document)] == ["tone"]
+
+
+def test_very_many_mistakes_end_with_a_word_on_the_rest() -> None:
+    """The first thousand are told."""
+    found = data_problems({"Maya": {"role": "a", "capabilities": [None] * 2_000}})
+    assert len(found) == 1_001
+    assert "more than 1,000 problems" in found[-1].message
+
+
+def test_keys_that_look_like_numbers_keep_their_text() -> None:
+    """A section called 007 is not section 7."""
+    found = data_problems({"Maya": {"role": "a", "custom_sections": {"007": [], "7": "a", "+5": 1, "a/b~c": 2}}})
+    assert sorted(problem.field or "" for problem in found) == [
+        "custom_sections.+5",
+        "custom_sections.007",
+        "custom_sections.a/b~c",
+    ]
+
+
+def test_problems_come_in_file_order() -> None:
+    """As an author reads the file, whatever the schema sees first."""
+    found = check_document(parsed("B:\n  tone: 7\n  rolle: a\nA:\n  version: 1.10\n  role:\n"))
+    places = [(problem.line, problem.column) for problem in found]
+    assert len(places) == 4
+    assert places == sorted(places)
+
+
+FIELD_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+PERSONAS = st.dictionaries(st.sampled_from([*FIELDS, "rolle", ""]), FIELD_VALUES, max_size=5)
+NAMES = st.text(max_size=5) | st.sampled_from(["$rollouts", "$templates", "$schema", "Maya", "Maya@2", "Maya@"])
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(NAMES, PERSONAS | FIELD_VALUES, max_size=3))
+def test_whatever_the_schema_refuses_is_told(data: dict[str, object]) -> None:
+    """No file is refused in silence and no message names a Python type; a file that is well gives nothing."""
+    document = Document("<data>", data)
+    found = check_document(document)
+    suspicions(document)
+    surrogates = any("\ud800" <= character <= "\udfff" for character in str(data))
+    if not surrogates and not jsonschema_rs.is_valid(schema(), data):
+        assert found
+    for problem in found:
+        assert problem.severity == "error"
+        assert not any(word in problem.message for word in ("dict", "NoneType", "'str'", "bool", "float"))
+
+
+def shared_cases() -> list[pytest.param]:  # type: ignore[valid-type]  # pytest has no public name for it
+    if not (SHARED / "index.json").exists():
+        return [pytest.param(None, marks=pytest.mark.skip(reason=f"no {SHARED}: more real data is not run"))]
+    return [pytest.param(case, id=case["file"]) for case in json.loads((SHARED / "index.json").read_text())["cases"]]
+
+
+@pytest.mark.parametrize("case", shared_cases())
+def test_shared_bad_files_are_told_at_their_line(case: dict[str, object]) -> None:
+    """Each message stands at the line of the defect and holds the words that its author needs."""
+    found = problems_of(SHARED / str(case["file"]))
+    outcome, words, any_of = str(case["outcome"]), case["words"], case["any_of"]
+    assert isinstance(words, list)
+    assert isinstance(any_of, list)
+    errors = [problem for problem in found if problem.severity == "error"]
+    if outcome in ("literal", "literal_and_flag") or (outcome == "reject_or_literal" and not errors):
+        assert errors == []
+    if outcome == "literal" or (outcome == "reject_or_literal" and not errors):
+        return
+    told = "\n".join(str(problem) for problem in found if problem.line in case["lines_ok"])  # type: ignore[operator]
+    assert all(word in told for word in words)
+    assert not any_of or any(word in told for word in any_of)
+
+
+@pytest.mark.parametrize("path", sorted((SHARED / "accept").glob("a*.*")), ids=named)
+def test_shared_good_files_are_well(path: Path) -> None:
+    """Odd names, flags, joined emoji, Persian: all of it is allowed in silence (U+0000 may be refused)."""
+    if path.name.startswith("a27"):
+        pytest.skip("it holds control characters, which are refused or warned of")
+    assert problems_of(path) == []
+
+
+def test_importing_the_package_imports_no_validator() -> None:
+    """The schema library is imported when the first file is checked."""
+    import subprocess
+
+    code = "import llm_persona.validation, sys; print('jsonschema_rs' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
