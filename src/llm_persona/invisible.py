@@ -14,11 +14,14 @@ from dataclasses import dataclass
 
 # Default_Ignorable_Code_Point of Unicode 16, the bidirectional and line controls, and control characters that no
 # text needs (tab and line ends aside).
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+_LOW = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
 )
+_HIGH = "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+_HIDDEN = re.compile(f"[{_LOW}{_HIGH}]+")
+# Four times as fast on text in most languages: one table look-up a character, and no run.
+_PERHAPS = re.compile(f"[{_LOW}\U00010000-\U0010ffff]")
 # Scripts whose letters are shaped by U+200C and U+200D: Arabic, Syriac, N'Ko, the Indic ones, Mongolian.
 _JOINING = re.compile("[\u0600-\u07ff\u0840-\u0dff\u0f00-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc]")
 _FLAGS = re.compile(
@@ -51,9 +54,14 @@ class Run:
         return spelled or None
 
 
+def may_hide(text: str) -> bool:
+    """Whether a hidden character may be here: `runs` is empty where not. Nearly every text is decided by this."""
+    return not (text.isascii() and text.isprintable()) and _PERHAPS.search(text) is not None
+
+
 def runs(text: str) -> Iterator[Run]:
     """Yield the hidden characters of a text, those aside that its script or an emoji needs."""
-    if text.isascii() and text.isprintable():
+    if not may_hide(text):
         return
     right_to_left = _RIGHT_TO_LEFT.search(text) is not None
     for match in _HIDDEN.finditer(text):

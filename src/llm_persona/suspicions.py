@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from .errors import Problem
-from .invisible import Run, runs
+from .invisible import Run, may_hide, runs
 from .names import shorten
 from .source import MOST_PROBLEMS, where
 from .wording import TEXT_FIELDS
@@ -29,7 +29,6 @@ _JINJA = re.compile(
     r"|\{%[-+]?\s*[a-z]++\b[^%{}]*%\}|\{#[^{}]*#\}"
 )
 _JINJA_START = re.compile(r"\{[{%#]")
-_CONTROL = re.compile("[^\t\n\r -~]")
 # A Latin letter beside a Greek or a Cyrillic one in a name.
 _MIXED = re.compile("[A-Za-z]([\u0370-\u03ff\u0400-\u052f])|([\u0370-\u03ff\u0400-\u052f])[A-Za-z]")
 _PRINTED = (frozenset(TEXT_FIELDS) - {"parent", "version", "description", "template"}) | frozenset(
@@ -58,7 +57,7 @@ def _warning(document: Document, path: Path, message: str, hint: str, *, key: bo
 
 def _in_texts(document: Document) -> Iterator[Problem]:
     for name, persona in document.data.items():
-        if not (_is_plain(name) and _is_plain(persona)):
+        if _is_unusual_key(name) or not _is_plain(persona):
             yield from _in_persona(document, {name: persona})
 
 
@@ -76,14 +75,16 @@ def _is_plain(value: object) -> bool:
     if isinstance(value, str):
         return not _is_unusual(value)
     if isinstance(value, dict):
-        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
+        return not any(map(_is_unusual_key, value)) and all(map(_is_plain, value.values()))
     return not isinstance(value, list) or all(map(_is_plain, value))
 
 
 def _is_unusual(text: str) -> bool:
-    if not text.isascii() or ("{" in text and _JINJA_START.search(text) is not None):
-        return True
-    return not text.isprintable() and _CONTROL.search(text) is not None
+    return may_hide(text) or ("{" in text and _JINJA_START.search(text) is not None)
+
+
+def _is_unusual_key(key: str) -> bool:
+    return not key.isascii() or may_hide(key)
 
 
 def _unusual(value: object, path: Path) -> Iterator[tuple[Path, str, bool]]:
@@ -94,7 +95,7 @@ def _unusual(value: object, path: Path) -> Iterator[tuple[Path, str, bool]]:
     elif isinstance(value, Mapping):
         for key, below in value.items():
             # A field of that kind is unknown: check_document names it, and its characters.
-            if len(path) != 1 and _is_unusual(key):
+            if len(path) != 1 and _is_unusual_key(key):
                 yield (*path, key), key, True
             yield from _unusual(below, (*path, key))
     elif isinstance(value, list):
