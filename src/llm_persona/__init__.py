@@ -1,40 +1,58 @@
 """A named registry for the personas of LLM agents: one definition, many uses, no drift."""
 
-from .errors import (
-    DuplicatePersonaError,
-    InheritanceError,
-    InvalidValueError,
-    MissingVariableError,
-    PersonaError,
-    PersonaFileError,
-    Problem,
-    TemplateError,
-    UnknownPersonaError,
-    UnknownVersionError,
-)
-from .persona import Persona
-from .prompt import Prompt
-from .reading import Limits
-from .registry import PersonaRegistry
-from .session import multiline, trusted
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .errors import DuplicatePersonaError as DuplicatePersonaError
+    from .errors import InheritanceError as InheritanceError
+    from .errors import InvalidValueError as InvalidValueError
+    from .errors import MissingVariableError as MissingVariableError
+    from .errors import PersonaError as PersonaError
+    from .errors import PersonaFileError as PersonaFileError
+    from .errors import Problem as Problem
+    from .errors import TemplateError as TemplateError
+    from .errors import UnknownPersonaError as UnknownPersonaError
+    from .errors import UnknownVersionError as UnknownVersionError
+    from .persona import Persona as Persona
+    from .prompt import Prompt as Prompt
+    from .reading import Limits as Limits
+    from .registry import PersonaRegistry as PersonaRegistry
+    from .session import multiline as multiline
+    from .session import trusted as trusted
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "DuplicatePersonaError",
-    "InheritanceError",
-    "InvalidValueError",
-    "Limits",
-    "MissingVariableError",
-    "Persona",
-    "PersonaError",
-    "PersonaFileError",
-    "PersonaRegistry",
-    "Problem",
-    "Prompt",
-    "TemplateError",
-    "UnknownPersonaError",
-    "UnknownVersionError",
-    "multiline",
-    "trusted",
-]
+# Imported when first asked for: a command line or a test that needs one part does not pay for the others.
+_HOMES = {
+    "errors": (
+        "DuplicatePersonaError",
+        "InheritanceError",
+        "InvalidValueError",
+        "MissingVariableError",
+        "PersonaError",
+        "PersonaFileError",
+        "Problem",
+        "TemplateError",
+        "UnknownPersonaError",
+        "UnknownVersionError",
+    ),
+    "persona": ("Persona",),
+    "prompt": ("Prompt",),
+    "reading": ("Limits",),
+    "registry": ("PersonaRegistry",),
+    "session": ("multiline", "trusted"),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_MODULES)  # noqa: PLE0605 - the table above is the one list
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
