@@ -36,7 +36,8 @@ _ORDINARY = bytes((*b"\t\n\r", *range(0x20, 0x7F)))
 _AMBIGUOUS = frozenset(first for first in Resolver.yaml_implicit_resolvers if first)
 _LONGEST_WORD = len("false")
 _LONGEST_NUMBER = 4_300  # digits: what Python itself turns into an int
-_SHARED = 64  # characters up to which equal texts are held once
+_LONGEST_SEXAGESIMAL = 64  # characters; the safe loader takes a minute for a megabyte of `1:1:1`
+_SHARED = 24  # characters up to which equal texts are held once
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
 _TAG = "tag:yaml.org,2002:"
 _RESOLVER = Resolver()
@@ -159,6 +160,7 @@ class _Reader:
         self._repeated_nodes = 0
         self._repeated_characters = 0
         self._longest = source.limits.text_characters
+        self._shared = min(_SHARED, self._longest)
 
     def last_place(self) -> Place:
         return self.nodes.place(len(self._places) - 1) if self._places else (1, 1)
@@ -200,27 +202,22 @@ class _Reader:
         """Note a value's place and return it."""
         mark = event.start_mark
         self._places.append(mark.line << 32 | mark.column)
-        kind: object = type(event)
-        if kind is ScalarEvent and event.anchor is None and event.tag is None:
-            return self._scalar(event)
-        if kind is AliasEvent:
+        if isinstance(event, AliasEvent):
             return self._alias(event)
         if event.tag is not None:
             self._refuse_tag(event)
         if event.anchor is not None:
             return self._anchored(event)
-        if kind is ScalarEvent:
+        if isinstance(event, ScalarEvent):
             return self._scalar(event)
-        return self._mapping(event) if kind is MappingStartEvent else self._sequence(event)
+        return self._mapping(event) if isinstance(event, MappingStartEvent) else self._sequence(event)
 
     def _mapping(self, start: _Event) -> dict[str, object]:
         data: dict[str, object] = {}
-        first_nodes: dict[str | int, int] | None = None  # key -> its node; made when the first duplicate is met
-        places, events, way = self._places, self._events, self._way
+        keys, places, events, way = self._keys, self._places, self._events, self._way
+        firsts: dict[str | int, int] | None = None  # key -> its node; made when the first duplicate is met
         start_node = len(places) - 1
-        way.append("")
-        if len(way) > self.source.limits.depth:
-            raise self.source.too_deep(_place(start.start_mark))
+        self._enter("", start)
         for event in events:
             if isinstance(event, MappingEndEvent):
                 self._end_index = event.end_mark.index
@@ -228,19 +225,16 @@ class _Reader:
             mark = event.start_mark
             node = len(places)
             places.append(mark.line << 32 | mark.column)
-            key = self._key(event)
+            is_known = isinstance(event, ScalarEvent) and event.value in keys and not event.anchor and event.tag is None
+            key = keys[event.value] if is_known else self._key(event)
             if key is None or key in data:
                 if key is not None:
-                    if first_nodes is None:
-                        first_nodes = {part: at - 1 for part, _, at in self.nodes.children(data, start_node)}
-                    line, _ = self.nodes.place(first_nodes[key])
-                    way[-1] = key
-                    message = f"duplicate key {shorten(key)!r}: it is already on line {line}"
-                    self.source.report(_place(mark), message, "keep one of them")
+                    firsts = firsts or {part: at - 1 for part, _, at in self.nodes.children(data, start_node)}
+                    self._report_duplicate(key, firsts[key], mark)
                 self._drop(next(events), node)
                 continue
-            if first_nodes is not None:
-                first_nodes[key] = node
+            if firsts is not None:
+                firsts[key] = node
             way[-1] = key
             data[key] = self._value(next(events))
             if len(places) > self._most_nodes:
@@ -250,19 +244,28 @@ class _Reader:
         way.pop()
         return data
 
+    def _enter(self, part: str | int, start: _Event) -> None:
+        self._way.append(part)
+        if len(self._way) > self.source.limits.depth:
+            raise self.source.too_deep(_place(start.start_mark))
+
+    def _report_duplicate(self, key: str, first: int, mark: _Mark) -> None:
+        self._way[-1] = key
+        line, _ = self.nodes.place(first)
+        message = f"duplicate key {shorten(key)!r}: it is already on line {line}"
+        self.source.report(_place(mark), message, "keep one of them")
+
     def _sequence(self, start: _Event) -> list[object]:
         data: list[object] = []
-        way = self._way
-        way.append(0)
-        if len(way) > self.source.limits.depth:
-            raise self.source.too_deep(_place(start.start_mark))
+        way, places, most_nodes = self._way, self._places, self._most_nodes
+        self._enter(0, start)
         for event in self._events:
             if isinstance(event, SequenceEndEvent):
                 self._end_index = event.end_mark.index
                 break
             way[-1] = len(data)
             data.append(self._value(event))
-            if len(self._places) > self._most_nodes:
+            if len(places) > most_nodes:
                 raise self.source.too_many_nodes(_place(event.start_mark))
         way.pop()
         return data
@@ -279,15 +282,17 @@ class _Reader:
             raise self.source.too_many_personas(_place(mark))
 
     def _scalar(self, event: _Event) -> object:
-        text: str = event.value
-        if event.implicit[0]:
-            if not text or (text[0] in _AMBIGUOUS and (len(text) <= _LONGEST_WORD or not text[0].isalpha())):
+        text = event.value
+        if not event.style:
+            if _may_be_no_text(text):
                 return self._resolved(text, event)
         elif event.style == '"' and "\0" in text:
             self._refuse_nul(event)
+        if len(text) <= self._shared:
+            return self._texts.setdefault(text, text)
         if len(text) > self._longest:
             self.source.check_length(text, _place(event.start_mark))
-        return self._texts.setdefault(text, text) if len(text) <= _SHARED else text
+        return text
 
     def _resolved(self, text: str, event: _Event) -> object:
         """Return what the safe loader makes of a plain text; a date, or no real number, is a problem and stays a text."""
@@ -304,16 +309,14 @@ class _Reader:
 
     def _key(self, event: _Event) -> str | None:
         """Return a mapping's key; None for one whose value cannot be kept."""
-        text: str | None
         if isinstance(event, ScalarEvent) and event.tag is None and event.anchor is None:
             text = event.value
-            if not event.implicit[0]:
-                if "\0" in text:
-                    self._refuse_nul(event)
-                return self._keys.setdefault(text, text)
-            if text and (text[0] not in _AMBIGUOUS or (len(text) > _LONGEST_WORD and text[0].isalpha())):
-                return self._keys.setdefault(text, text)
-            return self._plain_key(text, event)
+            if not event.style and _may_be_no_text(text):
+                return self._plain_key(text, event)
+            if "\0" in text:
+                self._refuse_nul(event)
+            # Only keys that mean the same with quotes and without are kept as known.
+            return self._texts.setdefault(text, text) if _may_be_no_text(text) else self._keys.setdefault(text, text)
         self._places.pop()
         value = self._value(event) if not isinstance(event, MappingStartEvent | SequenceStartEvent) else None
         if isinstance(value, str):
@@ -332,7 +335,7 @@ class _Reader:
         if not isinstance(value, str) and not (own and _WHOLE.fullmatch(text)):
             self._way[-1] = text
             self.source.report(place, f"the key {shorten(text) or 'before the colon'} {_why(value)}", _quote(text))
-        return self._keys.setdefault(text, text)
+        return self._texts.setdefault(text, text)
 
     def _anchored(self, event: _Event) -> object:
         name, node = event.anchor or "", len(self._places) - 1
@@ -389,6 +392,11 @@ class _Misread:
     why: str
 
 
+def _may_be_no_text(text: str) -> bool:
+    """Tell, quickly, whether a plain text may be read as something else."""
+    return not text or (text[0] in _AMBIGUOUS and (len(text) <= _LONGEST_WORD or not text[0].isalpha()))
+
+
 def _resolve(text: str) -> object:
     """Return what PyYAML's safe loader makes of a plain text, or why it cannot stand in a file."""
     tag: str = _RESOLVER.resolve(ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # has no stubs
@@ -397,7 +405,7 @@ def _resolve(text: str) -> object:
         return text
     if tag == "timestamp":
         return _Misread("is read as a date")
-    if len(text) > _LONGEST_NUMBER or (":" in text and len(text) > _SHARED):
+    if len(text) > _LONGEST_NUMBER or (":" in text and len(text) > _LONGEST_SEXAGESIMAL):
         return _Misread(f"is a number of {len(text):,} digits")
     try:
         node = ScalarNode(_TAG + tag, text)
