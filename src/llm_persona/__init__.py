@@ -44,7 +44,7 @@ _HOMES = {
     "session": ("multiline", "trusted"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = sorted(_MODULES)  # noqa: PLE0605 - the table above is the one list
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> object:
