@@ -17,7 +17,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from llm_persona.json_syntax import JsonReader, load_json, locate_json
+from llm_persona.json_reader import JsonReader
+from llm_persona.json_syntax import load_json, locate_json
 from llm_persona.reading import Document, Limits, parse, read
 from llm_persona.source import Source
 

@@ -14,7 +14,8 @@ from pathlib import PurePath
 from typing import Literal
 
 from .errors import Problem
-from .json_syntax import JsonReader, load_json, locate_json
+from .json_reader import JsonReader
+from .json_syntax import load_json, locate_json
 from .source import LINE_BREAK, Limits, Nodes, Place, Source, SyntaxStop
 
 __all__ = ["Document", "Limits", "parse", "read"]

@@ -6,14 +6,12 @@ files differently, and a prompt must not depend on the machine.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import yaml
-from yaml.constructor import SafeConstructor
 from yaml.error import MarkedYAMLError
 from yaml.events import (
     AliasEvent,
@@ -24,29 +22,21 @@ from yaml.events import (
     SequenceStartEvent,
     StreamEndEvent,
 )
-from yaml.nodes import ScalarNode
-from yaml.resolver import Resolver
 
 from .names import shorten
-from .source import Nodes, Place, Source, SyntaxStop
-from .yaml_messages import conflict_mark, explain
+from .source import Nodes, Place, Source
+from .yaml_messages import explain
+from .yaml_scalars import Misread, may_be_no_text, quote, resolve, why
+from .yaml_text import check_text
 
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-_ORDINARY = bytes((*b"\t\n\r", *range(0x20, 0x7F)))
-_AMBIGUOUS = frozenset(first for first in Resolver.yaml_implicit_resolvers if first)
-_LONGEST_WORD = len("false")
-_LONGEST_NUMBER = 4_300  # digits: what Python itself turns into an int
-_LONGEST_SEXAGESIMAL = 64  # characters; the safe loader takes a minute for a megabyte of `1:1:1`
 _SHARED = 24  # characters up to which equal texts are held once
-_WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
 _TAG = "tag:yaml.org,2002:"
-_RESOLVER = Resolver()
-_CONSTRUCTOR = SafeConstructor()
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 def read_yaml(source: Source) -> tuple[dict[str, object], Nodes]:
     """Return the data and the places of a file; raise SyntaxStop where a problem, noted in the source, ended it."""
-    _check_text(source)
+    check_text(source)
     if not yaml.__with_libyaml__:
         raise source.stop(
             (1, 1), "YAML cannot be read: PyYAML has no libyaml here", "install a PyYAML wheel, or use JSON"
@@ -59,57 +49,6 @@ def read_yaml(source: Source) -> tuple[dict[str, object], Nodes]:
         raise source.stop(place, message, hint, way=reader.way_at(place)) from None
     except (yaml.YAMLError, ValueError):  # bytes that libyaml passes on and PyYAML cannot decode: `!%ff`
         raise source.stop(reader.last_place(), "this cannot be read as YAML", "quote the text") from None
-
-
-def _check_text(source: Source) -> None:
-    """Refuse what libyaml takes for line breaks, refuses without a line, or is slow with."""
-    text = source.text
-    if _may_hold_forbidden(text):
-        _report_forbidden(source)
-    if "\n<<<<<<<" in text or text.startswith("<<<<<<<"):
-        mark = conflict_mark(source.lines())
-        if mark:
-            raise source.stop(
-                mark, "a merge conflict was left in the file", "keep one side, and remove the marks", way=()
-            )
-    if "%" in text:
-        _check_directives(source)
-
-
-def _may_hold_forbidden(text: str) -> bool:
-    return not text.isascii() or bool(text.encode().translate(None, _ORDINARY))
-
-
-def _report_forbidden(source: Source) -> None:
-    if not _FORBIDDEN.search(source.text):
-        return
-    for number, line in enumerate(source.lines(), 1):
-        for match in _FORBIDDEN.finditer(line):
-            message = f"the file holds the character U+{ord(match[0]):04X}, which cannot stand in YAML"
-            source.report((number, match.start() + 1), message, _remedy(match[0]), way=())
-    raise SyntaxStop
-
-
-def _remedy(character: str) -> str:
-    if character == "\ufeff":
-        return "remove it (a byte order mark may only begin a file)"
-    if character == "\0" or "\ud800" <= character <= "\udfff":
-        return "remove it"
-    return f'remove it, or write "\\u{ord(character):04X}" in double quotes'
-
-
-def _check_directives(source: Source) -> None:
-    start = 0
-    text = source.text
-    number = 1
-    while start < len(text):
-        end = text.find("\n", start)
-        line = text[start : end if end >= 0 else len(text)].strip()
-        if line.startswith("%") and not line.startswith("%YAML"):
-            raise source.stop((number, 1), f"{line.split()[0]} lines are not allowed", "remove it", way=())
-        if (line and line[0] not in "#%") or end < 0:
-            return
-        start, number = end + 1, number + 1
 
 
 class _Mark(Protocol):
@@ -284,7 +223,7 @@ class _Reader:
     def _scalar(self, event: _Event) -> object:
         text = event.value
         if not event.style:
-            if _may_be_no_text(text):
+            if may_be_no_text(text):
                 return self._resolved(text, event)
         elif event.style == '"' and "\0" in text:
             self._refuse_nul(event)
@@ -298,9 +237,9 @@ class _Reader:
         """Return what the safe loader makes of a plain text; a date, or no real number, is a problem and stays a text."""
         value = self._plain.get(text, self)
         if value is self:
-            value = self._plain[text] = _resolve(text)
-        if isinstance(value, _Misread):
-            self.source.report(_place(event.start_mark), f"{shorten(text)} {value.why}", _quote(text))
+            value = self._plain[text] = resolve(text)
+        if isinstance(value, Misread):
+            self.source.report(_place(event.start_mark), f"{shorten(text)} {value.why}", quote(text))
             return text
         if not isinstance(value, str):
             self.nodes.written_at.append(len(self._places) - 1)
@@ -311,12 +250,12 @@ class _Reader:
         """Return a mapping's key; None for one whose value cannot be kept."""
         if isinstance(event, ScalarEvent) and event.tag is None and event.anchor is None:
             text = event.value
-            if not event.style and _may_be_no_text(text):
+            if not event.style and may_be_no_text(text):
                 return self._plain_key(text, event)
             if "\0" in text:
                 self._refuse_nul(event)
             # Only keys that mean the same with quotes and without are kept as known.
-            return self._texts.setdefault(text, text) if _may_be_no_text(text) else self._keys.setdefault(text, text)
+            return self._texts.setdefault(text, text) if may_be_no_text(text) else self._keys.setdefault(text, text)
         self._places.pop()
         value = self._value(event) if not isinstance(event, MappingStartEvent | SequenceStartEvent) else None
         if isinstance(value, str):
@@ -330,11 +269,11 @@ class _Reader:
             hint = "write the keys out; a persona takes another's fields with 'parent:'"
             self.source.report(place, "merge keys ('<<') are not allowed", hint)
             return None
-        value = _resolve(text)
+        value = resolve(text)
         own = len(self._way) > 1 and isinstance(self._way[0], str) and self._way[0].startswith("$")
         if not isinstance(value, str) and not (own and _WHOLE.fullmatch(text)):
             self._way[-1] = text
-            self.source.report(place, f"the key {shorten(text) or 'before the colon'} {_why(value)}", _quote(text))
+            self.source.report(place, f"the key {shorten(text) or 'before the colon'} {why(value)}", quote(text))
         return self._texts.setdefault(text, text)
 
     def _anchored(self, event: _Event) -> object:
@@ -387,48 +326,6 @@ class _Reader:
         self.source.report(_place(event.start_mark), "the text holds the character U+0000", "remove the '\\0'")
 
 
-@dataclass(frozen=True, slots=True)
-class _Misread:
-    why: str
-
-
-def _may_be_no_text(text: str) -> bool:
-    """Tell, quickly, whether a plain text may be read as something else."""
-    return not text or (text[0] in _AMBIGUOUS and (len(text) <= _LONGEST_WORD or not text[0].isalpha()))
-
-
-def _resolve(text: str) -> object:
-    """Return what PyYAML's safe loader makes of a plain text, or why it cannot stand in a file."""
-    tag: str = _RESOLVER.resolve(ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # has no stubs
-    tag = tag.removeprefix(_TAG)
-    if tag not in ("null", "bool", "int", "float", "timestamp"):
-        return text
-    if tag == "timestamp":
-        return _Misread("is read as a date")
-    if len(text) > _LONGEST_NUMBER or (":" in text and len(text) > _LONGEST_SEXAGESIMAL):
-        return _Misread(f"is a number of {len(text):,} digits")
-    try:
-        node = ScalarNode(_TAG + tag, text)
-        value: object = getattr(_CONSTRUCTOR, f"construct_yaml_{tag}")(node)
-    except ValueError:
-        return _Misread("is read as a number, and is none")
-    if isinstance(value, float) and not math.isfinite(value):
-        return _Misread("is not a finite number")
-    return value
-
-
-def _why(value: object) -> str:
-    if isinstance(value, _Misread):
-        return value.why
-    if value is None:
-        return "is read as null"
-    return "is read as a truth value" if isinstance(value, bool) else "is read as a number"
-
-
-def _quote(text: str) -> str:
-    return f'quote it: "{shorten(text)}"'
-
-
 def _place(mark: _Mark) -> Place:
     return mark.line + 1, mark.column + 1
 
@@ -444,6 +341,6 @@ def _complex_key(event: _Event, value: object) -> tuple[str, str]:
     if isinstance(event, MappingStartEvent) and event.flow_style:
         return "braces inside braces make a mapping the key of another", "quote the whole text that begins with '{'"
     if isinstance(event, AliasEvent | ScalarEvent):
-        return f"a key must be a text, but {_why(value)}", "quote it"
+        return f"a key must be a text, but {why(value)}", "quote it"
     kind = "a mapping" if isinstance(event, MappingStartEvent) else "a list"
     return f"a key must be a text, not {kind}", "quote it"

@@ -1,0 +1,62 @@
+"""What is looked for in the text of a YAML file before libyaml sees it."""
+
+from __future__ import annotations
+
+import re
+
+from .source import Source, SyntaxStop
+from .yaml_messages import conflict_mark
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_ORDINARY = bytes((*b"\t\n\r", *range(0x20, 0x7F)))
+
+
+def check_text(source: Source) -> None:
+    """Refuse what libyaml takes for line breaks, refuses without a line, or is slow with."""
+    text = source.text
+    if _may_hold_forbidden(text):
+        _report_forbidden(source)
+    if "\n<<<<<<<" in text or text.startswith("<<<<<<<"):
+        mark = conflict_mark(source.lines())
+        if mark:
+            raise source.stop(
+                mark, "a merge conflict was left in the file", "keep one side, and remove the marks", way=()
+            )
+    if "%" in text:
+        _check_directives(source)
+
+
+def _may_hold_forbidden(text: str) -> bool:
+    return not text.isascii() or bool(text.encode().translate(None, _ORDINARY))
+
+
+def _report_forbidden(source: Source) -> None:
+    if not _FORBIDDEN.search(source.text):
+        return
+    for number, line in enumerate(source.lines(), 1):
+        for match in _FORBIDDEN.finditer(line):
+            message = f"the file holds the character U+{ord(match[0]):04X}, which cannot stand in YAML"
+            source.report((number, match.start() + 1), message, _remedy(match[0]), way=())
+    raise SyntaxStop
+
+
+def _remedy(character: str) -> str:
+    if character == "\ufeff":
+        return "remove it (a byte order mark may only begin a file)"
+    if character == "\0" or "\ud800" <= character <= "\udfff":
+        return "remove it"
+    return f'remove it, or write "\\u{ord(character):04X}" in double quotes'
+
+
+def _check_directives(source: Source) -> None:
+    start = 0
+    text = source.text
+    number = 1
+    while start < len(text):
+        end = text.find("\n", start)
+        line = text[start : end if end >= 0 else len(text)].strip()
+        if line.startswith("%") and not line.startswith("%YAML"):
+            raise source.stop((number, 1), f"{line.split()[0]} lines are not allowed", "remove it", way=())
+        if (line and line[0] not in "#%") or end < 0:
+            return
+        start, number = end + 1, number + 1
