@@ -29,6 +29,9 @@ class FrozenDict(Mapping[str, V], Generic[V]):
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} cannot be changed")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} cannot be changed")
+
     def __eq__(self, other: object) -> bool:
         if isinstance(other, FrozenDict):
             return list(self._entries.items()) == list(other._entries.items())
@@ -55,8 +58,14 @@ class ListEdit(tuple[str, ...]):
         cls, replace: tuple[str, ...] | None = None, remove: tuple[str, ...] = (), add: tuple[str, ...] = ()
     ) -> ListEdit:
         edit = super().__new__(cls, (replace or ()) + add)
-        edit.replace, edit.remove, edit.add = replace, remove, add
+        edit.__dict__.update(replace=replace, remove=remove, add=add)
         return edit
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("ListEdit cannot be changed")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("ListEdit cannot be changed")
 
     def _key(self) -> tuple[object, ...]:
         return ListEdit, self.replace, self.remove, self.add
@@ -80,7 +89,9 @@ class ListEdit(tuple[str, ...]):
         """Return the edit as a file writes it; None empties the list."""
         if self.replace is not None:
             return {"replace": list(self.replace)} if self.replace else None
-        return {name: list(texts) for name, texts in (("remove", self.remove), ("add", self.add)) if texts}
+        return {name: list(texts) for name, texts in (("remove", self.remove), ("add", self.add)) if texts} or {
+            "add": []
+        }
 
 
 def freeze(value: object) -> object:

@@ -1,15 +1,14 @@
-"""Inheritance: a persona with all that its ancestors give it, and which of them gave what."""
+"""Inheritance: a persona with all that its ancestors give it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .errors import FieldPath, InheritanceError, InvalidValueError
-from .fields import DEFAULTS
+from .errors import InheritanceError, InvalidValueError
 from .frozen import FrozenDict, ListEdit
-from .names import did_you_mean, shorten
+from .names import did_you_mean, shorten, split_reference
 from .persona import Persona
 from .placeholders import Placeholders
 
@@ -19,216 +18,198 @@ LISTS = ("capabilities", "constraints", "tools")
 TABLES = ("custom_sections", "metadata", "variables")
 OWN = ("parent", "version", "abstract", "description")
 
-V = TypeVar("V")
+Definitions = Mapping[str, Persona]  # key -> as it was defined
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a value was written: the persona's key, and the way to it in that persona. No persona: the default."""
-
-    persona: str | None
-    path: tuple[str | int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lineage:
-    """A persona with its ancestors applied, and the origin of every field, list item and entry.
+    """A persona with its ancestors applied: `definition` is what it says itself, `inherited` its parent's lineage.
 
     `persona` still holds `{name}` and `{company}` as they were written, as a child's may differ.
     """
 
     persona: Persona
-    origins: Mapping[str, Any]  # field -> Origin, or a tuple of them for lists, or name -> Origin for mappings
+    definition: Persona
+    inherited: Lineage | None = None
 
-    def origin(self, path: FieldPath) -> Origin:
-        """Return the origin of the value at a path such as `("capabilities", 1)`."""
-        found = self.origins[str(path[0])]
-        for part in path[1:]:
-            found = found[part]
-        return found if isinstance(found, Origin) else Origin(self.persona.key, tuple(path))
+    @property
+    def depth(self) -> int:
+        """How many ancestors it has."""
+        return 0 if self.inherited is None else self.inherited.depth + 1
 
 
-def resolve(
-    key: str, find: Callable[[str], Persona | None], known: dict[str, Lineage], *, path: tuple[str, ...] = ()
-) -> Lineage:
+def find(definitions: Definitions, reference: str) -> Persona | None:
+    """Return the definition that a reference means: `Maya` is the served one, `Maya@1` may be it too."""
+    name, version = split_reference(reference)
+    served = definitions.get(name)
+    if version is None or (served is not None and served.version == version):
+        return served
+    return definitions.get(reference)
+
+
+def versions(definitions: Definitions, name: str) -> list[str]:
+    """Return the versions of a persona, the served one's first, then the others in order of definition."""
+    served = definitions.get(name)
+    found = [served.version] if served is not None and served.version is not None else []
+    return found + [p.version for p in definitions.values() if p._side and p.name == name and p.version is not None]
+
+
+def resolve(key: str, definitions: Definitions, known: dict[str, Lineage]) -> Lineage:
     """Return the lineage of the persona under a key; `known` holds those resolved before, and takes the new ones.
 
     Raises InheritanceError for a parent that is not there, a cycle, a chain of more than 32, and an edit that does
-    not fit what is inherited.
+    not fit what is inherited; InvalidValueError for a persona that is left without a role.
     """
-    if key in known:
-        return known[key]
-    chain: list[Persona] = []
-    keys: list[str] = []
-    current: Persona | None = find(key)
-    assert current is not None
-    while current is not None and current.key not in known:
-        if current.key in keys:
-            circle = " -> ".join([*keys[keys.index(current.key) :], current.key])
-            raise InheritanceError(f"is its own ancestor: {circle}", persona=current.key, field=("parent",))
-        keys.append(current.key)
-        chain.append(current)
-        if len(chain) > MAX_DEPTH:
-            raise InheritanceError(
-                f"has more than {MAX_DEPTH} ancestors: {' -> '.join(keys[:4])} -> …", persona=key, field=("parent",)
-            )
-        current = _parent(current, find, keys)
-    for persona in reversed(chain):
-        parent = None if persona.parent is None else find(persona.parent)
-        inherited = None if parent is None else known[parent.key]
-        if inherited is not None and _depth(persona, find) > MAX_DEPTH:
-            raise InheritanceError(f"has more than {MAX_DEPTH} ancestors", persona=persona.key, field=("parent",))
-        known[persona.key] = _root(persona) if inherited is None else _child(persona, inherited)
+    for persona in reversed(_chain(key, definitions, known)):
+        parent = None if persona.parent is None else find(definitions, persona.parent)
+        known[persona.key] = Lineage(persona, persona) if parent is None else _child(persona, known[parent.key])
     return known[key]
 
 
-def _parent(persona: Persona, find: Callable[[str], Persona | None], keys: list[str]) -> Persona | None:
-    if persona.parent is None:
-        return None
-    parent = find(persona.parent)
-    if parent is None:
-        raise InheritanceError(
-            f"parent {shorten(persona.parent)!r} is not defined ({' -> '.join([*keys, persona.parent])})",
-            persona=persona.key,
-            field=("parent",),
-        )
-    return parent
+def _chain(key: str, definitions: Definitions, known: Mapping[str, Lineage]) -> list[Persona]:
+    """Return the persona and its ancestors, up to the first that is resolved already."""
+    chain: dict[str, Persona] = {}
+    current: Persona | None = definitions[key]
+    while current is not None and current.key not in known:
+        if current.key in chain:
+            keys = list(chain)
+            circle = [*keys[keys.index(current.key) :], current.key]
+            raise InheritanceError(
+                f"is its own ancestor: {_arrows(circle)}",
+                persona=current.key,
+                field=("parent",),
+                hint="take one of these parents away",
+            )
+        chain[current.key] = current
+        if current.parent is None:
+            break
+        parent = find(definitions, current.parent)
+        if parent is None:
+            raise _unknown_parent(current, [*chain, current.parent], definitions)
+        current = parent
+    return list(chain.values())
 
 
-def _depth(persona: Persona, find: Callable[[str], Persona | None]) -> int:
-    depth = 0
-    current: Persona | None = persona
-    while current is not None and current.parent is not None and depth <= MAX_DEPTH:
-        current = find(current.parent)
-        depth += 1
-    return depth
+def _unknown_parent(child: Persona, chain: list[str], definitions: Definitions) -> InheritanceError:
+    parent = str(child.parent)
+    name, _ = split_reference(parent)
+    there = versions(definitions, name)
+    if name in definitions:
+        hint = f"its versions are {', '.join(there)}" if there else f"{name!r} has no version: write parent: {name}"
+    else:
+        hint = did_you_mean(parent, definitions) or "define it, in this file or before its children"
+    message = f"parent {shorten(parent)!r} is not defined"
+    if len(chain) > 2:
+        message += f" ({_arrows(chain)})"
+    return InheritanceError(message, persona=child.key, field=("parent",), hint=hint)
 
 
-def _root(persona: Persona) -> Lineage:
-    return Lineage(persona, {name: _own_origin(persona, name) for name in DEFAULTS})
-
-
-def _own_origin(persona: Persona, name: str) -> Any:
-    if name not in persona.given():
-        return Origin(None) if name not in (*LISTS, *TABLES) else () if name in LISTS else {}
-    value = getattr(persona, name)
-    if name in LISTS:
-        return tuple(Origin(persona.key, (name, index)) for index in range(len(value)))
-    if name in TABLES:
-        return {entry: Origin(persona.key, (name, entry)) for entry in value}
-    return Origin(persona.key, (name,))
+def _arrows(keys: list[str]) -> str:
+    shown = keys if len(keys) <= MAX_DEPTH + 2 else [*keys[:4], "…", *keys[-2:]]
+    return " -> ".join(map(shorten, shown))
 
 
 def _child(child: Persona, inherited: Lineage) -> Lineage:
-    parent, given = inherited.persona, child.given()
-    origins: dict[str, Any] = {name: _own_origin(child, name) for name in OWN}
-    values: dict[str, Any] = {name: given[name] for name in OWN if name in given and name != "parent"}
-    for name in TEXTS:
-        source = inherited if name not in given else None
-        origins[name] = source.origins[name] if source else Origin(child.key, (name,))
-        if source is None or name in parent.given():
-            values[name] = given[name] if source is None else getattr(parent, name)
+    if inherited.depth == MAX_DEPTH:
+        raise InheritanceError(
+            f"has more than {MAX_DEPTH} ancestors",
+            persona=child.key,
+            field=("parent",),
+            hint="let it inherit from one nearer to the root",
+        )
+    parent, own = inherited.persona, child.given()
+    values: dict[str, Any] = {name: own[name] for name in OWN if name in own and name != "parent"}
+    values |= {name: own.get(name, getattr(parent, name)) for name in TEXTS if name in own or parent._gives(name)}
     for name in LISTS:
-        texts, origins[name] = _merged_list(child, name, getattr(parent, name), inherited.origins[name])
-        if name in given or name in parent.given():
-            values[name] = texts
+        if name in own or parent._gives(name):
+            values[name] = _merged_list(child, name, getattr(parent, name))
     for name in TABLES:
-        if name in given or name in parent.given():
-            values[name], origins[name] = _merged_table(child, name, getattr(parent, name), inherited.origins[name])
-        else:
-            origins[name] = {}
+        if name in own or parent._gives(name):
+            values[name] = _merged_table(child, name, getattr(parent, name))
     if not values.get("role") and not child.abstract:
-        raise InvalidValueError("role is missing, here and in its parents", persona=child.key, hint="say what it is")
-    return Lineage(Persona(child.key, **values), origins)
+        raise InvalidValueError(
+            "role is missing, here and in its parents", persona=child.key, hint='write "role: …" in one of them'
+        )
+    return Lineage(child._settled(values), child, inherited)
 
 
-def _merged_list(child: Persona, name: str, texts: tuple[str, ...], origins: Any) -> tuple[tuple[str, ...], Any]:
-    """Return the parent's items, edited, and the child's after them; exact repeats of inherited ones are dropped."""
-    written = getattr(child, name) if name in child.given() else ()
-    edit = written if isinstance(written, ListEdit) else ListEdit(add=tuple(written))
-    items = list(zip(texts, origins, strict=True))
-    if edit.replace is not None:
-        items = [(text, Origin(child.key, (name, "replace", index))) for index, text in enumerate(edit.replace)]
+def _merged_list(child: Persona, name: str, inherited: tuple[str, ...]) -> tuple[str, ...]:
+    edit = edit_of(child, name)
     for index, text in enumerate(edit.remove):
-        if not any(text == item for item, _ in items):
+        if text not in inherited:
             raise InheritanceError(
                 f"{shorten(text)!r} is not there to remove",
                 persona=child.key,
                 field=(name, "remove", index),
-                hint=did_you_mean(text, [item for item, _ in items]) or "take it out of the edit",
+                hint=did_you_mean(text, inherited) or "take it out of the edit",
             )
-        items = [(item, origin) for item, origin in items if item != text]
-    before = {item for item, _ in items}
-    path: tuple[str | int, ...] = (name, "add") if isinstance(written, ListEdit) else (name,)
-    items += [(text, Origin(child.key, (*path, index))) for index, text in enumerate(edit.add) if text not in before]
-    return tuple(item for item, _ in items), tuple(origin for _, origin in items)
+    return tuple(merged(inherited, inherited, edit, tuple(edit)))
 
 
-def _merged_table(child: Persona, name: str, inherited: Mapping[str, V] | None, origins: Any) -> tuple[Any, Any]:
+def edit_of(child: Persona, name: str) -> ListEdit:
+    """Return what a persona does to an inherited list: a plain list adds to it."""
+    written: tuple[str, ...] = getattr(child, name) if child._gives(name) else ()
+    return written if isinstance(written, ListEdit) else ListEdit(add=written)
+
+
+def merged(texts: tuple[str, ...], inherited: tuple[T, ...], edit: ListEdit, own: tuple[T, ...]) -> Iterator[T]:
+    """Yield what of the parent's items is left, and then the child's, exact repeats of inherited ones dropped.
+
+    `texts` are the parent's; `inherited` is what to yield for each of them, `own` for each text of the edit.
+    """
+    if edit.replace is not None:
+        yield from own
+        return
+    removed = set(edit.remove)
+    left = set(texts) - removed
+    yield from (item for text, item in zip(texts, inherited, strict=True) if text not in removed)
+    yield from (item for text, item in zip(edit.add, own, strict=True) if text not in left)
+
+
+def _merged_table(child: Persona, name: str, inherited: Mapping[str, Any] | None) -> FrozenDict[Any]:
     """Return the parent's entries with the child's over them. Null takes a section or an entry of metadata away; of a
     variable it says that it is required."""
     values: dict[str, Any] = dict(inherited or {})
-    places = dict(origins)
-    written = getattr(child, name) if name in child.given() else {}
-    for entry, value in written.items():
-        if value is None and name != "variables":
-            if entry not in values:
-                raise InheritanceError(
-                    "is null, and no parent has it to take away",
-                    persona=child.key,
-                    field=(name, entry),
-                    hint=did_you_mean(entry, values) or "write its text, or remove the line",
-                )
-            del values[entry], places[entry]
-        else:
+    for entry, value in getattr(child, name).items() if child._gives(name) else ():
+        if value is not None or name == "variables":
             values[entry] = value
-            places[entry] = Origin(child.key, (name, entry))
-    return FrozenDict(values), places
+        elif entry in values:
+            del values[entry]
+        else:
+            raise InheritanceError(
+                "is null, and no parent has it to take away",
+                persona=child.key,
+                field=(name, entry),
+                hint=did_you_mean(entry, values) or "write its text, or remove the line",
+            )
+    return FrozenDict(values)
 
 
-def filled(lineage: Lineage) -> Persona:
-    """Return the persona with its own `{name}` and `{company}` in its texts; session variables are left in them."""
+def filled(lineage: Lineage) -> dict[str, Any]:
+    """Return the fields that change when the persona's own `{name}` and `{company}` are filled in.
+
+    Session variables are left in the texts.
+    """
     persona = lineage.persona
     placeholders = Placeholders(persona.variables)
     own = {"name": persona.spoken_name}
     changes: dict[str, Any] = {}
-    if persona.company and "{" in persona.company:
-        changes["company"] = placeholders.fill_own(persona.company, own)
     if persona.company:
-        own["company"] = changes.get("company", persona.company)
-    for name in ("role", "tone", "greeting"):
-        text = getattr(persona, name)
-        if text and "{" in text:
-            changes[name] = placeholders.fill_own(text, own)
-    for name in ("capabilities", "constraints"):
-        texts = getattr(persona, name)
-        if any("{" in text for text in texts):
-            changes[name] = tuple(placeholders.fill_own(text, own) for text in texts)
-    sections = persona.custom_sections
-    if any(text and "{" in text for text in sections.values()):
-        changes["custom_sections"] = {
-            name: text and placeholders.fill_own(text, own) for name, text in sections.items()
-        }
-    changes = {name: value for name, value in changes.items() if value != getattr(persona, name)}
-    return Persona(persona.key, **{**persona.given(), **changes}) if changes else persona
-
-
-def undeclared(lineage: Lineage) -> Iterator[InvalidValueError]:
-    """Yield an error for every `{identifier}` that a persona with declared variables forgot to declare."""
-    persona = lineage.persona
-    if not persona.variables:
-        return
-    placeholders = Placeholders(persona.variables)
+        own["company"] = changes["company"] = placeholders.fill_own(persona.company, own)
     for path, text in texts(persona):
-        for name in placeholders.undeclared(text):
-            origin = lineage.origin(path)
-            near = did_you_mean(name, (*persona.variables, "name", "company"))
-            yield InvalidValueError(
-                f"'{{{name}}}' is no declared variable",
-                persona=origin.persona,
-                field=origin.path,
-                hint=f"{near + ' If not, ' if near else ''}declare it under variables, or write '{{{{{name}}}}}' to print it",
-            )
+        if "{" in text and len(path) == 1 and path != ("company",):
+            changes[str(path[0])] = placeholders.fill_own(text, own)
+    for name in ("capabilities", "constraints"):
+        items = getattr(persona, name)
+        if any("{" in text for text in items):
+            changes[name] = tuple(placeholders.fill_own(text, own) for text in items)
+    sections = persona.custom_sections
+    if any("{" in text for text in sections.values()):
+        changes["custom_sections"] = FrozenDict(
+            {name: placeholders.fill_own(text, own) for name, text in sections.items()}
+        )
+    return changes
 
 
 def texts(persona: Persona) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -11,11 +11,12 @@ from . import rollouts as rollout_rules
 from .bound import Bound, bundled
 from .errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text
 from .frozen import thaw
+from .inheritance import versions
 from .names import did_you_mean, shorten, split_reference
 from .persona import Persona
 from .provenance import Places
 from .reading import Document
-from .resolution import State, complete, versions
+from .resolution import State, complete
 from .rollouts import Rollout
 from .templates import Folder, Templates
 from .validation import check_document
@@ -30,14 +31,14 @@ class Loaded:
 
     bound: Bound
     state: State = field(default_factory=State)
-    places: Places = field(default_factory=dict)
+    places: dict[str, Document] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def finished(self) -> tuple[Bound, State, Places]:
+    def finished(self) -> tuple[Bound, State]:
         """Return what a registry is made of. Raises PersonaFileError where a problem is an error."""
         if any(problem.severity == "error" for problem in self.problems):
             raise PersonaFileError(self.problems)
-        return self.bound, self.state, self.places
+        return self.bound, self.state
 
 
 def plain_document(data: object) -> Document:
@@ -96,10 +97,10 @@ def load_documents(
     templates, more = _templates(documents, folders, default_template)
     loaded = Loaded(Bound(templates, tools), problems=[*problems, *more])
     definitions = _definitions(documents, loaded, broken)
-    state, errors = complete(definitions, loaded.bound, {}, broken)
+    state, errors = complete(definitions, definitions, loaded.bound, State(places=loaded.places), broken)
     loaded.problems += [_problem(error, loaded.places) for error in errors]
     rollouts = _rollouts(documents, state.definitions, loaded, broken)
-    loaded.state = State(state.definitions, state.lineages, state.complete, rollouts)
+    loaded.state = replace(state, rollouts=rollouts)
     loaded.problems += _default_problems(templates, state)
     loaded.problems = _in_file_order(loaded.problems, documents)
     return loaded

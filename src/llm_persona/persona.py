@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from .bound import Bound, bundled
 from .errors import InheritanceError, InvalidValueError, PersonaError
 from .fields import DEFAULTS, NOT_GIVEN, checked
-from .frozen import FrozenDict
+from .frozen import FrozenDict, ListEdit
 from .names import check_name, join_reference, kind_of, shorten, split_reference
 from .prompt import Prompt
 from .templates import Template
@@ -67,19 +67,20 @@ class Persona:
             if untouched:
                 value = default
             else:
-                value = checked(name_of_field, value, name)
+                value = checked(name_of_field, value, self.name)
                 given.add(name_of_field)
             object.__setattr__(self, name_of_field, value)
         if version is not None:
             if self.version not in (None, version):
                 raise InvalidValueError(
                     f"the name {self.name!r} and the version {self.version!r} disagree",
-                    persona=name,
+                    persona=self.name,
                     field=("version",),
+                    hint="leave the version out: the name has it",
                 )
             object.__setattr__(self, "version", version)
-            object.__setattr__(self, "_side", True)
             given.add("version")
+        object.__setattr__(self, "_side", self.version is not None and (self._side or version is not None))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "_given", frozenset(given))
         self._check_as_a_whole()
@@ -96,7 +97,7 @@ class Persona:
                 raise InvalidValueError("role is missing", persona=self.key, hint="say what the persona is")
             for name in ("capabilities", "constraints", "tools"):
                 edit = getattr(self, name)
-                if type(edit) is not tuple:
+                if isinstance(edit, ListEdit):
                     if edit.written() is None:
                         object.__setattr__(self, name, ())
                         continue
@@ -151,7 +152,21 @@ class Persona:
 
     def given(self) -> dict[str, object]:
         """Return the fields that were given, as they were given, in the order of the constructor."""
-        return {name: getattr(self, name) for name in DEFAULTS if name in (self._given or ())}
+        return {name: getattr(self, name) for name in DEFAULTS if self._gives(name)}
+
+    def _gives(self, name: str) -> bool:
+        return name in (self._given or ())
+
+    def _settled(self, values: Mapping[str, Any], bound: Bound | None = None) -> Persona:
+        """Return this persona with these values and without its parent, which gave them. They are not checked again."""
+        settled = object.__new__(Persona)
+        for name in _SLOTS:
+            object.__setattr__(settled, name, getattr(self, name))
+        for name, value in {**values, "parent": None, "_bound": bound, "_texts": None}.items():
+            object.__setattr__(settled, name, value)
+        given = (self._given or frozenset()).union(values) - {"parent"}
+        object.__setattr__(settled, "_given", given)
+        return settled
 
     def build_system_prompt(self, template: str | None = None, /, **session: object) -> str:
         """Return the system prompt as text; what may be raised is what `render` raises."""
@@ -181,22 +196,26 @@ class Persona:
         return select_tools(self.tools, catalog)
 
     def _check_complete(self) -> None:
+        self._check_settled()
+        if self.abstract:
+            raise PersonaError(
+                "is abstract: a base for others, never rendered", persona=self.key, hint="render one of its children"
+            )
+
+    def _check_settled(self) -> None:
         if self.parent is not None:
             raise InheritanceError(
                 f"its parent {self.parent!r} is not applied yet",
                 persona=self.key,
                 hint=f"define it in a registry and take it from there: registry.get({self.key!r})",
             )
-        if self.abstract:
-            raise PersonaError(
-                "is abstract: a base for others, never rendered", persona=self.key, hint="render one of its children"
-            )
 
     def _prepared(self) -> PersonaTexts:
         if self._texts is None:
             # Two threads may both make it; they make the same.
             object.__setattr__(self, "_texts", PersonaTexts(self, self._bound.tools if self._bound else None))
-        return cast(PersonaTexts, self._texts)
+        assert self._texts is not None
+        return self._texts
 
     def __repr__(self) -> str:
         shown = [f"name={self.key!r}"]
@@ -206,8 +225,16 @@ class Persona:
         return f"Persona({', '.join(shown)})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
-        return _restore, (fields,)
+        return _restore, ({name: getattr(self, name) for name in _SLOTS if name != "_texts"},)
+
+    def __copy__(self) -> Persona:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Persona:
+        return self
+
+
+_SLOTS = tuple(each.name for each in dataclasses.fields(Persona))
 
 
 def _restore(fields: dict[str, Any]) -> Persona:

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .inheritance import LISTS, TABLES, Lineage, Origin
+from .errors import FieldPath
+from .inheritance import LISTS, OWN, TABLES, TEXTS, Lineage, edit_of, merged
+from .persona import Persona
 from .reading import Document
 
-Places = dict[str, Document]  # a definition's key -> the file that it stands in
+Places = Mapping[str, Document]  # a definition's key -> the file that it stands in
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value was written: the persona's key, and the way to it in that persona. No persona: the default."""
+
+    persona: str | None
+    path: tuple[str | int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +47,9 @@ class Explanation:
     tables: Mapping[str, Mapping[str, Provenance]]
 
     def __getitem__(self, field: str) -> Provenance | tuple[Provenance, ...] | Mapping[str, Provenance]:
-        for part in (self.fields, self.lists, self.tables):
-            if field in part:
-                return part[field]  # type: ignore[no-any-return,index]  # one of the three mappings
-        raise KeyError(field)
+        if field in self.lists:
+            return self.lists[field]
+        return self.tables[field] if field in self.tables else self.fields[field]
 
     def __iter__(self) -> Iterator[str]:
         yield from self.fields
@@ -58,10 +67,57 @@ def explanation(lineage: Lineage, places: Places) -> Explanation:
         line, column = document.locate((origin.persona, *origin.path))
         return Provenance(origin.persona, document.path, line, column)
 
-    origins = lineage.origins
     return Explanation(
         persona=lineage.persona.key,
-        fields={name: located(origin) for name, origin in origins.items() if name not in (*LISTS, *TABLES)},
-        lists={name: tuple(located(origin) for origin in origins[name]) for name in LISTS},
-        tables={name: {entry: located(origin) for entry, origin in origins[name].items()} for name in TABLES},
+        fields={name: located(_field_origin(lineage, name)) for name in (*TEXTS, *OWN)},
+        lists={name: tuple(map(located, _list_origins(lineage, name))) for name in LISTS},
+        tables={
+            name: {entry: located(origin) for entry, origin in _table_origins(lineage, name).items()} for name in TABLES
+        },
     )
+
+
+def origin_of(lineage: Lineage, path: FieldPath) -> Origin:
+    """Return the origin of the value at a path of the complete persona, such as `("capabilities", 1)`."""
+    name = str(path[0])
+    if name in LISTS and isinstance(path[1], int):
+        return _list_origins(lineage, name)[path[1]]
+    if name in TABLES:
+        return _table_origins(lineage, name)[str(path[1])]
+    return _field_origin(lineage, name)
+
+
+def _field_origin(lineage: Lineage, name: str) -> Origin:
+    current: Lineage | None = lineage
+    while current is not None:
+        if current.definition._gives(name):
+            return Origin(current.definition.key, (name,))
+        current = current.inherited if name in TEXTS else None
+    return Origin(None)
+
+
+def _list_origins(lineage: Lineage, name: str) -> tuple[Origin, ...]:
+    definition = lineage.definition
+    edit = edit_of(definition, name)
+    own = tuple(Origin(definition.key, path) for path in _paths(definition, name))
+    if lineage.inherited is None:
+        return own
+    texts: tuple[str, ...] = getattr(lineage.inherited.persona, name)
+    return tuple(merged(texts, _list_origins(lineage.inherited, name), edit, own))
+
+
+def _paths(definition: Persona, name: str) -> Iterator[tuple[str | int, ...]]:
+    """Yield the way to each text that a definition writes into a list, in order."""
+    edit = edit_of(definition, name)
+    is_plain = type(getattr(definition, name)) is tuple
+    for word, written in (("replace", edit.replace or ()), ("add", edit.add)):
+        for index in range(len(written)):
+            yield (name, index) if is_plain else (name, word, index)
+
+
+def _table_origins(lineage: Lineage, name: str) -> dict[str, Origin]:
+    definition = lineage.definition
+    before = {} if lineage.inherited is None else _table_origins(lineage.inherited, name)
+    own = getattr(definition, name) if definition._gives(name) else {}
+    entries = getattr(lineage.persona, name) or {}
+    return {entry: Origin(definition.key, (name, entry)) if entry in own else before[entry] for entry in entries}

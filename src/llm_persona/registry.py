@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,17 +17,17 @@ from .errors import (
     UnknownPersonaError,
     UnknownVersionError,
 )
+from .inheritance import Definitions, find, versions
 from .loading import Loaded, load_documents, plain_document
 from .names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
 from .persona import Persona
 from .prompt import check_stamp
-from .provenance import Explanation, Places, explanation
+from .provenance import Explanation, explanation
 from .reading import Limits, read
-from .resolution import State, complete, find, same_content, versions, written
+from .resolution import State, affected, complete, same_content, written
 from .rollouts import Rollout
 from .templates import Folder, Templates
 from .tools import tool_descriptions, tools_by_name
-from .wording import must_be
 
 Catalog = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
 Folders = Folder | Iterable[Folder]
@@ -48,18 +49,28 @@ class PersonaRegistry:
     ) -> None:
         self._bound = _bind(templates, default_template, tools)
         self._state = State()
-        self._places: Places = {}
-        self._start()
+        self._locks: dict[int, threading.Lock] = {}
 
-    def _start(self) -> None:
-        self._lock = threading.Lock()
+    @property
+    def _lock(self) -> threading.Lock:
+        # Each process has its own: one that another thread held at a fork would stay locked in the child for ever.
+        return self._locks.setdefault(os.getpid(), threading.Lock())
 
-    def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+    def __getstate__(self) -> tuple[Bound, State]:
+        return self._bound, self._state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._start()
+    def __setstate__(self, state: tuple[Bound, State]) -> None:
+        self._bound, self._state = state
+        self._locks = {}
+
+    def __copy__(self) -> PersonaRegistry:
+        """Return a registry of its own with what this one holds; all of that is immutable, so it is shared."""
+        copy = type(self).__new__(type(self))
+        copy.__setstate__(self.__getstate__())
+        return copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> PersonaRegistry:
+        return self.__copy__()
 
     @classmethod
     def from_file(
@@ -95,8 +106,7 @@ class PersonaRegistry:
     @classmethod
     def _from(cls, loaded: Loaded) -> PersonaRegistry:
         registry = cls.__new__(cls)
-        registry._bound, registry._state, registry._places = loaded.finished()
-        registry._start()
+        registry.__setstate__(loaded.finished())
         return registry
 
     @property
@@ -117,34 +127,9 @@ class PersonaRegistry:
         """
         with self._lock:
             state = self._state
-            definitions = dict(state.definitions)
-            changed: dict[str, Persona] = {}
-            for persona in personas:
-                if not isinstance(persona, Persona):
-                    raise InvalidValueError(must_be("a Persona", persona))
-                key = persona.key
-                old = changed.get(key) or definitions.get(key)
-                if old is not None and same_content(old, persona):
-                    continue
-                if old is not None and (key in changed or not replace):
-                    raise DuplicatePersonaError(
-                        f"{key!r} is defined already, with other content",
-                        persona=key,
-                        hint=f"pass replace=True, or name it {key.partition('@')[0]}@VERSION to stand beside it",
-                    )
-                changed[key] = persona
-                definitions[key] = persona
-            if not changed:
-                return
-            known = {} if changed.keys() & state.definitions.keys() else state.lineages
-            new, errors = complete(definitions, self._bound, known)
-            if errors:
-                raise errors[0]
-            # Personas that were not touched stay the same objects, with what was prepared for them.
-            kept = {key: state.complete[key] for key in known if key in state.complete}
-            rollouts = {name: _follow(rollout, definitions) for name, rollout in state.rollouts.items()}
-            self._places = {key: place for key, place in self._places.items() if key not in changed}
-            self._state = State(new.definitions, new.lineages, {**new.complete, **kept}, rollouts)
+            changed = _changes(state.definitions, personas, replace)
+            if changed:
+                self._state = _changed(state, changed, self._bound)
 
     def get(self, name: str, *, version: str | int | None = None, unit: str | None = None) -> Persona:
         """Return a complete persona: its parents applied, its own name and company filled in.
@@ -154,7 +139,7 @@ class PersonaRegistry:
         UnknownPersonaError or UnknownVersionError (both KeyErrors) with what may have been meant.
         """
         state = self._state
-        if version is None and (unit is None or name not in state.rollouts):
+        if version is None and unit is None and isinstance(name, str):
             found = state.complete.get(name)
             if found is not None:
                 return found
@@ -164,6 +149,8 @@ class PersonaRegistry:
         if not isinstance(name, str):
             raise InvalidValueError(f"a persona's name is a text, not {kind_of(name)}")
         base, pinned = split_reference(name)
+        if unit is not None and not isinstance(unit, str):
+            raise InvalidValueError(f"unit must be a text, not {kind_of(unit)}", hint="pass str(unit), everywhere")
         if version is not None:
             if isinstance(version, bool) or not isinstance(version, str | int):
                 raise InvalidValueError(f"a version is a text, not {kind_of(version)}")
@@ -227,7 +214,7 @@ class PersonaRegistry:
         Raises as `get` does.
         """
         state = self._state
-        return explanation(state.lineages[self._look_up(state, name, None, None).key], self._places)
+        return explanation(state.lineages[self._look_up(state, name, None, None).key], state.places)
 
     def verify(self, stamp: Mapping[str, Any]) -> tuple[str, ...]:
         """Return what changed since a stamp was made: some of "persona", "template" and "stable"; () for nothing.
@@ -335,12 +322,48 @@ def _described(tools: Catalog | None) -> dict[str, str] | None:
     return dict(tool_descriptions(catalog, catalog))
 
 
-def _follow(rollout: Rollout, definitions: Mapping[str, Persona]) -> Rollout:
+def _changes(definitions: Definitions, personas: Iterable[Persona], replace: bool) -> dict[str, Persona]:
+    """Return by key what is new or has other content. Raises DuplicatePersonaError where that may not be."""
+    changed: dict[str, Persona] = {}
+    for persona in personas:
+        if not isinstance(persona, Persona):
+            raise InvalidValueError(f"define takes personas, not {kind_of(persona)}", hint="pass Persona(name=...)")
+        key = persona.key
+        old = changed.get(key) or definitions.get(key)
+        if old is None or (replace and key not in changed and not same_content(old, persona)):
+            changed[key] = persona
+        elif not same_content(old, persona):
+            raise DuplicatePersonaError(
+                f"{key!r} is defined already, with other content",
+                persona=key,
+                hint=f"pass replace=True, or name it {persona.name}@VERSION to stand beside it",
+            )
+    return changed
+
+
+def _changed(state: State, changed: Mapping[str, Persona], bound: Bound) -> State:
+    """Return the state with these definitions. What they do not bear on stays the same objects, prepared as they are."""
+    definitions = {**state.definitions, **changed}
+    keys = dict.fromkeys([*changed, *affected(definitions, changed.keys() & state.definitions.keys())])
+    new, errors = complete(definitions, keys, bound, state)
+    if errors:
+        raise errors[0]
+    rollouts = dict(state.rollouts)
+    for name in rollouts.keys() & changed.keys():
+        rollouts[name] = _follow(rollouts[name], changed[name])
+    places = dict(state.places)
+    for key in changed:
+        places.pop(key, None)
+    return dataclasses.replace(new, rollouts=rollouts, places=places)
+
+
+def _follow(rollout: Rollout, served: Persona) -> Rollout:
     """Return a rollout for what is served now."""
-    served = definitions[rollout.name].version
-    if served is None or served == rollout.served:
+    if served.abstract:
+        raise InvalidValueError("is abstract, and has a rollout: it would serve nobody", persona=served.key)
+    if served.version is None or served.version == rollout.served:
         return rollout
-    return Rollout(rollout.name, rollout.percents, served=served, salt=rollout.salt)
+    return Rollout(rollout.name, rollout.percents, served=served.version, salt=rollout.salt)
 
 
 def _rollout_entry(rollout: Rollout) -> dict[str, Any]:

@@ -2,99 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .bound import Bound
 from .errors import DuplicatePersonaError, InvalidValueError, PersonaError, TemplateError
 from .fingerprints import fingerprint
-from .frozen import FrozenDict, ListEdit, thaw
-from .inheritance import Lineage, filled, resolve, undeclared
-from .names import did_you_mean, join_reference, split_reference
+from .frozen import ListEdit, thaw
+from .inheritance import Definitions, Lineage, filled, find, resolve, texts
+from .names import did_you_mean, split_reference
 from .persona import Persona
+from .placeholders import Placeholders
+from .provenance import Places, origin_of
 from .rollouts import Rollout
-
-Definitions = Mapping[str, Persona]
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """All that a registry knows at one moment. Never changed: a new one takes its place."""
 
-    definitions: Definitions = field(default_factory=dict)  # key -> as it was defined
+    definitions: Definitions = field(default_factory=dict)
     lineages: Mapping[str, Lineage] = field(default_factory=dict)
     complete: Definitions = field(default_factory=dict)  # key -> parents applied, bound to the registry's templates
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
+    places: Places = field(default_factory=dict)
 
 
-def find(definitions: Definitions, reference: str) -> Persona | None:
-    """Return the definition that a reference means: `Maya` is the served one, `Maya@1` may be it too."""
-    name, version = split_reference(reference)
-    served = definitions.get(name)
-    if version is None or (served is not None and served.version == version):
-        return served
-    return definitions.get(reference)
-
-
-def versions(definitions: Definitions, name: str) -> list[str]:
-    """Return the versions of a persona, the served one's first, then the others in order of definition."""
-    served = definitions.get(name)
-    found = [served.version] if served is not None and served.version is not None else []
-    return found + [p.version for p in definitions.values() if p.name == name and p._side and p.version is not None]
+def affected(definitions: Definitions, replaced: Collection[str]) -> list[str]:
+    """Return the keys of all that these replaced definitions bear on, themselves included: descendants and versions."""
+    if not replaced:
+        return []
+    near: dict[str, list[str]] = {}  # a name -> the keys that refer to it
+    for key, persona in definitions.items():
+        for name in {persona.name, split_reference(persona.parent or "")[0]}:
+            near.setdefault(name, []).append(key)
+    found = dict.fromkeys(replaced)
+    waiting = list(replaced)
+    while waiting:
+        for key in near.get(definitions[waiting.pop()].name, ()):
+            if key not in found:
+                found[key] = None
+                waiting.append(key)
+    return list(found)
 
 
 def complete(
-    definitions: Definitions, bound: Bound, known: Mapping[str, Lineage], broken: Iterable[str] = ()
+    definitions: Definitions, keys: Iterable[str], bound: Bound, before: State, broken: Iterable[str] = ()
 ) -> tuple[State, list[PersonaError]]:
     """Return the state of these definitions, and all errors among them.
 
-    `known` are lineages that need no second look; `broken` are keys whose own errors are known already, so that a
-    child of one is not blamed for it.
+    Only the definitions under `keys` are looked at, the others are as they were `before`; `broken` are keys whose own
+    errors are known already, so that a child of one is not blamed for it.
     """
-    lineages = dict(known)
-    finished: dict[str, Persona] = {}
-    errors = list(_version_errors(definitions))
-    bad = set(broken) | {error.persona for error in errors if error.persona is not None}
-    checked: dict[tuple[str | None, tuple[str | int, ...], str], None] = {}
-
-    def found(reference: str) -> Persona | None:
-        return find(definitions, reference)
-
-    for key, definition in definitions.items():
-        if key in bad or (bad and _leads_to(definition, definitions, bad)):
+    keys = list(keys)
+    lineages, finished = dict(before.lineages), dict(before.complete)
+    for key in keys:
+        lineages.pop(key, None)
+    errors: dict[tuple[object, ...], PersonaError] = {}
+    bad = set(broken)
+    for error in _version_errors(definitions, keys):
+        _note(error, errors, bad)
+    for key in keys:
+        if bad and _descends_from(key, definitions, bad):
             continue
         try:
-            lineage = resolve(key, found, lineages)
-            if not definition.abstract and key not in known:
-                for error in (*undeclared(lineage), *_unfit(lineage, bound)):
-                    # An ancestor's mistake shows in every child; it is one mistake.
-                    if checked.setdefault((error.persona, error.field, str(error)), None) is None:
-                        checked[error.persona, error.field, str(error)] = None
-                        errors.append(error)
+            lineage = resolve(key, definitions, lineages)
         except PersonaError as error:
-            if str(error) not in {str(other) for other in errors}:
-                errors.append(error)
+            _note(error, errors, bad)
             continue
-        finished[key] = _bound_to(filled(lineage), bound)
-    return State(definitions, lineages, finished), errors
+        if not lineage.persona.abstract:
+            for misfit in (*_undeclared(lineage), *_unfit(lineage, bound)):
+                # An ancestor's mistake shows in every child; it is one mistake.
+                errors.setdefault((misfit.persona, misfit.field, str(misfit)), misfit)
+        finished[key] = lineage.persona._settled(filled(lineage), bound)
+    return State(definitions, lineages, finished, before.rollouts, before.places), list(errors.values())
 
 
-def _leads_to(definition: Persona, definitions: Definitions, bad: set[str]) -> bool:
-    """Tell whether an ancestor is among the bad ones."""
-    seen: set[str] = set()
-    current: Persona | None = definition
-    while current is not None and current.parent is not None and current.key not in seen:
-        seen.add(current.key)
-        if current.parent in bad or join_reference(*split_reference(current.parent)) in bad:
-            return True
-        current = find(definitions, current.parent)
-        if current is not None and current.key in bad:
-            return True
+def _note(error: PersonaError, errors: dict[tuple[object, ...], PersonaError], bad: set[str]) -> None:
+    errors.setdefault((error.persona, error.field, str(error)), error)
+    if error.persona is not None:
+        bad.add(error.persona)
+
+
+def _descends_from(key: str, definitions: Definitions, bad: set[str]) -> bool:
+    """Tell whether a persona or an ancestor of it is among the bad ones; if so, all on the way are from now on."""
+    path: dict[str, None] = {}
+    while key not in bad and key not in path:
+        path[key] = None
+        persona = definitions.get(key)
+        if persona is None or persona.parent is None:
+            return False
+        parent = find(definitions, persona.parent)
+        key = persona.parent if parent is None else parent.key
+    if key in bad:
+        bad.update(path)
+        return True
     return False
 
 
-def _bound_to(persona: Persona, bound: Bound) -> Persona:
-    return Persona(persona.key, **persona.given(), _bound=bound)  # type: ignore[arg-type]  # its own fields
+def _undeclared(lineage: Lineage) -> Iterator[InvalidValueError]:
+    """Yield an error for every `{identifier}` that a persona with declared variables forgot to declare."""
+    persona = lineage.persona
+    if not persona.variables:
+        return
+    placeholders = Placeholders(persona.variables)
+    for path, text in texts(persona):
+        for name in placeholders.undeclared(text) if "{" in text else ():
+            source = origin_of(lineage, path)
+            near = did_you_mean(name, (*persona.variables, "name", "company"))
+            yield InvalidValueError(
+                f"'{{{name}}}' is no declared variable",
+                persona=source.persona,
+                field=source.path,
+                hint=f"{near + ' If not, ' if near else ''}declare it under variables, or write '{{{{{name}}}}}' to print it",
+            )
 
 
 def _unfit(lineage: Lineage, bound: Bound) -> Iterator[PersonaError]:
@@ -105,22 +126,26 @@ def _unfit(lineage: Lineage, bound: Bound) -> Iterator[PersonaError]:
             bound.templates.get(persona.template)
         except TemplateError as error:
             if error.path is None:
-                origin = lineage.origin(("template",))
-                error.persona, error.field = origin.persona, origin.path
+                source = origin_of(lineage, ("template",))
+                error.persona, error.field = source.persona, source.path
             yield error
-    for index, tool in enumerate(persona.tools if bound.tools is not None else ()):
-        if tool not in (bound.tools or ()):
-            origin = lineage.origin(("tools", index))
+    if bound.tools is None:
+        return
+    for index, tool in enumerate(persona.tools):
+        if tool not in bound.tools:
+            source = origin_of(lineage, ("tools", index))
             yield InvalidValueError(
                 f"there is no tool {tool!r}",
-                persona=origin.persona,
-                field=origin.path,
-                hint=did_you_mean(tool, bound.tools or ()) or "add it to the catalogue",
+                persona=source.persona,
+                field=source.path,
+                hint=did_you_mean(tool, bound.tools) or "add it to the catalogue",
             )
 
 
-def _version_errors(definitions: Definitions) -> Iterator[PersonaError]:
-    for key, persona in definitions.items():
+def _version_errors(definitions: Definitions, keys: Iterable[str]) -> Iterator[PersonaError]:
+    """Yield what is wrong between the side versions among these keys and those that are served."""
+    for key in keys:
+        persona = definitions[key]
         if not persona._side:
             continue
         served = definitions.get(persona.name)
@@ -132,7 +157,7 @@ def _version_errors(definitions: Definitions) -> Iterator[PersonaError]:
             )
         elif served.version is None:
             yield InvalidValueError(
-                f"has no version, and {key!r} stands beside it",
+                "has no version, and other versions stand beside it",
                 persona=persona.name,
                 field=("version",),
                 hint="give it one: version: 1",
@@ -141,6 +166,7 @@ def _version_errors(definitions: Definitions) -> Iterator[PersonaError]:
             yield DuplicatePersonaError(
                 f"version {persona.version!r} of {persona.name!r} is defined twice: it is the served one too",
                 persona=key,
+                hint=f"remove {key!r}, or give {persona.name!r} a new version",
             )
 
 
@@ -166,7 +192,6 @@ def same_content(one: Persona, other: Persona) -> bool:
     """Tell whether two definitions say the same. By fingerprint: `==` takes `1` for `True`."""
 
     def notes(persona: Persona) -> tuple[object, ...]:
-        metadata = persona.metadata if isinstance(persona.metadata, FrozenDict) else {}
-        return persona.description, repr(metadata), "metadata" in persona.given()
+        return persona.description, repr(persona.metadata), persona._gives("metadata")
 
     return definition_fingerprint(one) == definition_fingerprint(other) and notes(one) == notes(other)
