@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .errors import TemplateError as TemplateError
     from .errors import UnknownPersonaError as UnknownPersonaError
     from .errors import UnknownVersionError as UnknownVersionError
+    from .loading import validate_file as validate_file
     from .persona import Persona as Persona
     from .prompt import Prompt as Prompt
     from .reading import Limits as Limits
@@ -37,6 +38,7 @@ _HOMES = {
         "UnknownPersonaError",
         "UnknownVersionError",
     ),
+    "loading": ("validate_file",),
     "persona": ("Persona",),
     "prompt": ("Prompt",),
     "reading": ("Limits",),

@@ -13,11 +13,13 @@ from .errors import PersonaError, PersonaFileError, Problem, TemplateError, fiel
 from .frozen import thaw
 from .inheritance import versions
 from .names import did_you_mean, shorten, split_reference
+from .oversights import oversights
 from .persona import Persona
 from .provenance import Places
-from .reading import Document
+from .reading import Document, Limits, read
 from .resolution import State, complete
 from .rollouts import Rollout
+from .suspicions import suspicions
 from .templates import Folder, Templates
 from .validation import check_document
 from .wording import must_be
@@ -39,6 +41,34 @@ class Loaded:
         if any(problem.severity == "error" for problem in self.problems):
             raise PersonaFileError(self.problems)
         return self.bound, self.state
+
+
+def validate_file(
+    path: str | os.PathLike[str],
+    *more: str | os.PathLike[str],
+    templates: Folder | Iterable[Folder] | None = None,
+    default_template: str = "default",
+    limits: Limits | None = None,
+) -> list[Problem]:
+    """Return all that is wrong with persona files, and what is suspicious in them as warnings, in file order.
+
+    Several files are checked as one registry; `-` is standard input; [] says that all is well. Whatever a file holds is
+    a problem and never raised. Raises TemplateError for a folder of `templates` that is missing.
+    """
+    folders = (templates,) if isinstance(templates, str | os.PathLike) else templates or ()
+    return inspect_documents([read(each, limits=limits) for each in (path, *more)], folders, default_template).problems
+
+
+def inspect_documents(
+    documents: Iterable[Document], folders: Iterable[Folder] = (), default_template: str = "default"
+) -> Loaded:
+    """Return what `load_documents` does, with warnings among the problems."""
+    documents = list(documents)
+    loaded = load_documents(documents, folders, default_template, None)
+    warnings = [warning for document in documents for warning in suspicions(document)]
+    warnings += oversights(loaded.state, loaded.bound, loaded.places)
+    loaded.problems = _in_file_order([*loaded.problems, *warnings], documents)
+    return loaded
 
 
 def plain_document(data: object) -> Document:

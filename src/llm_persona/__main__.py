@@ -1,0 +1,22 @@
+"""`python -m llm_persona` and the script `llm-persona`: the command line, or how to get it."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run the command line and return its exit code. Without click and rich, say how to install them."""
+    try:
+        import click  # noqa: F401
+        import rich  # noqa: F401
+    except ModuleNotFoundError:
+        print("the command line needs click and rich: pip install 'llm-persona[cli]'", file=sys.stderr)
+        return 1
+    from .cli import run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""The command line: one group, its commands, and how they end.
+
+A command is a module of `commands`, an import and an entry of COMMANDS. Exit codes: 0; 1 for a problem in what the
+user gave; 2 for wrong usage; 130 when interrupted; 141 when whoever reads the output has had enough.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO, Any
+
+import click
+
+from . import __version__
+from .commands.check import check
+from .commands.listing import list_personas
+from .commands.render import render
+from .commands.schema import schema
+from .commands.show import show
+from .errors import PersonaError
+from .names import did_you_mean
+from .terminal import line, painted, safe, speak_utf8
+
+COMMANDS: tuple[click.Command, ...] = (render, list_personas, show, check, schema)
+
+
+class RefusedError(click.ClickException):
+    """A problem in what the user gave: told on standard error, without a traceback; exit code 1."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        line(f"{painted('error:', 'red', bold=True, err=True)} {safe(self.message)}", err=True)
+
+
+class Commands(click.Group):
+    """A group that tells this package's errors in its own words, and guesses which command was meant."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # whatever a command returns
+        try:
+            return super().invoke(ctx)
+        except PersonaError as error:
+            raise RefusedError(str(error)) from None
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+            raise RefusedError(place + (error.strerror or str(error)).lower()) from None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name.startswith("-") or self.get_command(ctx, name) is not None:
+            return super().resolve_command(ctx, args)
+        hint = did_you_mean(name, self.list_commands(ctx)) or f"there are {', '.join(self.list_commands(ctx))}"
+        raise click.UsageError(f"no command {name!r}; {hint}", ctx)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(
+    cls=Commands,
+    commands=COMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="llm-persona", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """One definition, many prompts: the personas of LLM agents, from files.
+
+    \b
+    Example:
+      llm-persona render Maya -s user_name=Jo
+    """
+    if ctx.invoked_subcommand is None:
+        line(ctx.get_help(), err=True)
+        ctx.exit(2)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    speak_utf8()
+    try:
+        code = cli.main(arguments, prog_name="llm-persona", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        # What is still buffered would fail once more when Python closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141

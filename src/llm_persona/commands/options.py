@@ -1,0 +1,128 @@
+"""Options that several commands share: which files, which templates, which session."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import click
+
+from ..errors import PersonaError, PersonaFileError
+from ..reading import Limits
+from ..registry import PersonaRegistry
+from .problems import Lines, print_problems
+
+DEFAULT_FILE = "personas.yaml"
+
+Command = Callable[..., None]  # click passes what the options of a command say
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaFiles:
+    """The files of one registry, as the command line names them."""
+
+    paths: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+    default_template: str = "default"
+
+    def chosen(self) -> tuple[str, ...]:
+        """Return the files to read. Raises PersonaError where none was named and the usual one is not there."""
+        if not self.paths and not os.path.exists(DEFAULT_FILE):
+            raise PersonaError(f"there is no {DEFAULT_FILE} in this folder", hint="name the file: -f FILE")
+        return self.paths or (DEFAULT_FILE,)
+
+    def registry(self) -> PersonaRegistry:
+        """Read the files. A file that is refused ends the command: its problems are printed, with their lines."""
+        paths = self.chosen()
+        lines = Lines(kept_standard_input() if "-" in paths else None)
+        try:
+            return PersonaRegistry.from_file(*paths, templates=self.templates, default_template=self.default_template)
+        except PersonaFileError as error:
+            print_problems(error.problems, lines, err=True)
+            raise click.exceptions.Exit(1) from None
+
+
+def persona_files(command: Command) -> Command:
+    """Add -f, --templates and --default-template, and hand them to the command as `files`."""
+
+    @click.option(
+        "-f",
+        "--file",
+        "paths",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(allow_dash=True),
+        help=f"A persona file; - is standard input. May be repeated: one registry of several files.  [default: {DEFAULT_FILE}]",
+    )
+    @click.option(
+        "--templates",
+        multiple=True,
+        metavar="FOLDER",
+        type=click.Path(),
+        help="A template folder, looked in before those that the files name. May be repeated.",
+    )
+    @click.option(
+        "--default-template",
+        default="default",
+        metavar="NAME",
+        help="The template of personas that name none, as the product passes it.  [default: default]",
+    )
+    @functools.wraps(command)
+    def with_files(paths: tuple[str, ...], templates: tuple[str, ...], default_template: str, **arguments: Any) -> None:
+        if paths.count("-") > 1:
+            raise click.UsageError("standard input can be read only once: give '-f -' once")
+        command(files=PersonaFiles(paths, templates, default_template), **arguments)
+
+    return with_files
+
+
+def kept_standard_input() -> str:
+    """Read standard input and put it back, so that its lines can be shown beside what is wrong with them."""
+    content = sys.stdin.buffer.read(Limits().file_bytes + 1)
+    sys.stdin = io.TextIOWrapper(io.BytesIO(content))
+    return content.decode("utf-8-sig", "replace")
+
+
+def session_value(written: str) -> tuple[str, object]:
+    """Read `key=value` as a text, `key:=JSON` as anything else. Raises BadParameter."""
+    name, equals, text = written.partition("=")
+    if not equals or not name.strip(":"):
+        raise click.BadParameter(f"{written!r} is neither key=value, for a text, nor key:=JSON, for anything else")
+    if not name.endswith(":"):
+        return name, text
+    name = name[:-1]
+    try:
+        return name, json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise click.BadParameter(f"what follows {name}:= is no JSON: {error}; for a text write {name}=...") from None
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON's")
+
+
+def session(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    """Return the session of -s options. A name that is given twice is wrong usage: no one could say which counts."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise click.BadParameter(f"{twice!r} is given twice", param_hint="'-s' / '--session'")
+    return values
+
+
+session_values = click.option(
+    "-s",
+    "--session",
+    "pairs",
+    multiple=True,
+    type=session_value,
+    metavar="KEY=VALUE",
+    help="A session value: key=value is a text, key:=JSON anything else. May be repeated.",
+)

@@ -1,0 +1,118 @@
+"""Problems of persona files as people, programs and GitHub read them."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+from rich.cells import cell_len
+
+from ..errors import Problem, one_line
+from ..reading import Limits
+from ..source import LINE_BREAK
+from ..terminal import counted, line, painted, print_json
+
+LONGEST_LINE = 120  # characters of a source line that are shown
+
+_TAB = " " * 4
+
+
+class Lines:
+    """The lines that problems point at, of files that are read when first asked for, and of standard input."""
+
+    def __init__(self, standard_input: str | None = None) -> None:
+        self._files: dict[str, list[str]] = {}
+        if standard_input is not None:
+            self._files["<stdin>"] = LINE_BREAK.split(standard_input)
+
+    def of(self, problem: Problem) -> str | None:
+        """Return the line of a problem, or None where there is none to show."""
+        if problem.path is None or problem.line is None:
+            return None
+        if problem.path not in self._files:
+            self._files[problem.path] = _file_lines(problem.path)
+        lines = self._files[problem.path]
+        found = lines[problem.line - 1] if problem.line <= len(lines) else ""
+        return found if found.strip() else None
+
+
+def _file_lines(path: str) -> list[str]:
+    try:
+        status = os.stat(path)
+        # Opening a FIFO would wait for a writer; a device may have no end.
+        if not stat.S_ISREG(status.st_mode) or status.st_size > Limits().file_bytes:
+            return []
+        with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
+            return LINE_BREAK.split(file.read())
+    except (OSError, ValueError):
+        return []
+
+
+def print_problems(problems: Iterable[Problem], lines: Lines, *, err: bool = False) -> None:
+    """Print each problem with its source line and a caret, and how many there are."""
+    problems = list(problems)
+    for problem in problems:
+        text = str(problem)
+        if problem.severity == "warning":
+            text = text.replace("warning:", painted("warning:", "yellow", bold=True, err=err), 1)
+        line(text, err=err)
+        source = lines.of(problem)
+        if source is not None:
+            for shown in snippet(source, problem.column):
+                line(f"    {painted(shown, dim=True, err=err)}", err=err)
+    if problems:
+        line(f"\n{count(problems)}", err=err)
+
+
+def snippet(source: str, column: int | None) -> list[str]:
+    """Return a source line, cut to what stands around a column (1-based), and a line with a caret below it."""
+    column = min(column or 1, len(source) + 1)
+    start = (
+        0 if len(source) <= LONGEST_LINE else max(0, min(column - 1 - LONGEST_LINE // 2, len(source) - LONGEST_LINE))
+    )
+    lead = ("…" if start else "") + _visible(source[start : column - 1])
+    rest = _visible(source[column - 1 : start + LONGEST_LINE]) + ("…" if start + LONGEST_LINE < len(source) else "")
+    return [(lead + rest).rstrip(), " " * cell_len(lead) + "^"]
+
+
+def _visible(text: str) -> str:
+    return one_line(text.replace("\t", _TAB))
+
+
+def count(problems: Sequence[Problem]) -> str:
+    """Say how many errors and warnings there are."""
+    warnings = sum(problem.severity == "warning" for problem in problems)
+    errors = len(problems) - warnings
+    parts = [counted(number, noun) for number, noun in ((errors, "error"), (warnings, "warning")) if number]
+    return ", ".join(parts) or "no problems"
+
+
+def print_problems_as_json(problems: Sequence[Problem]) -> None:
+    print_json([asdict(problem) for problem in problems])
+
+
+def print_problems_for_github(problems: Sequence[Problem]) -> None:
+    """Print workflow commands, which GitHub Actions shows beside the lines of a pull request."""
+    for problem in problems:
+        line(annotation(problem))
+
+
+def annotation(problem: Problem) -> str:
+    """Return the workflow command for a problem. GitHub, "Workflow commands": its data and properties are escaped."""
+    title = ".".join(part for part in (problem.persona, problem.field) if part)
+    properties = {
+        "file": None if problem.path == "<stdin>" else problem.path,
+        "line": problem.line,
+        "col": problem.column,
+        "title": one_line(title) or "persona file",
+    }
+    shown = ",".join(f"{name}={_escaped(str(value), '%:,')}" for name, value in properties.items() if value is not None)
+    sentence = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    return f"::{problem.severity} {shown}::{_escaped(one_line(f'{title}: {sentence}' if title else sentence), '%')}"
+
+
+def _escaped(text: str, special: str) -> str:
+    return re.sub(f"[{special}\r\n]", lambda found: f"%{ord(found[0]):02X}", text)

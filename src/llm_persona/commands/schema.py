@@ -1,0 +1,19 @@
+"""`schema`: the JSON Schema of persona files."""
+
+from __future__ import annotations
+
+import click
+
+from ..terminal import print_json
+from ..validation import schema as persona_schema
+
+
+@click.command(short_help="Print the JSON Schema of persona files.")
+def schema() -> None:
+    """Print the JSON Schema (draft 2020-12) of persona files, for editors.
+
+    \b
+    Example:
+      llm-persona schema > persona.schema.json
+    """
+    print_json(persona_schema())

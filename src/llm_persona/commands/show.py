@@ -1,0 +1,107 @@
+"""`show`: a complete persona, each value with who gave it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import click
+from rich.cells import cell_len
+
+from ..frozen import thaw
+from ..inheritance import LISTS, TABLES
+from ..persona import Persona
+from ..provenance import Explanation, Provenance
+from ..registry import PersonaRegistry
+from ..resolution import written
+from ..terminal import columns, line, painted, safe
+from ..wording import FIELDS
+from ..writing import dump_yaml
+from .options import PersonaFiles, persona_files
+
+Row = tuple[Provenance | None, str]
+
+
+@click.command(short_help="Show a persona, each value with who gave it.")
+@click.argument("name")
+@click.option(
+    "--yaml", "as_yaml", is_flag=True, help="Print the complete persona as a file would write it, without a parent."
+)
+@persona_files
+def show(name: str, as_yaml: bool, files: PersonaFiles) -> None:
+    """Show the persona NAME (or NAME@VERSION) with its parents applied.
+
+    Each value stands beside the place where it was written and the ancestor that gave it.
+
+    \b
+    Example:
+      llm-persona show MayaPremium --yaml
+    """
+    registry = files.registry()
+    if as_yaml:
+        click.echo(_yaml(registry.get(name)).encode(), nl=False)
+        return
+    rows = list(_rows(registry, name))
+    margins = columns([_margin(origin) for origin, _ in rows])
+    width = max(map(cell_len, margins))
+    for margin, (_, text) in zip(margins, rows, strict=True):
+        line(f"{painted(margin + ' ' * (width - cell_len(margin)), dim=True)}  {text}".rstrip())
+
+
+def _yaml(persona: Persona) -> str:
+    """Write a complete persona so that it reads back on its own: a side version under its plain name."""
+    fields = written(persona)
+    if persona.version is not None:
+        fields["version"] = persona.version
+    return dump_yaml({persona.name: fields})
+
+
+def _margin(origin: Provenance | None) -> tuple[str, str]:
+    if origin is None:
+        return "", ""
+    place = "" if origin.path is None else f"{origin.path}:{origin.line}"
+    return safe(place), safe(origin.persona or "(default)")
+
+
+def _rows(registry: PersonaRegistry, name: str) -> Iterator[Row]:
+    """Yield the lines of a persona's fields, in the order of a file, each with its origin."""
+    persona, definition, origins = registry.get(name), registry.definition(name), registry.explain(name)
+    for field in FIELDS:
+        value = getattr(definition if field == "parent" else persona, field)
+        if field == "name":
+            yield from _lines(None, "name", value)
+        elif field in LISTS:
+            yield from _list_rows(field, value, origins)
+        elif field in TABLES:
+            yield from _table_rows(field, value or {}, origins)
+        elif value is not None and value != "" and value is not False:
+            yield from _lines(origins.fields[field], field, value)
+
+
+def _list_rows(field: str, texts: tuple[str, ...], origins: Explanation) -> Iterator[Row]:
+    if texts:
+        yield None, f"{field}:"
+    for origin, text in zip(origins.lists[field], texts, strict=True):
+        yield from _lines(origin, "  -", text)
+
+
+def _table_rows(field: str, entries: dict[str, object], origins: Explanation) -> Iterator[Row]:
+    if entries:
+        yield None, f"{field}:"
+    for entry, value in entries.items():
+        shown = "(required)" if field == "variables" and value is None else value
+        yield from _lines(origins.tables[field][entry], f"  {entry}", shown)
+
+
+def _lines(origin: Provenance | None, title: str, value: object) -> Iterator[Row]:
+    """Yield a value behind its title; a text of several lines stands below it."""
+    text = value if isinstance(value, str) else json.dumps(thaw(value), ensure_ascii=False)
+    lead = title if title.endswith("-") else f"{title}:"
+    first, *further = text.removesuffix("\n").split("\n")
+    if not further:
+        yield origin, f"{safe(lead)} {safe(first)}"
+        return
+    indent = " " * (len(title) - len(title.lstrip()) + 2)
+    yield origin, f"{safe(lead)} |"
+    for each in (first, *further):
+        yield None, safe(f"{indent}{each}").rstrip()

@@ -1,0 +1,88 @@
+"""What is legal in a registry, and was probably forgotten: names that variants speak, variables that nothing uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+
+from .bound import Bound
+from .errors import Problem, TemplateError
+from .inheritance import texts
+from .names import split_reference
+from .persona import Persona
+from .placeholders import Placeholders
+from .provenance import Places, Provenance, explanation
+from .resolution import State
+from .wording import quoted
+
+
+def oversights(state: State, bound: Bound, places: Places) -> Iterator[Problem]:
+    """Yield each as a warning, at the place where it was written."""
+    yield from _variants_named_by_their_key(state, places)
+    yield from _unused_variables(state, bound, places)
+
+
+def _warning(origin: Provenance, field: str | None, message: str, hint: str) -> Problem:
+    return Problem(origin.path, origin.line, origin.column, origin.persona, field, message, hint, "warning")
+
+
+def _variants_named_by_their_key(state: State, places: Places) -> Iterator[Problem]:
+    """Find the children of served personas that will call themselves by another name than their parent.
+
+    A display_name anywhere in the chain, null included, says that somebody has thought of it.
+    """
+    for key, persona in state.complete.items():
+        parent = _served_parent(state, key)
+        if parent is None or persona.abstract or persona.display_name is not None:
+            continue
+        origins = explanation(state.lineages[key], places)
+        if origins.fields["display_name"].persona is None:
+            yield _warning(
+                origins.fields["parent"],
+                "parent",
+                f"the variant will introduce itself as {quoted(persona.name)}, and its parent as {quoted(parent)}",
+                f"add display_name: {quoted(parent)}, or its own name if that is meant",
+            )
+
+
+def _served_parent(state: State, key: str) -> str | None:
+    """Return the name of a persona's parent, if that is another persona and not abstract."""
+    reference = state.definitions[key].parent
+    if reference is None:
+        return None
+    name = split_reference(reference)[0]
+    parent = state.definitions.get(reference) or state.definitions.get(name)
+    return None if parent is None or parent.abstract or name == split_reference(key)[0] else name
+
+
+def _unused_variables(state: State, bound: Bound, places: Places) -> Iterator[Problem]:
+    """Find the declarations that serve no persona: of none that inherits it do texts or template name the variable."""
+    declaring = {key: set(persona.variables or ()) for key, persona in state.complete.items() if not persona.abstract}
+    unused = {key: names - _names_used(state.complete[key], bound, names) for key, names in declaring.items() if names}
+    suspects = set().union(*unused.values())
+    used: dict[tuple[Provenance, str], bool] = {}
+    for key, names in declaring.items():
+        if suspects & names:
+            origins = explanation(state.lineages[key], places).tables["variables"]
+            for name in origins.keys() & suspects:
+                declaration = (origins[name], name)
+                used[declaration] = used.get(declaration, False) or name not in unused[key]
+    for (origin, name), is_used in used.items():
+        if not is_used:
+            yield _warning(
+                origin,
+                f"variables.{name}",
+                "nothing uses this variable: neither the persona's texts nor its template name it",
+                f"write {{{name}}} where it belongs, or remove it",
+            )
+
+
+def _names_used(persona: Persona, bound: Bound, names: Set[str]) -> Set[str]:
+    """Return those of the names that a persona's texts or template use; all where that cannot be known."""
+    try:
+        template = bound.templates.get(persona.template or bound.templates.default)
+    except TemplateError:
+        return names
+    if template.dynamic:
+        return names
+    placeholders = Placeholders(persona.variables)
+    return template.session_names.union(*(placeholders.names(text) for _, text in texts(persona))) & names
