@@ -198,12 +198,12 @@ def test_whatever_the_schema_refuses_is_told(data: dict[str, object]) -> None:
     document = Document("<data>", data)
     found = check_document(document)
     suspicions(document)
-    surrogates = any("\ud800" <= character <= "\udfff" for character in str(data))
-    if not surrogates and not jsonschema_rs.is_valid(schema(), data):
+    if not jsonschema_rs.is_valid(schema(), data):
         assert found
     for problem in found:
         assert problem.severity == "error"
-        assert not any(word in problem.message for word in ("dict", "NoneType", "'str'", "bool", "float"))
+        python = [word for word in ("dict", "NoneType", "str'", "bool", "float") if word not in str(data)]
+        assert not any(word in problem.message for word in python)
 
 
 def shared_cases() -> list[pytest.param]:  # type: ignore[valid-type]  # pytest has no public name for it
