@@ -1,0 +1,142 @@
+"""Pinned prompts: a pytest plugin (extra `testing`) that keeps every prompt of a registry as a file to review.
+
+    @prompt_matrix("personas.yaml", sessions={"free": {"user_name": "Jo"}})
+    def test_prompt(prompt, prompt_snapshot):
+        assert prompt == prompt_snapshot
+
+Pytest imports this module at every start, so it imports neither syrupy nor what renders prompts until they are used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .prompt import Prompt
+    from .prompt_cases import PromptCase, PromptMatrix
+    from .prompt_snapshots import PromptSnapshot
+    from .registry import PersonaRegistry
+
+__all__ = ["prompt_matrix"]
+
+_MARKER = "llm_persona_prompts"
+_LOADED = pytest.StashKey[dict[str, "PersonaRegistry"]]()
+
+
+def prompt_matrix(
+    registry: PersonaRegistry | str | os.PathLike[str],
+    sessions: Mapping[str, Mapping[str, object]],
+    templates: Iterable[str] | str | None = None,
+) -> pytest.MarkDecorator:
+    """Run a test for every concrete persona and version, in its own template or in those named, for every session.
+
+    `registry` is one, or the path of its file, relative to the test's; a file is read once a run, and what is wrong with
+    it stops the module's collection. `sessions` are variables by name. The test takes `prompt`, and `prompt_snapshot`
+    to compare it with.
+    """
+    from .prompt_cases import PromptMatrix
+
+    marker: pytest.MarkDecorator = getattr(pytest.mark, _MARKER)
+    return marker.with_args(PromptMatrix(registry, sessions, templates))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", f"{_MARKER}(matrix): what @prompt_matrix of llm_persona.testing marks tests with"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    markers = list(metafunc.definition.iter_markers(_MARKER))
+    if not markers:
+        return
+    from .errors import PersonaError
+
+    test = metafunc.definition.nodeid
+    if len(markers) > 1:
+        raise pytest.Collector.CollectError(f"{test}: has two @prompt_matrix; write a test for each")
+    if "prompt" not in metafunc.fixturenames:
+        raise pytest.Collector.CollectError(
+            f"{test}: does not take the prompts of its @prompt_matrix; write def {metafunc.function.__name__}(prompt, ...)"
+        )
+    try:
+        cases = _cases(metafunc, markers[0].args[0])
+    except PersonaError as error:
+        # CollectError is told as it is; what else is raised here comes with a page of traceback.
+        raise pytest.Collector.CollectError(f"{test}:\n{error}") from None
+    metafunc.parametrize("prompt", cases, ids=[case.stem for case in cases], indirect=True)
+
+
+def _cases(metafunc: pytest.Metafunc, matrix: PromptMatrix) -> list[PromptCase]:
+    from .prompt_cases import check_files
+
+    path, stash = metafunc.definition.path, metafunc.config.stash
+    cases = matrix.cases(path.parent, stash.setdefault(_LOADED, {}))
+    if "prompt_snapshot" in metafunc.fixturenames and _syrupy_is_here(metafunc.config):
+        from .prompt_snapshots import CLAIMS
+
+        check_files(cases, stash.setdefault(CLAIMS, {}).setdefault(str(path.absolute()), {}))
+    return cases
+
+
+def _syrupy_is_here(config: pytest.Config) -> bool:
+    return config.pluginmanager.hasplugin("syrupy")
+
+
+@pytest.fixture
+def prompt(request: pytest.FixtureRequest) -> Prompt:
+    """One prompt of the test's @prompt_matrix, rendered."""
+    case: PromptCase | None = getattr(request, "param", None)
+    if case is None:
+        pytest.fail("prompt comes from @prompt_matrix of llm_persona.testing; decorate the test", pytrace=False)
+    from .errors import PersonaError
+
+    try:
+        return case.render()
+    except PersonaError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def prompt_snapshot(request: pytest.FixtureRequest) -> PromptSnapshot:
+    """The file that keeps the test's prompt; `assert prompt == prompt_snapshot`."""
+    if not _syrupy_is_here(request.config):
+        pytest.fail("prompt_snapshot needs syrupy; pip install 'llm-persona[testing]'", pytrace=False)
+    from .prompt_snapshots import case_of, prompt_snapshot_of
+
+    case_of(request.node)
+    return prompt_snapshot_of(request)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a prompt that is not its snapshot fail with what changed, in whole: pytest cuts assertions after 8 lines."""
+    if call.excinfo is not None and call.excinfo.errisinstance(AssertionError) and _syrupy_is_here(item.config):
+        from .prompt_snapshots import MISMATCH, case_of
+
+        result = item.stash.get(MISMATCH, None)
+        if result is not None:
+            from .prompt_changes import mismatch_report
+
+            message = mismatch_report(case_of(item), result, accept_command(item))
+            failure = pytest.fail.Exception(message, pytrace=False).with_traceback(call.excinfo.tb)
+            call.excinfo = pytest.ExceptionInfo.from_exception(failure)
+    return (yield)
+
+
+def accept_command(item: pytest.Item) -> str:
+    """Return the command that makes the test's prompt its snapshot, for the folder that pytest was started in."""
+    import shlex
+    import subprocess
+
+    from .prompt_cases import shown_path
+
+    test = item.nodeid.partition("::")[2]
+    words = ["pytest", f"{shown_path(item.path, item.config.invocation_params.dir)}::{test}", "--snapshot-update"]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
