@@ -1,0 +1,147 @@
+"""What agent files and character cards have in common: foreign names, and a definition that travels in a foreign file.
+
+A format holds of a persona what it has a place for. Two things it may have to be told beside that, under the key
+`llm_persona`: the persona's key, where it is not what the foreign name gives, and the whole definition of a persona that
+was not imported. All else in such a file was made from the definition, so the two are compared when it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from .errors import InvalidValueError, PersonaError, Problem
+from .frozen import thaw
+from .names import MAX_NAME, kind_of
+from .persona import Persona
+from .reading import Document, Limits, _content, parse
+from .resolution import written
+
+OWN_KEY: Final = "llm_persona"
+
+_DEEPEST = 80  # lists and mappings; a persona's own metadata may nest 64 deep
+_UNFIT = frozenset(("Cc", "Cs", "Zl", "Zp"))
+
+
+def roomy(limits: Limits | None) -> Limits:
+    """Return limits under which every definition that a persona can hold may be read."""
+    return limits or Limits(depth=_DEEPEST)
+
+
+def read_text(path: str, limits: Limits) -> str | Problem:
+    """Return the text of a regular UTF-8 file with its line breaks as they are, or why there is none."""
+    try:
+        content = _content(path, limits)
+    except FileNotFoundError:
+        return Problem(path, 1, 1, None, None, "there is no such file", "check the path")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return Problem(path, 1, 1, None, None, f"the file cannot be read: {reason.lower()}", "check the path")
+    try:
+        if len(content) <= limits.file_bytes:
+            return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    return parse(content, path, kind="yaml", limits=limits).problems[0]
+
+
+def safe_name(name: object) -> str:
+    """Return a name that a persona may have for a foreign one; "" where nothing is left of it."""
+    if isinstance(name, bool) or not isinstance(name, str | int | float):
+        return ""
+    text = "".join("-" if ch in "/\\@" or unicodedata.category(ch) in _UNFIT else ch for ch in str(name))
+    return text.lstrip("$")[:MAX_NAME] if text.strip("$- \t") else ""
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return the name, or with the first number from 2 on that makes it one that nobody has."""
+    number, free = 2, name
+    while free in taken:
+        end = f"-{number}"
+        free = name[: MAX_NAME - len(end)] + end
+        number += 1
+    return free
+
+
+def name_of_file(path: str) -> str:
+    return safe_name(re.sub(r"\.[^.]*$", "", os.path.basename(path))) or "imported"
+
+
+def named(key: str, name: object, fields: Mapping[str, object], metadata: Mapping[str, object]) -> Persona:
+    """Return a persona with a key; a foreign name that is not its key is kept, and spoken where it is a text."""
+    fields, metadata = dict(fields), dict(metadata)
+    if name != key:
+        metadata["name"] = name
+        if isinstance(name, str) and name.strip():
+            fields.setdefault("display_name", name)
+    if metadata:
+        fields["metadata"] = metadata
+    return Persona(key, **fields)  # type: ignore[arg-type]  # checked there
+
+
+def renamed(persona: Persona, key: str) -> Persona:
+    """Return a persona under another key, which still calls itself what it did."""
+    fields = {"display_name": persona.spoken_name, **written(persona)}
+    fields["metadata"] = {**persona.metadata, "name": persona.metadata.get("name", persona.name)}
+    return Persona(key, **fields)  # type: ignore[arg-type]  # its own fields
+
+
+def definition(persona: Persona, rest: object) -> dict[str, object]:
+    """Return what a file holds under `llm_persona` so that the persona comes back, whatever the format has no place for."""
+    return {"name": persona.key, "fields": written(persona), "rest": _digest(rest)}
+
+
+def defined(own: Mapping[str, object], rest: object) -> Persona:
+    """Return the persona that `definition` wrote down.
+
+    Raises InvalidValueError where the rest of the file was changed since: what was meant cannot be known.
+    """
+    fields = own.get("fields")
+    if not isinstance(fields, dict) or not isinstance(own.get("name"), str):
+        raise InvalidValueError("is not what an export writes", field=(OWN_KEY,), hint="export the persona again")
+    if own.get("rest") != _digest(rest):
+        raise InvalidValueError(
+            "the file was changed since it was exported, its definition here was not",
+            field=(OWN_KEY,),
+            hint=f"change the persona and export it again, or remove {OWN_KEY!r} to import the text as it stands",
+        )
+    return Persona(str(own["name"]), **fields)
+
+
+def own_part(value: object) -> dict[str, object]:
+    """Return the mapping under `llm_persona`, {} where there is none. Raises InvalidValueError for another value."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidValueError(f"must be what an export writes, not {kind_of(value)}", field=(OWN_KEY,))
+    return dict(value)
+
+
+def plain(persona: Persona) -> dict[str, object]:
+    """Return the metadata as plain dicts and lists."""
+    metadata = thaw(persona.metadata)
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def rendered(persona: Persona) -> str:
+    """Return the system prompt in the persona's own template; what only a session knows stays written as `{variable}`."""
+    return persona.render(**persona.sample_session()).text
+
+
+def problem_of(error: PersonaError, document: Document, shift: tuple[str, ...] = ()) -> Problem:
+    """Return an error of a foreign persona as a problem, at the place in its file if it has one there."""
+    path = error.field[1:] if error.field[:1] == ("metadata",) else error.field
+    line, column = document.locate((*shift, *path))
+    field = ".".join(str(part) for part in (*shift, *path)) or None
+    return Problem(document.path, line, column, None, field, error.message, error.hint)
+
+
+def _digest(rest: object) -> str:
+    """Line breaks and blank ends do not count: checkouts and editors change them."""
+    text = json.dumps(rest, sort_keys=True).replace("\\r\\n", "\\n")
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
