@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 
 from .errors import FieldPath, InvalidValueError
 from .frozen import FrozenDict, ListEdit, freeze
-from .names import check_name, did_you_mean, spelled, split_reference
+from .names import check_name, did_you_mean, nearest, shorten, spelled, split_reference
 from .wording import (
     EMPTY,
     LIST,
@@ -17,7 +17,6 @@ from .wording import (
     MAPPING,
     QUOTE_IT,
     TEXT,
-    TEXT_OR_NULL,
     TRUTH,
     WHOLE_NUMBER,
     as_item,
@@ -59,6 +58,9 @@ DEFAULTS: dict[str, object] = {
     "metadata": FrozenDict(),
 }
 
+VARIABLES = "a mapping of names to defaults, or a list of names"
+TEXT_MAPPING = "a mapping of names to texts"
+
 _UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -93,7 +95,7 @@ def _required_text(value: object, path: FieldPath) -> str:
 
 def _optional_text(value: object, path: FieldPath) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise _wrong(must_be(TEXT_OR_NULL, value), path, QUOTE_IT if isinstance(value, bool | int | float) else None)
+        raise _wrong(must_be(TEXT, value), path, QUOTE_IT if isinstance(value, bool | int | float) else None)
     return None if value is None else text(value, path) or None
 
 
@@ -112,69 +114,103 @@ def _list(value: object, path: FieldPath) -> tuple[str, ...]:
         return ListEdit(replace=())
     if not isinstance(value, Mapping):
         return _texts(value, path)
-    for word in value:
-        if word not in LIST_EDITS:
-            hint = did_you_mean(word, LIST_EDITS) if isinstance(word, str) else None
-            raise _wrong(f"unknown edit {word!r} of a list", path, hint or "the edits are add, remove and replace")
-    if not value or ("replace" in value and len(value) > 1):
-        raise _wrong("must be a list, {add: ..., remove: ...}, or {replace: ...} alone", path)
+    if not value:
+        raise _wrong("edits nothing", path, "write add, remove or replace, or leave it out")
+    strange = [word for word in value if word not in LIST_EDITS]
+    if len(strange) == len(value) and not any(isinstance(word, str) and nearest(word, LIST_EDITS) for word in strange):
+        raise _wrong(must_be(LIST, value), path)
+    if strange:
+        hint = did_you_mean(strange[0], LIST_EDITS) if isinstance(strange[0], str) else None
+        message = f"unknown edit {shorten(repr(strange[0]))}"
+        raise _wrong(message, path, hint or "a list is edited by add, remove and replace")
+    if "replace" in value and len(value) > 1:
+        message = "replace stands beside another edit"
+        raise _wrong(message, path, "replace alone gives the whole list; add and remove edit the parent's")
     edits = {word: _texts(value[word], (*path, word)) for word in value}
     return ListEdit(edits.get("replace"), edits.get("remove", ()), edits.get("add", ()))
 
 
 def _sections(value: object, path: FieldPath) -> FrozenDict[str | None]:
     return FrozenDict(
-        {name: None if item is None else text(item, (*path, name)) for name, item in _mapping(value, path).items()}
+        {
+            name: None if item is None else text(item, (*path, name))
+            for name, item in _mapping(value, path, TEXT_MAPPING).items()
+        }
     )
 
 
-def _mapping(value: object, path: FieldPath) -> Mapping[str, object]:
+def _mapping(value: object, path: FieldPath, expected: str = MAPPING) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise _wrong(must_be(MAPPING, value), path, "remove it" if value is None else None)
+        raise _wrong(must_be(expected, value), path, "leave it out" if value is None else None)
     for name in value:
-        if not isinstance(name, str) or is_blank(name):
-            raise _wrong(
-                f"has the name {name!r}, which is not a text" if name != "" else "has an empty name", path, QUOTE_IT
-            )
+        if not isinstance(name, str):
+            raise _wrong(f"has the name {shorten(repr(name))}, which is not a text", path, QUOTE_IT)
+        if expected is not VARIABLES and is_blank(name):
+            raise _wrong("has an empty name", path, "write the name")
         text(name, path)
     return value
 
 
-def _variables(value: object, path: FieldPath) -> FrozenDict[str | None] | None:
+def _variables(value: object, path: FieldPath) -> FrozenDict[str | None]:
     if isinstance(value, list | tuple):
-        names = _texts(value, path)
-        repeated = next((name for name in names if names.count(name) > 1), None)
-        if repeated is not None:
-            raise _wrong(f"names {repeated!r} twice", path)
-        value = dict.fromkeys(names)
-    elif value is None:
-        raise _wrong(must_be("a mapping or a list of names", value), path, "write {} for no variables, or remove it")
-    declared = {}
-    for name, default in _mapping(value, path).items():
-        plain = unicodedata.normalize("NFKC", name)
-        if not name.isidentifier():
-            raise _wrong(f"{spelled(name)} is not a name that {{...}} can hold", path, "use letters, digits and '_'")
-        if plain.startswith("_") or plain in ("name", "extra_sections"):
-            raise _wrong(f"{name!r} cannot be a session variable: it is kept for the persona's own", path, "rename it")
+        return FrozenDict(dict.fromkeys(_names(value, path)))
+    declared: dict[str, str | None] = {}
+    for name, default in _mapping(value, path, VARIABLES).items():
+        plain = _variable(name, path)
+        if plain in declared:
+            raise _wrong(f"{spelled(name)} and another name are both {plain!r} to Python", path, "rename one")
         declared[plain] = None if default is None else text(default, (*path, name))
     return FrozenDict(declared)
+
+
+def _names(value: Sequence[object], path: FieldPath) -> Iterator[str]:
+    seen: set[str] = set()
+    for index, name in enumerate(value):
+        if not isinstance(name, str):
+            raise _wrong(must_be("a name", name), (*path, index))
+        plain = _variable(name, (*path, index))
+        if plain in seen:
+            raise _wrong(f"{name!r} stands in the list twice", (*path, index), "remove one")
+        seen.add(plain)
+        yield plain
+
+
+def _variable(name: str, path: FieldPath) -> str:
+    """Return the name as Python compares keyword arguments: `ﬁ` is `fi`."""
+    plain = unicodedata.normalize("NFKC", name)
+    if plain in ("name", "extra_sections"):
+        message = f"variable {name!r} cannot be declared: it is kept for the persona's own"
+        raise _wrong(message, path, "rename it")
+    if not name.isidentifier() or plain.startswith("_"):
+        message = f"variable {spelled(shorten(name))} is not a name that a placeholder can have"
+        raise _wrong(message, path, "name it with letters, digits and _")
+    return plain
 
 
 def _version(value: object, path: FieldPath) -> str | None:
     if type(value) is int and WHOLE_NUMBER.fullmatch(str(value) if value.bit_length() < 64 else ""):
         value = str(value)
-    written = _optional_text(value, path)
+    written = _text_if_any(value, path)
     return written if written is None else check_name(written, "version")
 
 
 def _parent(value: object, path: FieldPath) -> str | None:
-    if value is None:
-        return None
-    name, version = split_reference(text(value, path))
-    check_name(name, "parent")
-    if version is not None:
-        check_name(version, "version")
-    return str(value)
+    reference = _text_if_any(value, path)
+    if reference is not None:
+        name, version = split_reference(reference)
+        check_name(name)
+        if version is not None:
+            check_name(version, "version")
+    return reference
+
+
+def _text_if_any(value: object, path: FieldPath) -> str | None:
+    """Return null, or a text that may not be blank."""
+    return None if value is None else _required_text(value, path)
+
+
+def _display_name(value: object, path: FieldPath) -> str | None:
+    return _text_if_any(value or None if isinstance(value, str) else value, path)
 
 
 def _truth(value: object, path: FieldPath) -> bool:
@@ -208,8 +244,8 @@ _CHECKS: dict[str, Callable[[object, FieldPath], object]] = {
     "tone": _required_text,
     "company": _optional_text,
     "greeting": _optional_text,
-    "display_name": _optional_text,
-    "template": _optional_text,
+    "display_name": _display_name,
+    "template": _text_if_any,
     "description": _optional_text,
     "parent": _parent,
     "version": _version,

@@ -10,11 +10,11 @@ from typing import Any
 from . import rollouts as rollout_rules
 from .bound import Bound, bundled
 from .errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text
-from .frozen import thaw
 from .inheritance import versions
 from .names import did_you_mean, shorten, split_reference
 from .oversights import oversights
 from .persona import Persona
+from .plain_data import NO_PATH
 from .provenance import Places
 from .reading import Document, Limits, read
 from .resolution import State, complete
@@ -22,9 +22,6 @@ from .rollouts import Rollout
 from .suspicions import suspicions
 from .templates import Folder, Templates
 from .validation import check_document
-from .wording import must_be
-
-NO_PATH = "<data>"  # the path of data that came from no file
 
 
 @dataclass(slots=True)
@@ -69,45 +66,6 @@ def inspect_documents(
     warnings += oversights(loaded.state, loaded.bound, loaded.places)
     loaded.problems = _in_file_order([*loaded.problems, *warnings], documents)
     return loaded
-
-
-def plain_document(data: object) -> Document:
-    """Return a document of data that came from no file."""
-    if not isinstance(data, Mapping):
-        return Document(NO_PATH, {}, [_nowhere(None, must_be("a mapping of names to personas", data))])
-    problems: list[Problem] = []
-    return Document(NO_PATH, {str(key): _plain(value, (str(key),), problems) for key, value in data.items()}, problems)
-
-
-def _plain(value: object, path: tuple[str, ...], problems: list[Problem]) -> object:
-    value = thaw(value)
-    if isinstance(value, dict):
-        plain = {}
-        for key, item in value.items():
-            if not isinstance(key, str) and not (path[0] == "$rollouts" and type(key) is int):
-                problems.append(_nowhere(path, f"has the key {key!r}, which is not a text", "quote it"))
-            plain[str(key)] = _plain(item, (*path, str(key)), problems) if len(path) < 64 else None
-        return plain
-    if isinstance(value, list):
-        return [_plain(item, path, problems) for item in value] if len(path) < 64 else None
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            problems.append(_nowhere(path, "holds a lone surrogate, which no prompt can carry"))
-            return value.encode(errors="replace").decode()
-        return str.__str__(value)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    problems.append(
-        _nowhere(path, must_be("a text, a number, true, false, null, a list or a mapping", value), "quote it")
-    )
-    return str(value)
-
-
-def _nowhere(path: tuple[str, ...] | None, message: str, hint: str | None = None) -> Problem:
-    persona, *fields = path or (None,)
-    return Problem(None, None, None, persona, field_text([f for f in fields if f]) or None, message, hint)
 
 
 def load_documents(

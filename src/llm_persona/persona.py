@@ -102,18 +102,18 @@ class Persona:
                         object.__setattr__(self, name, ())
                         continue
                     raise InheritanceError(
-                        "edits a list, and there is no parent to take one from",
+                        "must be a list of texts, not a mapping: without a parent there is no list to edit",
                         persona=self.key,
                         field=(name,),
-                        hint="name a parent, or write the list itself",
+                        hint="write the list itself, or name a parent",
                     )
             for section, text in self.custom_sections.items():
                 if text is None:
                     raise InvalidValueError(
-                        "is null, and there is no parent's section to remove",
+                        "must be a text, not null",
                         persona=self.key,
                         field=("custom_sections", section),
-                        hint="write its text, or remove the line",
+                        hint="write its text, or leave it out: without a parent there is nothing to remove",
                     )
 
     @property

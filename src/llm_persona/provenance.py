@@ -51,6 +51,13 @@ class Explanation:
             return self.lists[field]
         return self.tables[field] if field in self.tables else self.fields[field]
 
+    def origin(self, path: FieldPath) -> Provenance:
+        """Return the provenance of the value at a path of the complete persona, such as `("capabilities", 1)`."""
+        found = self[str(path[0])]
+        if isinstance(found, tuple):
+            return found[int(path[1])]
+        return found[str(path[1])] if isinstance(found, Mapping) else found
+
     def __iter__(self) -> Iterator[str]:
         yield from self.fields
         yield from self.lists

@@ -18,9 +18,10 @@ from .errors import (
     UnknownVersionError,
 )
 from .inheritance import Definitions, find, versions
-from .loading import Loaded, load_documents, plain_document
+from .loading import Loaded, load_documents
 from .names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
 from .persona import Persona
+from .plain_data import plain_document
 from .prompt import check_stamp
 from .provenance import Explanation, explanation
 from .reading import Limits, read

@@ -1,0 +1,86 @@
+"""Data that came from no file, such as a database's or another parser's: copied as a file could have held it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from .errors import FieldPath, Problem, field_text
+from .names import kind_of, shorten
+from .reading import Document
+from .wording import QUOTE_IT, must_be
+
+NO_PATH = "<data>"  # the path of data that came from no file
+MAX_DEPTH = 64  # mappings and lists inside one another
+MAX_VALUES = 10_000_000  # aliases make small data large
+
+_PLAIN = "a text, a number, true, false, null, a list or a mapping"
+
+
+def plain_document(data: object) -> Document:
+    """Return a document of the data. Whatever no file could hold is a problem of it and never raised."""
+    if not isinstance(data, Mapping):
+        return Document(NO_PATH, {}, [_problem((), must_be("a mapping of names to personas", data))])
+    copy = _Copy()
+    plain = copy.mapping(data, (), ())
+    return Document(NO_PATH, plain, copy.problems)
+
+
+class _Copy:
+    """A copy in plain lists and dicts, and what was wrong on the way."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._left = MAX_VALUES
+
+    def mapping(self, data: Mapping[object, object], path: FieldPath, above: tuple[int, ...]) -> dict[str, object]:
+        plain: dict[str, object] = {}
+        for key, value in data.items():
+            if not isinstance(key, str):
+                self._refuse(path, f"has the key {shorten(repr(key))}, which is not a text", QUOTE_IT)
+                continue
+            plain[self._text(key, path)] = self._value(value, (*path, key), (*above, id(data)))
+        return plain
+
+    def _value(self, value: object, path: FieldPath, above: tuple[int, ...]) -> object:
+        self._left -= 1
+        if isinstance(value, str):
+            return self._text(value, path)
+        if value is None or isinstance(value, bool | int):
+            return value
+        if isinstance(value, float):
+            return value if math.isfinite(value) else self._stand_in(value, path, f"{value} is no number of a file")
+        if not isinstance(value, Mapping | list | tuple):
+            return self._stand_in(value, path, must_be(_PLAIN, value))
+        if id(value) in above:
+            return self._stand_in(value, path, "holds itself")
+        if len(path) > MAX_DEPTH:
+            return self._stand_in(value, path, f"is nested more than {MAX_DEPTH} deep")
+        if self._left < 0:
+            return self._stand_in(value, path, f"the data holds more than {MAX_VALUES:,} values")
+        if isinstance(value, Mapping):
+            return self.mapping(value, path, above)
+        return [self._value(item, (*path, index), (*above, id(value))) for index, item in enumerate(value)]
+
+    def _text(self, text: str, path: FieldPath) -> str:
+        plain = str.__str__(text)
+        try:
+            plain.encode()
+        except UnicodeEncodeError:
+            self._refuse(path, "holds a lone surrogate, which no prompt can carry", "remove it")
+            return plain.encode(errors="replace").decode()
+        return plain
+
+    def _stand_in(self, value: object, path: FieldPath, message: str) -> str:
+        """Note the problem, and return a text to go on with."""
+        self._refuse(path, message, "pass plain data, as a file has it")
+        return f"({kind_of(value)})"
+
+    def _refuse(self, path: FieldPath, message: str, hint: str) -> None:
+        if len(self.problems) < 1_000:
+            self.problems.append(_problem(path, message, hint))
+
+
+def _problem(path: FieldPath, message: str, hint: str | None = None) -> Problem:
+    persona = str(path[0]) if path else None
+    return Problem(None, None, None, persona, field_text(path[1:6]) or None, message, hint)
