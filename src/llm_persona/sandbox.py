@@ -7,104 +7,32 @@ name (see the README's decisions).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from types import CodeType
 from typing import Any
+from uuid import UUID
 
-from jinja2 import StrictUndefined, Undefined, nodes
-from jinja2.compiler import CodeGenerator, Frame
-from jinja2.filters import FILTERS as JINJA_FILTERS
+from jinja2 import StrictUndefined, Undefined
+from jinja2.environment import TemplateModule
+from jinja2.exceptions import UndefinedError
+from jinja2.filters import _GroupTuple as GroupTuple
 from jinja2.loaders import BaseLoader
-from jinja2.runtime import BlockReference, Context
+from jinja2.runtime import BlockReference, Context, LoopContext, TemplateReference
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from markupsafe import Markup
 
 from .assembly import Data, Event, Pieces
+from .complaints import absent, described
 from .errors import TemplateError
-from .names import kind_of
-from .session import Record, escape, printable
+from .filters import FILTERS, TESTS, XML_FILTERS, joined, text_of
+from .generation import EventContext, Generator, own, trimmed
+from .session import Record, Verbatim, escape
 from .views import PersonaView, SessionView, Table, Texts
 
-FILTERS = frozenset(
-    [
-        "abs",
-        "batch",
-        "capitalize",
-        "count",
-        "d",
-        "default",
-        "dictsort",
-        "e",
-        "escape",
-        "first",
-        "float",
-        "forceescape",
-        "groupby",
-        "indent",
-        "int",
-        "items",
-        "join",
-        "last",
-        "length",
-        "list",
-        "lower",
-        "map",
-        "max",
-        "min",
-        "reject",
-        "rejectattr",
-        "replace",
-        "reverse",
-        "round",
-        "select",
-        "selectattr",
-        "slice",
-        "sort",
-        "string",
-        "striptags",
-        "sum",
-        "title",
-        "trim",
-        "truncate",
-        "unique",
-        "upper",
-        "wordcount",
-        "xml_attribute",
-    ]
-)
-TESTS = frozenset(
-    [
-        "boolean",
-        "defined",
-        "divisibleby",
-        "eq",
-        "equalto",
-        "even",
-        "false",
-        "float",
-        "ge",
-        "greaterthan",
-        "gt",
-        "in",
-        "integer",
-        "iterable",
-        "le",
-        "lessthan",
-        "lower",
-        "lt",
-        "mapping",
-        "ne",
-        "none",
-        "number",
-        "odd",
-        "sameas",
-        "sequence",
-        "string",
-        "true",
-        "undefined",
-        "upper",
-    ]
-)
+MAX_NUMBER = 10**9  # in arithmetic
+
 GLOBALS: dict[str, object] = {"range": safe_range}
 
 # What a template may ask of a value; methods that pad, format or translate are not among it.
@@ -142,74 +70,57 @@ _DATE = frozenset(
     ["day", "hour", "isoformat", "isoweekday", "microsecond", "minute", "month", "second", "weekday", "year", "date"]
 )
 _SEQUENCE = frozenset(("count", "index"))
+_LOOP = frozenset(
+    [
+        "changed",
+        "cycle",
+        "depth",
+        "depth0",
+        "first",
+        "index",
+        "index0",
+        "last",
+        "length",
+        "nextitem",
+        "previtem",
+        "revindex",
+        "revindex0",
+    ]
+)
+_ATTRIBUTES: list[tuple[type | tuple[type, ...], frozenset[str]]] = [
+    (str, _STR),
+    ((Record, Table, dict), _MAPPING),
+    (date, _DATE),
+    (UUID, frozenset(["hex"])),
+    (GroupTuple, _SEQUENCE | {"grouper", "list"}),
+    ((Texts, tuple, list, range), _SEQUENCE),
+    (LoopContext, _LOOP),
+    (BlockReference, frozenset(["super"])),
+]
 
 
-class _CodeGenerator(CodeGenerator):
-    """Yields what was printed as it is, apart from the template's own text, and marks where blocks begin and end."""
+class XmlPieces(Pieces):
+    """Pieces of an xml prompt: what is in them is escaped already."""
 
-    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
-        if not isinstance(node, nodes.TemplateData):
-            raise nodes.Impossible  # folding would run an expression at compile time, and hide it among the text
-        return super()._output_child_to_const(node, frame, finalize)
-
-    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
-        self.write(finalize.src)
-
-    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
-        self.write(")")
-
-    def visit_Block(self, node: nodes.Block, frame: Frame) -> None:  # noqa: N802 - jinja2's name
-        if frame.toplevel and self.has_known_extends:
-            return
-        self.simple_write(repr((node.name, True)), frame)
-        super().visit_Block(node, frame)
-        self.simple_write(repr((node.name, False)), frame)
-
-
-class _BlockReference(BlockReference):
-    """`super()`, without the white space that the template writes at the two ends of the block."""
-
-    def __call__(self) -> Pieces:
-        return Pieces(_trimmed(list(self._stack[self._depth](self._context))))
-
-    @property
-    def super(self) -> BlockReference | Undefined:
-        parent = super().super
-        return parent if isinstance(parent, Undefined) else _own(parent)
-
-
-class _Context(Context):
-    def super(self, name: str, current: Callable[[Context], Iterator[str]]) -> BlockReference | Undefined:
-        parent = super().super(name, current)
-        return parent if isinstance(parent, Undefined) else _own(parent)
-
-
-def _own(parent: BlockReference) -> _BlockReference:
-    return _BlockReference(parent.name, parent._context, parent._stack, parent._depth)
-
-
-def _trimmed(events: list[Event]) -> list[Event]:
-    for index, strip in ((0, str.lstrip), (-1, str.rstrip)):
-        while events and type(events[index]) is str:
-            events[index] = strip(str(events[index]))
-            if events[index]:
-                break
-            del events[index]
-    return events
+    def tidied(self) -> str:
+        return Verbatim(super().tidied())
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
     """The environment of the plain and the markdown templates."""
 
-    code_generator_class = _CodeGenerator
-    context_class = _Context
+    code_generator_class = Generator
+    context_class = EventContext
     intercepted_binops = frozenset(("*", "**", "%", "+"))
+    available: Mapping[str, Callable[..., Any]] = FILTERS
     concat = staticmethod(Pieces)  # a str that keeps its events
+    joined = staticmethod(joined)
 
-    def __init__(self, loader: BaseLoader, *, autoescape: bool = False) -> None:
+    def __init__(self, loader: BaseLoader) -> None:
+        # Nothing is left to Jinja2's escaping, which escapes quotes too and forgets the events of macros:
+        # XmlSandbox escapes where it prints.
         super().__init__(
             loader=loader,
-            autoescape=autoescape,
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=StrictUndefined,
@@ -218,8 +129,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             auto_reload=False,
             finalize=self.printed,
         )
-        self.filters["xml_attribute"] = xml_attribute
-        self.filters = {name: self.filters[name] for name in FILTERS if name in self.filters}
+        self.filters = dict(self.available)
         self.tests = {name: test for name, test in self.tests.items() if name in TESTS or not name.isalpha()}
         self.globals = dict(GLOBALS)
 
@@ -227,12 +137,24 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Return the full name of what a template calls another: a product's `markdown` may extend `markdown`."""
         return str(self.loader.chain[parent].uses[template])  # type: ignore[union-attr]  # the registry's own loader
 
+    def _compile(self, source: str, filename: str) -> CodeType:
+        try:
+            return super()._compile(source, filename)
+        except SyntaxError as error:
+            # Its line is one of generated code, which ends with the pairs `template line=generated line`.
+            pairs = re.findall(r"(\d+)=(\d+)", source[source.rfind("debug_info = ") :])
+            line = max((int(line) for line, made in pairs if int(made) <= (error.lineno or 0)), default=1)
+            raise SyntaxError(error.msg, (filename, line, None, None)) from None
+
+    def captured(self, events: Iterable[Event]) -> Pieces:
+        """Return what a block wrote, without the white space that the template writes at its two ends."""
+        return self.concat(trimmed(list(events)))
+
     def printed(self, value: object) -> Data | Pieces:
         """Return the data of what a template prints; raises TemplateError for what may not be printed."""
-        if type(value) is Pieces:
+        if isinstance(value, Pieces):
             return value
-        text = printable(value)
-        return (str.__str__(text) if text is not None else _unprintable(value),)
+        return (str.__str__(text_of(value)),)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if type(obj) is SessionView:
@@ -241,14 +163,26 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return obj.lookup(attribute)
         if isinstance(obj, Record | Table) and attribute in obj:
             return obj[attribute]
-        return super().getattr(obj, attribute)
+        if isinstance(obj, Pieces):
+            obj = obj.tidied()
+        return self._found(obj, attribute, super().getattr(obj, attribute))
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if type(obj) is SessionView and isinstance(argument, str):
             return self._variable(obj, argument)
         if type(obj) is PersonaView and isinstance(argument, str):
             return obj.lookup(argument)
-        return super().getitem(obj, argument)
+        if isinstance(obj, Pieces):
+            obj = obj.tidied()
+        return self._found(obj, argument, super().getitem(obj, argument))
+
+    def _found(self, obj: Any, name: object, found: Any) -> Any:
+        if type(found) is BlockReference:
+            return own(found)
+        if isinstance(found, Undefined) and found._undefined_obj is obj:
+            known = (*_attributes(obj), *(obj if isinstance(obj, Record | Table) else ()))
+            return self.undefined(absent(obj, name, known), name=str(name), exc=UndefinedError)
+        return found
 
     def _variable(self, session: SessionView, name: str) -> object:
         try:
@@ -257,28 +191,23 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return self.undefined(hint=session.absent(name), name=name)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        if isinstance(obj, str):
-            return attr in _STR
-        if isinstance(obj, Record | Table | dict):
-            return attr in _MAPPING
-        if isinstance(obj, date):
-            return attr in _DATE
-        if isinstance(obj, Texts | tuple | list):
-            return attr in _SEQUENCE
-        if isinstance(obj, int | float):
-            return False
-        return super().is_safe_attribute(obj, attr, value)
+        if isinstance(obj, TemplateModule | TemplateReference):
+            return not attr.startswith("_")
+        return attr in _attributes(obj)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        if operator == "+" and not isinstance(left, int | float):
-            return left + right
-        for operand in (left, right):
-            if not isinstance(operand, int | float) or abs(operand) > 10**9:
-                raise TemplateError(
-                    f"'{operator}' works on numbers up to 1,000,000,000 here, not on {kind_of(operand)}"
-                )
+        if operator == "+" and isinstance(left, str) and isinstance(right, str):
+            return joined((left, right))
+        if operator == "+" and isinstance(left, _LISTS) and isinstance(right, _LISTS):
+            return [*left, *right]
         if operator == "**":
             raise TemplateError("'**' is not available in templates")
+        for operand in (left, right):
+            if not isinstance(operand, int | float):
+                hint = "join texts with '~'" if isinstance(left, str) or isinstance(right, str) else None
+                raise TemplateError(f"'{operator}' works on numbers here, not on {described(operand)}", hint=hint)
+            if abs(operand) > MAX_NUMBER:
+                raise TemplateError(f"'{operator}' works on numbers up to {MAX_NUMBER:,} here")
         return super().call_binop(context, operator, left, right)
 
     def wrap_str_format(self, value: Any) -> Any:
@@ -288,40 +217,19 @@ class Sandbox(ImmutableSandboxedEnvironment):
 class XmlSandbox(Sandbox):
     """The environment of the xml templates: what is printed is escaped, but for the persona's own text."""
 
-    def __init__(self, loader: BaseLoader) -> None:
-        super().__init__(loader, autoescape=True)
+    available = XML_FILTERS
+    concat = staticmethod(XmlPieces)
 
     def printed(self, value: object) -> Data | Pieces:
-        if type(value) is Pieces:
+        if isinstance(value, Pieces):
             return value
-        if isinstance(value, Markup):
-            return (str.__str__(value),)
-        text = printable(value)
-        return (escape(text) if text is not None else _unprintable(value),)
+        text = text_of(value)
+        return (str.__str__(text) if isinstance(text, Markup) else escape(text),)
 
 
-def _unprintable(value: object) -> str:
-    if isinstance(value, Undefined):
-        if type(value) is Undefined:  # an inline `if` without `else`
-            return ""
-        value._fail_with_undefined_error()
-    if value is None:
-        raise TemplateError("this prints null: nothing was given here", hint="test it first: {% if persona.company %}")
-    if isinstance(value, PersonaView | SessionView):
-        raise TemplateError("this prints an object", hint="print one of its fields, such as persona.name")
-    if isinstance(value, Texts | list | tuple):
-        raise TemplateError("this prints a list", hint="loop over it: {% for item in ... %}, or join it: |join(', ')")
-    raise TemplateError(f"this prints {kind_of(value)}, which has no text of its own", hint="print a text or a number")
+_LISTS = (Texts, list, tuple)
 
 
-def xml_attribute(value: str) -> Markup:
-    """Escape a text for an attribute in double quotes."""
-    text = str.__str__(value) if isinstance(value, Markup) else escape(value)
-    return Markup(text.replace('"', "&quot;"))
-
-
-def unavailable(kind: str, name: str, known: Iterable[str]) -> str:
-    """Say why a filter or test cannot be used."""
-    if kind == "filter" and name in JINJA_FILTERS:
-        return f"filter {name!r} is not available: it varies, pads without bound, or reaches into objects"
-    return f"there is no {kind} {name!r}"
+def _attributes(value: object) -> frozenset[str]:
+    """Return what a template may ask of a value by name."""
+    return next((names for kinds, names in _ATTRIBUTES if isinstance(value, kinds)), frozenset())

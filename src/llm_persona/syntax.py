@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from jinja2 import Environment, meta, nodes
 
+from .complaints import unavailable
 from .errors import TemplateError
-from .names import did_you_mean
-from .sandbox import FILTERS, GLOBALS, TESTS, unavailable
+from .filters import FILTERS, TESTS
+from .names import did_you_mean, shorten
+from .sandbox import GLOBALS
 from .views import unknown_field
 
 ROOTS = ("persona", "session")
+_SHOWN = 200  # characters of a source line
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(slots=True)
@@ -28,13 +33,15 @@ class Syntax:
     uses: dict[str, str] = field(
         default_factory=dict
     )  # templates it extends, includes or imports: as written -> full name
+    used_at: dict[str, int] = field(default_factory=dict)  # as written -> line
     blocks: dict[str, int] = field(default_factory=dict)  # name -> line
     outer_blocks: dict[str, int] = field(default_factory=dict)  # those that stand in no other
     unknown: dict[str, int] = field(default_factory=dict)  # names it reads that nothing here gives -> line
     stored: frozenset[str] = frozenset()  # names it sets
     session_names: dict[str, int] = field(default_factory=dict)
     fields: frozenset[str] = frozenset()  # of persona
-    dynamic: bool = False  # asks the session for a name that is worked out
+    dynamic: bool = False  # asks the session for a name that is worked out, or hands it on
+    any_field: bool = False  # does likewise with persona
 
     def error(
         self, message: str, line: int | None, *, hint: str | None = None, near: str | None = None
@@ -48,9 +55,9 @@ def place(error: TemplateError, syntax: Syntax, line: int | None, near: str | No
         error.template, error.path, error.line = syntax.name, syntax.path, line
         lines = syntax.source.split("\n")
         if line is not None and 1 <= line <= len(lines):
-            error.source = lines[line - 1]
-            found = re.search(rf"(?<!\w){re.escape(near)}(?!\w)", error.source) if near else None
+            found = re.search(rf"(?<!\w){re.escape(near)}(?!\w)", lines[line - 1]) if near else None
             error.column = found.start() + 1 if found else None
+            error.source = shorten(lines[line - 1], max(_SHOWN, (error.column or 0) + 40))
     return error
 
 
@@ -58,10 +65,14 @@ def read_syntax(environment: Environment, syntax: Syntax) -> None:
     """Parse a template. Raises TemplateError, with the line, for all that can be known of it alone."""
     tree = syntax.tree = environment.parse(syntax.source, syntax.name, syntax.path)
     syntax.extends = _parent(syntax)
-    syntax.uses = dict.fromkeys(_used(syntax), "")
+    for written, line in _used(syntax):
+        syntax.uses[written] = ""
+        syntax.used_at.setdefault(written, line)
     syntax.blocks = {block.name: block.lineno for block in tree.find_all(nodes.Block)}
     syntax.outer_blocks = {node.name: node.lineno for node in tree.body if isinstance(node, nodes.Block)}
-    _check_lost_text(syntax)
+    _check_lost(syntax, tree.body)
+    _check_escaping(syntax)
+    _check_constants(syntax)
     _check_filters(syntax)
     _read_names(syntax)
 
@@ -77,13 +88,14 @@ def _parent(syntax: Syntax) -> str | None:
     return _constant(syntax, found[0].template, found[0].lineno, "extends")
 
 
-def _used(syntax: Syntax) -> Iterator[str]:
+def _used(syntax: Syntax) -> Iterator[tuple[str, int]]:
+    """Yield the templates that this one extends, includes or imports, as written, and their lines."""
     if syntax.extends is not None:
-        yield syntax.extends
+        yield syntax.extends, next(syntax.tree.find_all(nodes.Extends)).lineno
     for node in syntax.tree.find_all((nodes.Include, nodes.Import, nodes.FromImport)):
         assert isinstance(node, nodes.Include | nodes.Import | nodes.FromImport)
         word = "include" if isinstance(node, nodes.Include) else "import"
-        yield _constant(syntax, node.template, node.lineno, word)
+        yield _constant(syntax, node.template, node.lineno, word), node.lineno
 
 
 def _constant(syntax: Syntax, expression: nodes.Expr, line: int, word: str) -> str:
@@ -92,22 +104,50 @@ def _constant(syntax: Syntax, expression: nodes.Expr, line: int, word: str) -> s
     raise syntax.error(f"{word} takes the name of one template, in quotes", line, near=word)
 
 
-def _check_lost_text(syntax: Syntax) -> None:
+def _check_lost(syntax: Syntax, body: Iterable[nodes.Node]) -> None:
+    """Refuse what a template that extends another writes outside of its blocks: nobody would print it."""
     if syntax.extends is None:
         return
-    for node in syntax.tree.body:
-        if isinstance(node, nodes.Output) and any(
-            not isinstance(part, nodes.TemplateData) or part.data.strip() for part in node.nodes
-        ):
-            part = next(p for p in node.nodes if not isinstance(p, nodes.TemplateData) or p.data.strip())
-            line = part.lineno
-            if isinstance(part, nodes.TemplateData):
-                line += part.data[: len(part.data) - len(part.data.lstrip())].count("\n")
+    for node in body:
+        if isinstance(node, nodes.Output):
+            line = _first_line(node)
+        elif isinstance(node, nodes.Include | nodes.CallBlock | nodes.FilterBlock):
+            line = node.lineno
+        elif isinstance(node, nodes.If | nodes.For | nodes.With | nodes.Scope):
+            _check_lost(syntax, node.iter_child_nodes())
+            line = next((block.lineno for block in node.find_all(nodes.Block)), None)
+        else:
+            continue
+        if line is not None:
             raise syntax.error(
-                f"this stands outside of every block, and {syntax.extends!r}, which is extended here, would not print it",
+                f"this is outside of every block, and {syntax.extends!r}, which is extended here, would not print it",
                 line,
                 hint="move it into a block",
             )
+
+
+def _first_line(output: nodes.Output) -> int | None:
+    """Return the line of the first thing that is more than white space."""
+    for part in output.nodes:
+        if not isinstance(part, nodes.TemplateData):
+            return part.lineno
+        if part.data.strip():
+            return part.lineno + part.data[: len(part.data) - len(part.data.lstrip())].count("\n")
+    return None
+
+
+def _check_escaping(syntax: Syntax) -> None:
+    for node in syntax.tree.find_all(nodes.EvalContextModifier):
+        raise syntax.error("'autoescape' is not available: xml templates escape by themselves", node.lineno)
+
+
+def _check_constants(syntax: Syntax) -> None:
+    for constant in syntax.tree.find_all(nodes.Const):
+        value = constant.value
+        if isinstance(value, float) and not math.isfinite(value):
+            raise syntax.error("a number here is too large", constant.lineno)
+        if isinstance(value, str) and (match := _UNWRITABLE.search(value)):
+            raise syntax.error(f"a text here holds U+{ord(match[0]):04X}, which no prompt can carry", constant.lineno)
 
 
 def _check_filters(syntax: Syntax) -> None:
@@ -116,7 +156,7 @@ def _check_filters(syntax: Syntax) -> None:
         kind, known = ("filter", FILTERS) if isinstance(node, nodes.Filter) else ("test", TESTS)
         if node.name not in known and (kind == "filter" or node.name.isalpha()):
             raise syntax.error(
-                unavailable(kind, node.name, known), node.lineno, hint=did_you_mean(node.name, known), near=node.name
+                unavailable(kind, node.name), node.lineno, hint=did_you_mean(node.name, known), near=node.name
             )
 
 
@@ -141,9 +181,12 @@ def _read_names(syntax: Syntax) -> None:
     syntax.fields = frozenset(name for name, _ in _attributes(syntax, "persona"))
     for name, line in _attributes(syntax, "session"):
         syntax.session_names.setdefault(name, line)
+    syntax.any_field = _handed_on(syntax, "persona")
+    syntax.dynamic = _handed_on(syntax, "session")
 
 
 def _attributes(syntax: Syntax, root: str) -> Iterator[tuple[str, int]]:
+    """Yield what is asked of `persona` or `session` by a name that is written, and the line."""
     for node in syntax.tree.find_all((nodes.Getattr, nodes.Getitem)):
         assert isinstance(node, nodes.Getattr | nodes.Getitem)
         if not (isinstance(node.node, nodes.Name) and node.node.name == root):
@@ -152,8 +195,12 @@ def _attributes(syntax: Syntax, root: str) -> Iterator[tuple[str, int]]:
             yield node.attr, node.lineno
         elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
             yield node.arg.value, node.lineno
-        elif root == "session":
-            syntax.dynamic = True
+
+
+def _handed_on(syntax: Syntax, root: str) -> bool:
+    """Say whether `persona` or `session` is used other than by asking it for a name that is written."""
+    uses = sum(name.name == root for name in syntax.tree.find_all(nodes.Name))
+    return uses > sum(1 for _ in _attributes(syntax, root))
 
 
 def check_closure(chain: Iterable[Syntax], fields: Iterable[str]) -> None:

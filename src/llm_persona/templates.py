@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,22 +13,21 @@ from typing import Any
 
 from jinja2 import BaseLoader, TemplateSyntaxError
 from jinja2 import Template as JinjaTemplate
-from jinja2.exceptions import SecurityError, UndefinedError
-from jinja2.exceptions import TemplateError as JinjaError
+from jinja2.parser import Parser
 
 from .assembly import Assembled, Assembler
-from .errors import PersonaError, TemplateError
+from .complaints import explain
+from .errors import InvalidValueError, PersonaError, TemplateError
 from .fingerprints import fingerprint
 from .names import did_you_mean, kind_of, shorten
 from .sandbox import GLOBALS, Sandbox, XmlSandbox
 from .session import MARKDOWN, PLAIN, XML, Family
 from .syntax import Syntax, check_closure, place, read_syntax
+from .template_files import ENDING, Source, name_problem, read_folder
 from .views import Field, Filling, PersonaView, SessionView
 
 BUNDLED_PREFIX = "llm_persona/"
-ENDING = ".j2"
-MAX_TEMPLATE = 1_000_000  # bytes of one file
-MAX_TEMPLATES = 10_000  # files in the folders of one registry
+MAX_DEPTH = 32  # templates that extend or include one another in a chain
 TEMPLATE_FIELDS = [
     "name",
     "key",
@@ -47,16 +44,7 @@ TEMPLATE_FIELDS = [
     "tool_descriptions",
 ]
 
-_PART = re.compile(r"[A-Za-z0-9_.-]+")
-_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # names that Windows opens as devices
-
 Folder = str | os.PathLike[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    text: str
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +75,7 @@ class Template:
         syntax = self.syntaxes[name or str(self.compiled.name)]
         if isinstance(error, PersonaError):
             return place(error, syntax, line) if isinstance(error, TemplateError) else error
-        message, near = _explain(error)
+        message, near = explain(error)
         return syntax.error(message, line, near=near)
 
 
@@ -102,14 +90,14 @@ class Templates:
             folders = ()
         elif isinstance(folders, str | os.PathLike):
             folders = (folders,)
-        self.folders = tuple(os.fspath(folder) for folder in folders)
+        self.folders = tuple(_folder_path(folder) for folder in _folder_list(folders))
         self.default = default
         self._start()
         self._read()
 
     def _start(self) -> None:
         self._lock = threading.Lock()
-        self._sources: dict[str, Source | str] | None = None
+        self._sources: dict[str, Source] | None = None
         self._syntaxes: dict[str, Syntax] = {}
         self._templates: dict[str, Template] = {}
 
@@ -126,7 +114,7 @@ class Templates:
     def names(self) -> list[str]:
         """Return the names of all templates that can be asked for, sorted, bundled ones included."""
         return sorted(
-            {name.removeprefix(BUNDLED_PREFIX) for name, found in self._read().items() if isinstance(found, Source)}
+            {name.removeprefix(BUNDLED_PREFIX) for name, source in self._read().items() if source.problem is None}
         )
 
     def get(self, name: str) -> Template:
@@ -144,7 +132,7 @@ class Templates:
 
     def _find(self, name: str, asking: Syntax | None = None) -> str:
         """Return the full name of the template that is meant: `default` may be `llm_persona/default`."""
-        problem = _name_problem(name)
+        problem = name_problem(name)
         if problem is not None:
             raise _complaint(asking, problem, name)
         sources = self._read()
@@ -155,20 +143,20 @@ class Templates:
             shadowed = asking is not None and candidate == asking.name and BUNDLED_PREFIX + stem in sources
             if found is None or (shadowed and candidate == stem):
                 continue
-            if isinstance(found, str):
-                raise _complaint(asking, found, name)
+            if found.problem is not None:
+                raise _unusable(found, asking, name)
             return candidate
         known = [candidate.removeprefix(BUNDLED_PREFIX) for candidate in sources]
         hint = did_you_mean(stem, known) or f"there are {', '.join(sorted(set(known)))}"
         raise _complaint(asking, f"there is no template {shorten(name)!r}", name, hint)
 
-    def _read(self) -> dict[str, Source | str]:
+    def _read(self) -> dict[str, Source]:
         if self._sources is None:
-            found: dict[str, Source | str] = {}
-            for name, source in _read_folder(_bundled_folder(), shown="llm_persona"):
+            found: dict[str, Source] = {}
+            for name, source in read_folder(_bundled_folder(), shown="llm_persona"):
                 found[BUNDLED_PREFIX + name] = source
             for folder in self.folders:
-                for name, product in _read_folder(Path(folder), shown=folder):
+                for name, product in read_folder(Path(folder), shown=folder):
                     if not name.startswith(BUNDLED_PREFIX):
                         found.setdefault(name, product)
             self._sources = found
@@ -191,7 +179,9 @@ class Templates:
             ),
             session_names=frozenset().union(*(syntax.session_names for syntax in chain.values())),
             dynamic=any(syntax.dynamic for syntax in chain.values()),
-            fields=frozenset().union(*(syntax.fields for syntax in chain.values())),
+            fields=frozenset(TEMPLATE_FIELDS)
+            if any(syntax.any_field for syntax in chain.values())
+            else frozenset().union(*(syntax.fields for syntax in chain.values())),
             compiled=environment.get_template(name),
             syntaxes=chain,
         )
@@ -203,10 +193,14 @@ class Templates:
         def add(current: str, path: tuple[str, ...]) -> None:
             syntax = chain[current] = self._syntax(current)
             for written, used in syntax.uses.items():
+                line = syntax.used_at[written]
                 if used in (*path, current):
                     circle = " -> ".join((*path, current, used))
-                    raise syntax.error(f"templates use one another in a circle: {circle}", _line_of(syntax, written))
-                add(used, (*path, current))
+                    raise syntax.error(f"templates use one another in a circle: {circle}", line)
+                if len(path) >= MAX_DEPTH:
+                    raise syntax.error(f"more than {MAX_DEPTH} templates use one another in a chain", line)
+                if used not in chain:
+                    add(used, (*path, current))
 
         add(name, ())
         return chain
@@ -214,7 +208,6 @@ class Templates:
     def _syntax(self, name: str) -> Syntax:
         if name not in self._syntaxes:
             source = self._read()[name]
-            assert isinstance(source, Source)
             syntax = Syntax(name, source.path, source.text)
             with _translating(syntax):
                 read_syntax(Sandbox(BaseLoader()), syntax)
@@ -242,68 +235,32 @@ def _bundled_folder() -> Path:
     return installed if installed.is_dir() else package.parents[1] / "templates"
 
 
-def _read_folder(folder: Path, shown: str) -> Iterator[tuple[str, Source | str]]:
-    """Yield the name of every template below a folder, with its source or with what forbids to read it.
-
-    Raises TemplateError where the folder is missing.
-    """
-    if not folder.is_dir():
-        raise TemplateError(f"the template folder {shown!r} is {'not a folder' if folder.exists() else 'missing'}")
-    root = folder.resolve(strict=True)
-    count = 0
-    for place_, subfolders, files in os.walk(root):
-        # Names that begin with a dot are not templates; Kubernetes keeps its copies under names that begin with two.
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for file in sorted(files):
-            path = Path(place_, file)
-            name = path.relative_to(root).as_posix().removesuffix(ENDING)
-            if not file.endswith(ENDING) or file.startswith(".") or _name_problem(name):
-                continue
-            count += 1
-            if count > MAX_TEMPLATES:
-                raise TemplateError(f"the template folder {shown!r} holds more than {MAX_TEMPLATES:,} templates")
-            yield name, _read_source(path, root, f"{shown}/{name}{ENDING}")
+def _folder_list(folders: object) -> Iterable[object]:
+    if isinstance(folders, Iterable) and not isinstance(folders, bytes):
+        return folders
+    raise InvalidValueError(f"templates must be the path of a folder, or a list of paths, not {kind_of(folders)}")
 
 
-def _read_source(path: Path, root: Path, shown: str) -> Source | str:
-    try:
-        real = path.resolve(strict=True)
-        if not real.is_relative_to(root):
-            return f"{shown} links to a place outside of its folder"
-        with open(real, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return f"{shown} is not a regular file"
-            data = file.read(MAX_TEMPLATE + 1)
-    except OSError as error:
-        return f"{shown} cannot be read: {error.strerror}"
-    if len(data) > MAX_TEMPLATE:
-        return f"{shown} is larger than {MAX_TEMPLATE:,} bytes"
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        return f"{shown}:{line} is not UTF-8"
-    return Source(text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n"), shown)
+def _folder_path(folder: object) -> str:
+    path = os.fspath(folder) if isinstance(folder, str | os.PathLike) else folder
+    if isinstance(path, str) and path and "\0" not in path:
+        return path
+    raise InvalidValueError(f"the path of a template folder must be a text, not {kind_of(path)}")
 
 
-def _name_problem(name: object) -> str | None:
-    """Say why a name can be no template's, before anything looks for it."""
-    if not isinstance(name, str):
-        return f"a template's name is a text, not {kind_of(name)}"
-    parts = name.removesuffix(ENDING).split("/")
-    if all(_PART.fullmatch(part) and part.strip(".") and not _DEVICES.match(part) for part in parts):
-        return None
-    return f"{shorten(name)!r} cannot be a template's name"
-
-
-def _complaint(asking: Syntax | None, message: str, name: object, hint: str | None = None) -> TemplateError:
+def _complaint(asking: Syntax | None, message: str, name: str, hint: str | None = None) -> TemplateError:
     error = TemplateError(message, hint=hint or "names are letters, digits, '_', '-' and '.', in folders parted by '/'")
-    return error if asking is None else place(error, asking, _line_of(asking, name))
+    return error if asking is None else place(error, asking, asking.used_at.get(name))
 
 
-def _line_of(syntax: Syntax, name: object) -> int | None:
-    lines = syntax.source.split("\n")
-    return next((number for number, line in enumerate(lines, 1) if isinstance(name, str) and name in line), 1)
+def _unusable(source: Source, asking: Syntax | None, name: str) -> TemplateError:
+    """Say why a file that is there is no template: at its own place, or where it was asked for."""
+    if asking is not None:
+        where = source.path if source.line is None else f"{source.path}:{source.line}"
+        return place(TemplateError(f"{where} {source.problem}"), asking, asking.used_at.get(name))
+    error = TemplateError(str(source.problem))
+    error.template, error.path, error.line = name.removesuffix(ENDING), source.path, source.line
+    return error
 
 
 def _family(syntax: Syntax, chain: Mapping[str, Syntax]) -> Family:
@@ -319,11 +276,12 @@ def _translating(syntax: Syntax) -> Iterator[None]:
     try:
         yield
     except TemplateSyntaxError as error:
-        raise syntax.error(_lower(error.message or "is not valid"), error.lineno) from None
+        message, near = explain(error)
+        raise syntax.error(message, error.lineno, near=near) from None
     except Exception as error:
         if isinstance(error, PersonaError):
             raise
-        raise syntax.error(_explain(error)[0], 1) from None
+        raise syntax.error(explain(error)[0], _line_read(error, syntax)) from None
 
 
 def _last_place(traceback: TracebackType | None) -> tuple[str | None, int | None]:
@@ -337,25 +295,14 @@ def _last_place(traceback: TracebackType | None) -> tuple[str | None, int | None
     return name, line
 
 
-def _explain(error: Exception) -> tuple[str, str | None]:
-    """Say in our words what Jinja2 or Python raised, and which word of the line it is about."""
-    text = str(error)
-    if isinstance(error, UndefinedError):
-        quoted = re.findall(r"'([^']+)'", text)
-        return text, quoted[0] if quoted else None
-    if isinstance(error, SecurityError):
-        quoted = re.findall(r"'([^']+)'", text)
-        return f"{_lower(text).rstrip('.')}: templates may not reach it", quoted[0] if quoted else None
-    if isinstance(error, JinjaError):
-        return _lower(text), None
-    if isinstance(error, RecursionError):
-        return "is nested too deeply, or a macro calls itself without end", None
-    if isinstance(error, SyntaxError):
-        return f"cannot be compiled: {error.msg}", None
-    if isinstance(error, MemoryError):
-        return "needs more memory than there is", None
-    return f"{_lower(text)} ({type(error).__name__})", None
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+def _line_read(error: Exception, syntax: Syntax) -> int:
+    """Return the line that was parsed or compiled when an error came."""
+    if isinstance(error, SyntaxError) and error.text is None and error.lineno:
+        return error.lineno
+    traceback = error.__traceback__
+    while traceback is not None:
+        reader = traceback.tb_frame.f_locals.get("self")
+        if isinstance(reader, Parser):
+            return reader.stream.current.lineno
+        traceback = traceback.tb_next
+    return 1

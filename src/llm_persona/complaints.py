@@ -1,0 +1,142 @@
+"""What goes wrong in templates, in words that show no class of this package, of Jinja2 or of Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NoReturn
+
+from jinja2 import Undefined
+from jinja2.exceptions import TemplateError as JinjaError
+from jinja2.exceptions import UndefinedError
+from jinja2.filters import FILTERS as JINJA_FILTERS
+
+from .errors import TemplateError
+from .names import did_you_mean, kind_of, shorten
+
+_KINDS = {
+    "PersonaView": "persona",
+    "SessionView": "session",
+    "LoopContext": "loop",
+    "TemplateReference": "self",
+    "TemplateModule": "an imported template",
+    "Macro": "a macro",
+    "BlockReference": "a block",
+    "SuperReference": "a block",
+    "str": "a text",
+    "Markup": "a text",
+    "SessionText": "a text",
+    "Verbatim": "a text",
+    "Pieces": "a text",
+    "XmlPieces": "a text",
+    "int": "a number",
+    "float": "a number",
+    "Decimal": "a number",
+    "bool": "a truth value",
+    "NoneType": "null",
+    "Texts": "a list",
+    "list": "a list",
+    "tuple": "a list",
+    "_GroupTuple": "a list",
+    "range": "a list",
+    "generator": "a list that is worked out",
+    "Table": "a mapping",
+    "Record": "a mapping",
+    "dict": "a mapping",
+    "date": "a date",
+    "datetime": "a time",
+    "function": "a function",
+    "method": "a function",
+    "builtin_function_or_method": "a function",
+}
+_CHANGES = frozenset(
+    [
+        "add",
+        "append",
+        "clear",
+        "discard",
+        "extend",
+        "insert",
+        "pop",
+        "popitem",
+        "remove",
+        "setdefault",
+        "sort",
+        "update",
+    ]
+)
+# The names of classes as Python's messages write them: 'Texts', 'Texts' object, Texts object.
+_CLASSES = re.compile(rf"'?\b(?:[\w.]+\.)?({'|'.join(_KINDS)})\b'?(?: object)?")
+
+
+def described(value: object) -> str:
+    """Say what a value in a template is."""
+    return _KINDS.get(type(value).__name__) or kind_of(value)
+
+
+def absent(value: object, name: object, known: Iterable[str]) -> str:
+    """Say that a value has no such attribute or item for templates."""
+    kind = described(value)
+    if isinstance(name, int):
+        return f"{kind} has no item {name}"
+    if not isinstance(name, str):
+        return f"{kind} cannot be asked for {described(name)}"
+    shown = shorten(name)
+    if name.startswith("_"):
+        return f"templates may not reach {shown!r} of {kind}"
+    if name in _CHANGES:
+        return f"{kind} has no {shown!r}; templates cannot change it"
+    hint = did_you_mean(name, known)
+    return f"{kind} has no {shown!r} in templates" + (f"; {hint}" if hint else "")
+
+
+def unavailable(kind: str, name: str) -> str:
+    """Say why a filter or test cannot be used."""
+    if kind == "filter" and name in JINJA_FILTERS:
+        return f"filter {name!r} is not available: it varies, pads without bound, or reaches into objects"
+    return f"there is no {kind} {name!r}"
+
+
+def unprintable(value: object) -> NoReturn:
+    """Raise TemplateError for a value that has no text of its own, UndefinedError for one that is not there."""
+    if isinstance(value, Undefined):
+        value._fail_with_undefined_error()
+    if value is None:
+        raise TemplateError("this prints null: nothing was given here", hint="test it first: {% if persona.company %}")
+    kind = described(value)
+    if kind in ("persona", "session"):
+        raise TemplateError(f"this prints all of {kind}", hint=f"print one of its fields, such as {_EXAMPLES[kind]}")
+    if kind == "a list":
+        raise TemplateError("this prints a list", hint="loop over it: {% for item in ... %}, or join it: |join(', ')")
+    if isinstance(value, float):
+        raise TemplateError("this prints a number that is not finite")
+    raise TemplateError(f"this prints {kind}, which has no text of its own", hint="print a text or a number")
+
+
+_EXAMPLES = {"persona": "persona.name", "session": "session.user_name"}
+
+
+def explain(error: Exception) -> tuple[str, str | None]:
+    """Say in our words what Jinja2 or Python raised, and which word of the line it is about."""
+    if isinstance(error, RecursionError):
+        return "is nested too deeply, or calls itself without end", None
+    if isinstance(error, MemoryError):
+        return "needs more memory than there is", None
+    if isinstance(error, SyntaxError):
+        return f"cannot be compiled: {error.msg}", None
+    text = str(error).rstrip(".")
+    if isinstance(error, ValueError) and "int_max_str_digits" in text:
+        return "a number here has too many digits", None
+    if isinstance(error, UndefinedError):
+        quoted = re.findall(r"'([^']+)'", text)
+        return text.replace("is undefined", "is not set here"), quoted[0] if quoted else None
+    text = text[:1].lower() + text[1:]
+    if isinstance(error, JinjaError):
+        return _CLASSES.sub(_kind, text), None
+    return _CLASSES.sub(_kind, text) or f"fails with {type(error).__name__}", None
+
+
+def _kind(match: re.Match[str]) -> str:
+    # A word of plain English, such as `function` or `list`, is a class only where Python quotes it.
+    quoted = match[0].startswith("'") or match[0].endswith("object") or not match[1].islower()
+    return _KINDS[match[1]] if quoted else match[0]

@@ -1,0 +1,113 @@
+"""The files of template folders: which there are, and what each says. Nothing outside of a folder is ever read."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import TemplateError
+from .names import kind_of, shorten
+
+ENDING = ".j2"
+MAX_TEMPLATE = 1_000_000  # bytes of one file
+MAX_TEMPLATES = 10_000  # files in one folder
+MAX_FOLDERS = 32  # folders within one another
+
+_PART = re.compile(r"[A-Za-z0-9_.-]+")
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # names that Windows opens as devices
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text of one file, or what forbids to use it, and on which line."""
+
+    path: str
+    text: str = ""
+    problem: str | None = None
+    line: int | None = None
+
+
+def read_folder(folder: Path, shown: str) -> Iterator[tuple[str, Source]]:
+    """Yield the name and the source of every template below a folder.
+
+    Raises TemplateError where the folder is missing.
+    """
+    if not folder.is_dir():
+        raise TemplateError(f"the template folder {shown!r} is {'not a folder' if folder.exists() else 'missing'}")
+    root = folder.resolve(strict=True)
+    for count, (path, name) in enumerate(_files(root, "", (root,)), 1):
+        if count > MAX_TEMPLATES:
+            raise TemplateError(f"the template folder {shown!r} holds more than {MAX_TEMPLATES:,} templates")
+        yield name, _read_source(path, root, f"{shown}/{name}{ENDING}")
+
+
+def _files(folder: Path, prefix: str, within: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
+    """Yield the files below a folder that may be templates, and their names; `within` is the way to it, links resolved.
+
+    Names that begin with a dot are not templates: Kubernetes keeps its copies under names that begin with two, and
+    mounts links to them. A link to a folder is followed within the root, and never in a circle.
+    """
+    for entry in sorted(_entries(folder), key=lambda entry: entry.name):
+        name = prefix + entry.name
+        if entry.name.startswith(".") or name_problem(name):
+            continue
+        path = folder / entry.name
+        if entry.is_dir():
+            real = path.resolve()
+            if real.is_relative_to(within[0]) and real not in within and len(within) < MAX_FOLDERS:
+                yield from _files(path, f"{name}/", (*within, real))
+        elif entry.name.endswith(ENDING):
+            yield path, name.removesuffix(ENDING)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise TemplateError(f"the template folder {str(folder)!r} cannot be read: {error.strerror}") from None
+
+
+def _read_source(path: Path, root: Path, shown: str) -> Source:
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(root):
+            return Source(shown, problem="links to a place outside of its folder")
+        with open(real, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return Source(shown, problem="is not a regular file")
+            data = file.read(MAX_TEMPLATE + 1)
+    except OSError as error:
+        return Source(shown, problem=f"cannot be read: {error.strerror}")
+    except RuntimeError:  # before Python 3.13, a link that leads to itself
+        return Source(shown, problem="cannot be read: it links to itself")
+    if len(data) > MAX_TEMPLATE:
+        return Source(shown, problem=f"is larger than {MAX_TEMPLATE:,} bytes")
+    return _decoded(data, shown)
+
+
+def _decoded(data: bytes, shown: str) -> Source:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return Source(shown, problem="is not UTF-8", line=data[: error.start].count(b"\n") + 1)
+    text = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    if "\0" in text:
+        return Source(
+            shown, problem="holds NUL, which no prompt can carry", line=text[: text.index("\0")].count("\n") + 1
+        )
+    return Source(shown, text)
+
+
+def name_problem(name: object) -> str | None:
+    """Say why a name can be no template's, before anything looks for it."""
+    if not isinstance(name, str):
+        return f"a template's name is a text, not {kind_of(name)}"
+    parts = name.removesuffix(ENDING).split("/")
+    if all(_PART.fullmatch(part) and part.strip(".") and not _DEVICES.match(part) for part in parts):
+        return None
+    return f"{shorten(name)!r} cannot be a template's name"
