@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import datetime
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_persona.errors import InvalidValueError
+from llm_persona.names import (
+    check_name,
+    did_you_mean,
+    join_reference,
+    kind_of,
+    nearest,
+    shorten,
+    spell,
+    spelled,
+    split_reference,
+)
+
+NAMES = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"], exclude_characters="/\\@$"), min_size=1
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["Maya", "m", "x" * 128, "Maya Müller", "客服", "a.b-c_d", "a$", "👩‍🚀", "No 5", "true"]
+)
+def test_good_names(name: str) -> None:
+    """A name may be any text of a language, up to 128 characters."""
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "name is empty"),
+        (" \t", "name is empty"),
+        ("x" * 129, "has 129 characters; at most 128 are allowed"),
+        ("$rollouts", "name '$rollouts' begins with '$', which is kept for the file's own keys"),
+        ("a/b", "name 'a/b' holds '/', which no name may"),
+        ("a\\b", "holds '\\', which no name may"),
+        ("a@b", "holds '@', which no name may"),
+        ("a\nb", "name 'a\\nb' holds U+000A, which no name may"),
+        ("a\x00", "holds U+0000"),
+        ("a\x7f", "holds U+007F"),
+        ("a\x85", "holds U+0085"),
+        ("a\u2028", "holds U+2028"),
+        ("\ud800", "holds U+D800"),
+        (5, "name must be a text, not a number; quote it"),
+        (None, "name must be a text, not null; quote it"),
+        (True, "name must be a text, not a truth value (true); quote it"),
+    ],
+)
+def test_bad_names(name: object, message: str) -> None:
+    """What no name may be is refused with the character or the limit at fault."""
+    with pytest.raises(InvalidValueError, match=re.escape(message)):
+        check_name(name)
+
+
+@given(NAMES, st.none() | NAMES)
+def test_references_come_back(name: str, version: str | None) -> None:
+    """Any name and version, joined into a reference, are split into the same again."""
+    assert split_reference(join_reference(name, version)) == (name, version)
+
+
+def test_a_second_at_belongs_to_the_version() -> None:
+    """Only the first @ parts name and version, so that the second is seen and refused as part of the version."""
+    assert split_reference("a@1@2") == ("a", "1@2")
+    assert split_reference("a@") == ("a", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("maya", "Maya"), ("MAYA", "Maya"), ("Mya", "Maya"), ("Zoltan", None), ("", None)]
+)
+def test_nearest(name: str, near: str | None) -> None:
+    """A slip of letters or case finds the name that was meant, and something else finds nothing."""
+    assert nearest(name, ["Alex", "Maya"]) == near
+    assert did_you_mean(name, ["Alex", "Maya"]) == (f"did you mean {near!r}?" if near else None)
+
+
+@given(st.text(max_size=20), st.lists(st.text(max_size=20), max_size=5))
+def test_nearest_is_one_of_the_known(name: str, known: list[str]) -> None:
+    """What is proposed is always one of the names there are, as it is written."""
+    assert nearest(name, known) in [None, *known]
+
+
+def test_nearest_of_a_very_long_name() -> None:
+    """A name of a megabyte costs no more than a short one to compare."""
+    assert nearest("x" * 1_000_000, ["Maya"]) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (None, "null"),
+        (True, "a truth value (true)"),
+        (False, "a truth value (false)"),
+        (1, "a number"),
+        (1.5, "a number"),
+        ("x", "a text"),
+        ([], "a list"),
+        ((), "a list"),
+        ({}, "a mapping"),
+        (b"", "bytes"),
+        (datetime.date(2026, 1, 1), "a date"),
+    ],
+)
+def test_kind_of(value: object, kind: str) -> None:
+    """A value's kind is said in the words of somebody who edits files."""
+    assert kind_of(value) == kind
+
+
+def test_characters_are_spelled() -> None:
+    """What would not be seen, or would be taken for something else, is spelled."""
+    assert spell("/") == "'/'"
+    assert spell("\u200b") == "U+200B"
+    assert spelled("role") == "'role'"
+    assert spelled("r\u043ele") == "'r\u043ele' (with U+043E)"
+
+
+@given(st.text(max_size=200), st.integers(1, 100))
+def test_shorten(text: str, most: int) -> None:
+    """A shortened text is never longer than asked for, and a short one is left."""
+    short = shorten(text, most)
+    assert len(short) <= most
+    assert short == text if len(text) <= most else short.endswith("…")
