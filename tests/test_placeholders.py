@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import unicodedata
 
@@ -137,7 +138,7 @@ def test_no_empty_or_neighbouring_literals(text: str, placeholders: Placeholders
     """Parts are as few as they can be."""
     parts = placeholders.parse(text)
     assert "" not in parts
-    assert not any(isinstance(a, str) and isinstance(b, str) for a, b in zip(parts, parts[1:], strict=False))
+    assert not any(isinstance(a, str) and isinstance(b, str) for a, b in itertools.pairwise(parts))
 
 
 @given(texts)

@@ -74,12 +74,25 @@ XML = Family("xml", "", escapes=True)
 
 
 class SessionText(str):
-    """One line of session text in an xml prompt: compares as it is, prints escaped."""
+    """Session text in an xml prompt: compares as it is, prints escaped."""
 
     __slots__ = ()
 
     def __html__(self) -> str:
         return escape(self)
+
+
+class Verbatim(Markup):
+    """Text that an xml prompt prints as it is: the persona's own, or trusted. What is joined to it is escaped."""
+
+    __slots__ = ()
+
+    @classmethod
+    def escape(cls, text: object) -> Verbatim:
+        """Return a text as an xml prompt prints it."""
+        if isinstance(text, Markup):
+            return cls(text)
+        return cls(escape(str(text)))
 
 
 class Record(FrozenDict[object]):
@@ -142,7 +155,7 @@ class _Neutraliser:
             return self.set_off(text)
         if type(text) is Trusted:
             self._check(text)
-            return Markup(str.__str__(text)) if self._family.escapes else str.__str__(text)
+            return Verbatim(str.__str__(text)) if self._family.escapes else str.__str__(text)
         return self.line(text)
 
     def line(self, text: str) -> str:
@@ -155,21 +168,28 @@ class _Neutraliser:
 
     def set_off(self, text: str) -> str:
         self._check(text)
-        lines = [_FOLDED.sub(" ", line) for line in str.__str__(text).splitlines()]
+        plain = str.__str__(text).splitlines()
+        lines = [_FOLDED.sub(" ", line) for line in plain]
+        self.folded |= lines != plain
         if self._family.escapes:
-            return Markup(escape("\n".join(lines)))
+            return SessionText("\n".join(lines))
         return "\n".join(self._family.prefix + line for line in lines)
 
     def extra_sections(self, value: object) -> Record:
         if not isinstance(value, Mapping):
             raise self._refused(f"must be a mapping of names to texts, not {kind_of(value)}")
-        sections: dict[str, object] = {}
+        sections: dict[str, str] = {}
         for name, text in value.items():
             if not isinstance(name, str) or not (text is None or isinstance(text, str)):
                 raise self._refused("must be a mapping of names to texts, and something in it is not a text")
             if text:
-                sections[self.line(name)] = self.text(text) if type(text) is Trusted else self.set_off(text)
+                line = self.line(name)
+                kept = self.text(text) if type(text) is Trusted else self.set_off(text)
+                sections[line] = self._both(sections[line], kept) if line in sections else kept
         return Record(sections)
+
+    def _both(self, text: str, more: str) -> str:
+        return Verbatim.escape(text) + "\n" + more if self._family.escapes else f"{text}\n{more}"
 
     def _nested(self, value: list[object] | tuple[object, ...] | Mapping[object, object], depth: int) -> object:
         if depth >= MAX_DEPTH:
@@ -225,7 +245,7 @@ def printable(value: object) -> str | None:
     """Return the text of a value that may be printed, or None for one that may not (bool, list, mapping, object)."""
     if isinstance(value, str):
         return value
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if isinstance(value, int | float | Decimal | UUID):
         return str(value)
