@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 
 from .errors import FieldPath, InvalidValueError
-from .frozen import FrozenDict, ListEdit, freeze
+from .frozen import FrozenDict, ListEdit
 from .names import check_name, did_you_mean, nearest, shorten, spelled, split_reference
 from .wording import (
     EMPTY,
@@ -139,7 +140,7 @@ def _sections(value: object, path: FieldPath) -> FrozenDict[str | None]:
     )
 
 
-def _mapping(value: object, path: FieldPath, expected: str = MAPPING) -> Mapping[str, object]:
+def _mapping(value: object, path: FieldPath, expected: str = MAPPING) -> dict[str, object]:
     if not isinstance(value, Mapping):
         raise _wrong(must_be(expected, value), path, "leave it out" if value is None else None)
     for name in value:
@@ -147,8 +148,7 @@ def _mapping(value: object, path: FieldPath, expected: str = MAPPING) -> Mapping
             raise _wrong(f"has the name {shorten(repr(name))}, which is not a text", path, QUOTE_IT)
         if expected is not VARIABLES and is_blank(name):
             raise _wrong("has an empty name", path, "write the name")
-        text(name, path)
-    return value
+    return {text(name, path): item for name, item in value.items()}
 
 
 def _variables(value: object, path: FieldPath) -> FrozenDict[str | None]:
@@ -220,23 +220,24 @@ def _truth(value: object, path: FieldPath) -> bool:
 
 
 def _metadata(value: object, path: FieldPath) -> object:
-    _check_plain(_mapping(value, path), path)
-    return freeze(value)
+    return FrozenDict({name: _plain(item, (*path, name)) for name, item in _mapping(value, path).items()})
 
 
-def _check_plain(value: object, path: FieldPath) -> None:
+def _plain(value: object, path: FieldPath) -> object:
+    """Return plain data that cannot change, copied all the way down."""
     if len(path) > 64:
         raise _wrong("is nested too deeply", path[:2])
     if isinstance(value, Mapping):
-        for name, item in _mapping(value, path).items():
-            _check_plain(item, (*path, name))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            _check_plain(item, (*path, index))
-    elif isinstance(value, str):
-        text(value, path)
-    elif value is not None and not isinstance(value, bool | int | float):
-        raise _wrong(must_be("a text, a number, true, false, null, a list or a mapping", value), path, QUOTE_IT)
+        return FrozenDict({name: _plain(item, (*path, name)) for name, item in _mapping(value, path).items()})
+    if isinstance(value, list | tuple):
+        return tuple(_plain(item, (*path, index)) for index, item in enumerate(value))
+    if isinstance(value, str):
+        return text(value, path)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _wrong(f"{value} is no number that a file can hold", path)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise _wrong(must_be("a text, a number, true, false, null, a list or a mapping", value), path, QUOTE_IT)
 
 
 _CHECKS: dict[str, Callable[[object, FieldPath], object]] = {

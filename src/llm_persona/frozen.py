@@ -94,17 +94,8 @@ class ListEdit(tuple[str, ...]):
         }
 
 
-def freeze(value: object) -> object:
-    """Return plain data with its mappings and lists made immutable, copied all the way down."""
-    if isinstance(value, Mapping):
-        return FrozenDict({key: freeze(item) for key, item in value.items()})
-    if isinstance(value, list | tuple):
-        return tuple(freeze(item) for item in value)
-    return value
-
-
 def thaw(value: object) -> object:
-    """Return plain dicts and lists for what `freeze` made: what json and schema libraries understand."""
+    """Return plain dicts and lists for frozen ones: what json and schema libraries understand."""
     if isinstance(value, Mapping):
         return {key: thaw(item) for key, item in value.items()}
     if isinstance(value, tuple):

@@ -35,7 +35,7 @@ def check_name(name: object, what: str = "name") -> str:
     for character in name:
         if character in "/\\@" or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
             raise InvalidValueError(f"{what} {shown!r} holds {spell(character)}, which no {what} may")
-    return name
+    return name if type(name) is str else str.__str__(name)
 
 
 def spell(character: str) -> str:
