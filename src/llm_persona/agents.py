@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from .errors import PersonaError, PersonaFileError, Problem
@@ -20,6 +20,7 @@ from .foreign import (
     definition,
     name_of_file,
     named,
+    other_file,
     own_part,
     plain,
     problem_of,
@@ -35,7 +36,7 @@ from .writing import dump_yaml
 SECTION: Final = "Instructions"
 
 _FENCE = re.compile(r"^---[ \t]*(\r?\n|\Z)", re.MULTILINE)
-_COMMA = re.compile(r",(?![^()]*\))")  # not the one in `Bash(git log, git diff)`
+_DIVIDER = re.compile(r"[,()]")
 _COMMENTS = re.compile(r"(?:[ \t]*(?:#[^\n]*)?(?:\r?\n|\Z))*+\Z")
 _OWN_ORDER = ("name", "description", "tools")
 _NO_NAME = object()
@@ -95,7 +96,7 @@ def to_agent_markdown(persona: Persona) -> str:
     """
     for own in ({}, {"name": persona.key}):
         text = _as_imported(persona, own)
-        if text is not None and agent(text, "agent.md") == persona:
+        if text is not None and agent(text, other_file(persona)) == persona:
             return text
     return _with_definition(persona)
 
@@ -175,10 +176,22 @@ def _fields(front: Mapping[str, object]) -> tuple[dict[str, object], dict[str, o
 def _tools(value: object) -> list[str]:
     """Return the names of tools; none for what is no list of names. `*`, every tool, names none."""
     if isinstance(value, str):
-        value = [tool.strip() for tool in _COMMA.split(value) if tool.strip()]
+        value = [tool.strip() for tool in _divided(value) if tool.strip()]
     if not isinstance(value, list) or value == ["*"]:
         return []
     return value if all(isinstance(tool, str) and tool.strip() for tool in value) else []
+
+
+def _divided(text: str) -> Iterator[str]:
+    """Yield what stands between commas, those in `Bash(git log, git diff)` aside."""
+    start = depth = 0
+    for found in _DIVIDER.finditer(text):
+        if found[0] == "," and not depth:
+            yield text[start : found.start()]
+            start = found.end()
+        elif found[0] != ",":
+            depth = max(0, depth + (1 if found[0] == "(" else -1))
+    yield text[start:]
 
 
 def _prompt(body: str, line_break: str) -> tuple[str, dict[str, object]]:
@@ -210,15 +223,11 @@ def _as_imported(persona: Persona, own: Mapping[str, object]) -> str | None:
     if isinstance(order, list):
         order = order if "name" in order else ["name", *order]
         front = {key: front[key] for key in dict.fromkeys([*order, *front]) if key in front}
-    body = persona.custom_sections[SECTION]
-    blank = "" if form.get("blank_line") is False else "\n"
+    front |= {OWN_KEY: own} if own else {}
+    head = _markdown(front, "" if form.get("blank_line") is False else "\n")
     if form.get("line_breaks") == "crlf":
-        return (
-            _markdown({**front, **({OWN_KEY: own} if own else {})}, "").replace("\n", "\r\n")
-            + (blank and "\r\n")
-            + body
-        )
-    return _markdown({**front, **({OWN_KEY: own} if own else {})}, blank + body)
+        head = head.replace("\n", "\r\n")
+    return head + persona.custom_sections[SECTION]
 
 
 def _native(persona: Persona, metadata: dict[str, object]) -> dict[str, object]:

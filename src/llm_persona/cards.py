@@ -22,6 +22,7 @@ from .foreign import (
     definition,
     name_of_file,
     named,
+    other_file,
     own_part,
     plain,
     problem_of,
@@ -79,7 +80,7 @@ def to_card(persona: Persona) -> dict[str, object]:
     """
     for own in ({}, {"name": persona.key}):
         card = _as_imported(persona, own)
-        if card is not None and _card(Document("card.json", card)) == persona:
+        if card is not None and _card(Document(other_file(persona), card)) == persona:
             return card
     return _with_definition(persona)
 

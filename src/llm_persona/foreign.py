@@ -72,6 +72,11 @@ def name_of_file(path: str) -> str:
     return safe_name(re.sub(r"\.[^.]*$", "", os.path.basename(path))) or "imported"
 
 
+def other_file(persona: Persona) -> str:
+    """Return a path from which the persona's name could not have been taken."""
+    return "a" if persona.name != "a" else "b"
+
+
 def named(key: str, name: object, fields: Mapping[str, object], metadata: Mapping[str, object]) -> Persona:
     """Return a persona with a key; a foreign name that is not its key is kept, and spoken where it is a text."""
     fields, metadata = dict(fields), dict(metadata)
@@ -136,8 +141,9 @@ def rendered(persona: Persona) -> str:
 def problem_of(error: PersonaError, document: Document, shift: tuple[str, ...] = ()) -> Problem:
     """Return an error of a foreign persona as a problem, at the place in its file if it has one there."""
     path = error.field[1:] if error.field[:1] == ("metadata",) else error.field
-    line, column = document.locate((*shift, *path))
-    field = ".".join(str(part) for part in (*shift, *path)) or None
+    way = ("extensions", *path) if shift and path == (OWN_KEY,) else path
+    line, column = document.locate((*shift, *way), key=path == (OWN_KEY,))
+    field = ".".join(str(part) for part in (*shift, *way)) or None
     return Problem(document.path, line, column, None, field, error.message, error.hint)
 
 
