@@ -14,6 +14,8 @@ import click
 
 from . import __version__
 from .commands.check import check
+from .commands.exporting import export_persona
+from .commands.importing import import_personas
 from .commands.listing import list_personas
 from .commands.render import render
 from .commands.schema import schema
@@ -22,7 +24,7 @@ from .errors import PersonaError
 from .names import did_you_mean
 from .terminal import line, painted, safe, speak_utf8
 
-COMMANDS: tuple[click.Command, ...] = (render, list_personas, show, check, schema)
+COMMANDS: tuple[click.Command, ...] = (render, list_personas, show, check, schema, import_personas, export_persona)
 
 
 class RefusedError(click.ClickException):
