@@ -15,6 +15,7 @@ from .prompt_files import ENDING, file_stem, shared_name
 from .registry import PersonaRegistry
 
 Session = Mapping[str, object]
+MOST_CONFLICTS = 20  # that one message tells of
 
 
 @dataclass(frozen=True)
@@ -137,11 +138,12 @@ def _checked_templates(templates: object) -> tuple[str, ...]:
 
 
 def check_files(cases: Iterable[PromptCase], claimed: dict[str, PromptCase]) -> None:
-    """Claim the file of every case. Raises InvalidValueError where two that differ would share one on some disk."""
-    for case in cases:
-        other = claimed.setdefault(case.shared_name, case)
-        if case is not other and not case.same(other):
-            raise InvalidValueError(_conflict(case, other))
+    """Claim the file of every case. Raises InvalidValueError with all that differ and would share one on some disk."""
+    pairs = [(case, claimed.setdefault(case.shared_name, case)) for case in cases]
+    conflicts = [_conflict(case, other) for case, other in pairs if case is not other and not case.same(other)]
+    if conflicts:
+        more = [f"and {len(conflicts) - MOST_CONFLICTS} more"] if len(conflicts) > MOST_CONFLICTS else []
+        raise InvalidValueError("\n".join([*conflicts[:MOST_CONFLICTS], *more]))
 
 
 def _conflict(case: PromptCase, other: PromptCase) -> str:

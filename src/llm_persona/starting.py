@@ -1,0 +1,86 @@
+"""A start for somebody's own personas: a file, a template, a test with its snapshots, and a CI snippet that pass."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path, PurePosixPath
+
+from .errors import PersonaError
+from .prompt_cases import PromptMatrix
+from .prompt_files import ENDING
+
+SOURCES = {
+    "personas.yaml": "start/personas.yaml",
+    "persona.schema.json": "persona.schema.json",
+    "templates/support.j2": "start/support.j2",
+    "tests/test_prompts.py": "start/test_prompts.py.txt",  # named so that no tool takes it for this project's code
+    ".github/workflows/prompts.yml": "start/prompts.yml",
+    ".gitattributes": "start/gitattributes",
+}
+SNAPSHOTS = "tests/__snapshots__/test_prompts"
+SESSIONS = {"free": {"user_name": "Jo"}, "pro": {"user_name": "Ana", "plan": "pro"}}  # as the test file has them
+
+
+def start(folder: str | os.PathLike[str]) -> list[str]:
+    """Write a working start into a folder, which is made if it is not there, and return its files, relative to it.
+
+    Nothing is overwritten: raises PersonaError with all that stands in the way, and OSError for what cannot be written.
+    Either way nothing half-done stays behind.
+    """
+    target = Path(folder)
+    contents = _contents()
+    if obstacles := _obstacles(target, contents):
+        listed = "".join(f"\n  {obstacle}" for obstacle in obstacles)
+        raise PersonaError(f"nothing was written; move what is there already, or name another folder:{listed}")
+    _write(target, contents)
+    return list(contents)
+
+
+def _contents() -> dict[str, bytes]:
+    """Return every file of the start; its snapshots are what the templates print now."""
+    package = files(__package__)
+    contents = {name: package.joinpath(source).read_bytes().replace(b"\r\n", b"\n") for name, source in SOURCES.items()}
+    with tempfile.TemporaryDirectory() as scratch:
+        _write(Path(scratch), contents)
+        cases = PromptMatrix(Path(scratch, "personas.yaml"), SESSIONS, None).cases(Path(scratch), {})
+        prompts = {f"{SNAPSHOTS}/{case.stem}{ENDING}": str(case.render()).encode() for case in cases}
+    return contents | prompts
+
+
+def _obstacles(target: Path, contents: Mapping[str, bytes]) -> list[str]:
+    """Return what is there and would have to go: files, and what is no folder where a folder must be."""
+    if os.path.lexists(target) and not target.is_dir():
+        return [str(target)]
+    found = {name: None for name in contents if os.path.lexists(target / name)}
+    for name in contents:
+        for folder in PurePosixPath(name).parents:
+            if os.path.lexists(target / folder) and not (target / folder).is_dir():
+                found[str(folder)] = None
+    return sorted(found)
+
+
+def _write(target: Path, contents: Mapping[str, bytes]) -> None:
+    """Write new files, all or none: whatever stops it, what it made is taken away again."""
+    made: list[Path] = []
+    try:
+        for name, content in contents.items():
+            path = target / name
+            for folder in reversed(list(_missing(path.parent))):
+                folder.mkdir()
+                made.append(folder)
+            with open(path, "xb") as file:
+                made.append(path)
+                file.write(content)
+    except BaseException:
+        for path in reversed(made):
+            path.rmdir() if path.is_dir() else path.unlink()
+        raise
+
+
+def _missing(folder: Path) -> Iterator[Path]:
+    while not folder.exists():
+        yield folder
+        folder = folder.parent
