@@ -30,12 +30,21 @@ class Pieces(str):
 
     def __new__(cls, events: Iterable[Event]) -> Pieces:
         kept = list(events)
-        pieces = super().__new__(cls, "".join(_texts(kept)))
+        pieces = super().__new__(cls, "".join([event if isinstance(event, str) else event[0] for event in _flat(kept)]))
         pieces.events = kept
         return pieces
 
-    def __html__(self) -> str:
-        return str.__str__(self)
+    def tidied(self) -> str:
+        """Return the text for a filter, tidied inside; the white space at its two ends is kept."""
+        text = ""
+        written = ""
+        for event in _flat(self.events):
+            if type(event) is str:
+                written += event
+            elif event[0]:
+                text += _tidy(written) + event[0]
+                written = ""
+        return text + _tidy(written)
 
 
 Event = str | Data | Mark | Pieces
@@ -135,7 +144,7 @@ class Assembler:
             return
         if self._joined or not self._length:
             body = body.lstrip()
-        self._emit(_BLANK_LINES.sub("\n\n", _TRAILING.sub("", self._pending + body)), pending=False)
+        self._emit(_tidy(self._pending + body), pending=False)
         self._pending = text[len(text.rstrip()) :]
 
     def _print(self, text: str) -> None:
@@ -146,8 +155,7 @@ class Assembler:
 
     def _emit(self, text: str, *, pending: bool) -> None:
         if pending and self._pending:
-            space = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", self._pending))
-            self._put(space)
+            self._put(_tidy(self._pending))
         start = self._length
         if not pending:
             start += len(text) - len(text.lstrip())
@@ -181,9 +189,15 @@ class Assembler:
         self._between = ""
 
 
-def _texts(events: Iterable[Event]) -> Iterable[str]:
+def _flat(events: Iterable[Event]) -> Iterable[str | Data]:
+    """Yield what was written and what was printed, without the marks of blocks."""
     for event in events:
-        if isinstance(event, str):
+        if isinstance(event, Pieces):
+            yield from _flat(event.events)
+        elif isinstance(event, str) or len(event) == 1:
             yield event
-        elif isinstance(event, tuple) and len(event) == 1:
-            yield event[0]
+
+
+def _tidy(written: str) -> str:
+    """Drop spaces at the ends of lines, and all blank lines in a row but one."""
+    return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", written))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from markupsafe import Markup
-
 from .assembly import Watch
 from .errors import InvalidValueError, MissingVariableError, field_text
 from .fingerprints import fingerprint
@@ -14,7 +12,7 @@ from .frozen import thaw
 from .names import nearest, shorten
 from .placeholders import Parts, Placeholder, Placeholders, resolve
 from .prompt import Prompt
-from .session import PLAIN, Family, Record, neutralise
+from .session import PLAIN, Family, Record, Verbatim, neutralise
 from .templates import Template
 from .views import Field, Filling, Text, TextTable
 
@@ -144,7 +142,7 @@ class PersonaTexts:
         return self._filling(PLAIN, {**self._defaults, **session.values}).fill(greeting)
 
     def _filling(self, family: Family, values: Mapping[str, object]) -> Filling:
-        return Filling(self.persona.key, values, Watch(), Markup if family.escapes else None)
+        return Filling(self.persona.key, values, Watch(), Verbatim if family.escapes else None)
 
     def _company_parts(self) -> Parts | None:
         if not self.persona.company:
@@ -202,7 +200,7 @@ class PersonaTexts:
             return self.fields, self._defaults
         if family.name not in self._by_family:
             fields = {name: _marked(value) for name, value in self.fields.items()}
-            self._by_family[family.name] = (fields, {name: Markup(text) for name, text in self._defaults.items()})
+            self._by_family[family.name] = (fields, {name: Verbatim(text) for name, text in self._defaults.items()})
         return self._by_family[family.name]
 
     def _check_given(
@@ -247,11 +245,11 @@ def _missing(name: str, path: Path, spare: Iterable[str]) -> str:
 def _marked(value: Field) -> Field:
     """Mark persona text as text that an xml prompt prints as it is."""
     if isinstance(value, str):
-        return Markup(value)
+        return Verbatim(value)
     if isinstance(value, tuple):
-        return tuple(Markup(text) if isinstance(text, str) else text for text in value)
+        return tuple(Verbatim(text) if isinstance(text, str) else text for text in value)
     if isinstance(value, TextTable):
-        return TextTable({Markup(n): Markup(t) if isinstance(t, str) else t for n, t in value.entries.items()})
+        return TextTable({Verbatim(n): Verbatim(t) if isinstance(t, str) else t for n, t in value.entries.items()})
     if isinstance(value, Record):
-        return Record({Markup(name): Markup(str(text)) for name, text in value.items()})
+        return Record({Verbatim(name): Verbatim(str(text)) for name, text in value.items()})
     return value

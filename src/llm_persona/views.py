@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .assembly import Watch
 from .errors import InvalidValueError, TemplateError
-from .names import did_you_mean, kind_of
+from .names import did_you_mean, kind_of, shorten
 from .placeholders import Parts, Placeholder
 from .session import Record, escape, printable
 
@@ -91,6 +91,11 @@ class Texts(Sequence[str]):
     def __iter__(self) -> Iterator[str]:
         return map(self._filling.fill, self._texts)
 
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Texts | list | tuple) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as a list
+
 
 class Table(Mapping[str, str]):
     """Named persona texts in order, each filled when it is reached."""
@@ -152,10 +157,12 @@ class SessionView:
 
     def absent(self, name: str) -> str:
         """Say that a variable is absent, and how a template may ask for it."""
+        shown = shorten(name)
+        if name.startswith("_"):
+            return f"session has no {shown!r}; names that begin with '_' are not for sessions"
         hint = did_you_mean(name, self._filling.values)
-        return f"session has no {name!r}; " + (
-            hint or f"where it may be absent, test 'session.{name} is defined' first"
-        )
+        asked = f"session.{shown}" if name.isidentifier() else f"session[{shown!r}]"
+        return f"session has no {shown!r}; " + (hint or f"where it may be absent, test '{asked} is defined' first")
 
 
 NO_SECTIONS = Record()
