@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .markers import NUL, Steered
+
 Data = tuple[str]
 Mark = tuple[str, bool]  # a block's name, and whether it begins here
 
@@ -30,7 +32,10 @@ class Pieces(str):
 
     def __new__(cls, events: Iterable[Event]) -> Pieces:
         kept = list(events)
-        pieces = super().__new__(cls, "".join([event if isinstance(event, str) else event[0] for event in _flat(kept)]))
+        text = "".join([event if isinstance(event, str) else event[0] for event in _flat(kept)])
+        if NUL in text:  # a session value's marker, which a template could change from here on without its knowing
+            raise Steered
+        pieces = super().__new__(cls, text)
         pieces.events = kept
         return pieces
 

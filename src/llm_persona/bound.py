@@ -14,6 +14,7 @@ from .templates import Templates
 class Bound:
     templates: Templates
     tools: Mapping[str, str] | None = None  # name -> description, of the catalogue the registry was given
+    precompile: bool = True
 
 
 @cache

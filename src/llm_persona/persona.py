@@ -170,6 +170,10 @@ class Persona:
 
     def build_system_prompt(self, template: str | None = None, /, **session: object) -> str:
         """Return the system prompt as text; what may be raised is what `render` raises."""
+        if self._texts is not None:
+            text = self._texts.quick(template, session)
+            if text is not None:
+                return text
         return self.render(template, **session).text
 
     def render(self, template: str | None = None, /, **session: object) -> Prompt:
@@ -180,7 +184,8 @@ class Persona:
         parent was not applied yet, and PersonaError for an abstract persona.
         """
         self._check_complete()
-        return self._prepared().render(self.own_template(template), session)
+        precompiling = self._bound is None or self._bound.precompile
+        return self._prepared().render(self.own_template(template), session, template, precompiling=precompiling)
 
     def build_greeting(self, **session: object) -> str | None:
         """Return the greeting with its placeholders filled, or None where there is none; raises what `render` does."""

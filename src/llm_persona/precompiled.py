@@ -90,17 +90,16 @@ class Precompiled:
 
 
 def precompile(
-    run: Callable[[Filling], Assembled],
-    names: Iterable[str],
-    filling: Callable[[Mapping[str, object]], Filling],
-    family: Family,
+    run: Callable[[Mapping[str, object]], Assembled], names: Iterable[str], family: Family
 ) -> Precompiled | None:
-    """Run a template with markers for the session names given; None where it does more than print them."""
-    markers: dict[str, object] = {name: Marker(f"{NUL}{name}{NUL}") for name in names}
+    """Run a template with a marker for each session name; None where it does more with one than print it."""
+    markers = {name: Marker(f"{NUL}{name}{NUL}") for name in names}
+    if "extra_sections" in markers:
+        return None
     try:
-        assembled = run(filling(markers))
+        assembled = run(markers)
     except (Steered, Exception):
-        return None  # the ordinary render says what is wrong, if anything is
+        return None  # what is wrong, if anything is, the ordinary render says
     pieces = assembled.text.split(NUL)
     return Precompiled(
         pieces=[None if index % 2 else piece for index, piece in enumerate(pieces)],

@@ -46,9 +46,14 @@ class PersonaRegistry:
     """
 
     def __init__(
-        self, templates: Folders | None = None, default_template: str = "default", *, tools: Catalog | None = None
+        self,
+        templates: Folders | None = None,
+        default_template: str = "default",
+        *,
+        tools: Catalog | None = None,
+        precompile: bool = True,
     ) -> None:
-        self._bound = _bind(templates, default_template, tools)
+        self._bound = _bind(templates, default_template, tools, precompile)
         self._state = State()
         self._locks: dict[int, threading.Lock] = {}
 
@@ -302,12 +307,12 @@ class PersonaRegistry:
         return f"<PersonaRegistry: {shown or 'empty'}>"
 
 
-def _bind(templates: Folders | None, default_template: str, tools: Catalog | None) -> Bound:
+def _bind(templates: Folders | None, default_template: str, tools: Catalog | None, precompile: bool) -> Bound:
     if templates is None and default_template == "default":
         shared = bundled().templates
     else:
         shared = Templates(templates, default_template)
-    return Bound(shared, _described(tools))
+    return Bound(shared, _described(tools), precompile)
 
 
 def _listed(folders: Folders | None) -> tuple[Folder, ...]:

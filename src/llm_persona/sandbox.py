@@ -28,6 +28,7 @@ from .complaints import absent, described
 from .errors import TemplateError
 from .filters import FILTERS, TESTS, XML_FILTERS, joined, text_of
 from .generation import EventContext, Generator, own, trimmed
+from .markers import Marker, marker_text
 from .session import Record, Verbatim, escape
 from .views import PersonaView, SessionView, Table, Texts
 
@@ -131,6 +132,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
         self.filters = dict(self.available)
         self.tests = {name: test for name, test in self.tests.items() if name in TESTS or not name.isalpha()}
+        self.tests |= {"defined": _defined, "undefined": lambda value: not _defined(value)}
         self.globals = dict(GLOBALS)
 
     def join_path(self, template: str, parent: str) -> str:
@@ -152,6 +154,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def printed(self, value: object) -> Data | Pieces:
         """Return the data of what a template prints; raises TemplateError for what may not be printed."""
+        if type(value) is Marker:
+            return (marker_text(value),)
         if isinstance(value, Pieces):
             return value
         return (str.__str__(text_of(value)),)
@@ -221,6 +225,8 @@ class XmlSandbox(Sandbox):
     concat = staticmethod(XmlPieces)
 
     def printed(self, value: object) -> Data | Pieces:
+        if type(value) is Marker:
+            return (marker_text(value),)
         if isinstance(value, Pieces):
             return value
         text = text_of(value)
@@ -228,6 +234,11 @@ class XmlSandbox(Sandbox):
 
 
 _LISTS = (Texts, list, tuple)
+
+
+def _defined(value: object) -> bool:
+    """Tell whether a value is there: by its type alone, as a marker in its place answers no other question."""
+    return not issubclass(type(value), Undefined)
 
 
 def _attributes(value: object) -> frozenset[str]:

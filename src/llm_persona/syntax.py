@@ -40,6 +40,7 @@ class Syntax:
     stored: frozenset[str] = frozenset()  # names it sets
     session_names: dict[str, int] = field(default_factory=dict)
     fields: frozenset[str] = frozenset()  # of persona
+    by_identity: bool = False  # asks whether a value is the very true, false or null
     dynamic: bool = False  # asks the session for a name that is worked out, or hands it on
     any_field: bool = False  # does likewise with persona
 
@@ -151,6 +152,7 @@ def _check_constants(syntax: Syntax) -> None:
 
 
 def _check_filters(syntax: Syntax) -> None:
+    syntax.by_identity = any(test.name in ("true", "false", "boolean") for test in syntax.tree.find_all(nodes.Test))
     for node in syntax.tree.find_all((nodes.Filter, nodes.Test)):
         assert isinstance(node, nodes.Filter | nodes.Test)
         kind, known = ("filter", FILTERS) if isinstance(node, nodes.Filter) else ("test", TESTS)

@@ -57,6 +57,7 @@ class Template:
     session_names: frozenset[str]  # that it asks for by name
     dynamic: bool  # asks the session for a name that is worked out while rendering
     fields: frozenset[str]  # of the persona that it reads
+    precompilable: bool  # asks nothing that a marker in the place of a session value would answer for itself
     compiled: JinjaTemplate
     syntaxes: Mapping[str, Syntax]
 
@@ -182,6 +183,7 @@ class Templates:
             fields=frozenset(TEMPLATE_FIELDS)
             if any(syntax.any_field for syntax in chain.values())
             else frozenset().union(*(syntax.fields for syntax in chain.values())),
+            precompilable=not any(syntax.by_identity for syntax in chain.values()),
             compiled=environment.get_template(name),
             syntaxes=chain,
         )

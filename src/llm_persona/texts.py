@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from .assembly import Watch
+from .assembly import Assembled, Watch
 from .errors import InvalidValueError, MissingVariableError, field_text
 from .fingerprints import fingerprint
 from .frozen import thaw
 from .names import nearest, shorten
 from .placeholders import Parts, Placeholder, Placeholders, resolve
+from .precompiled import MarkedFilling, Precompiled, precompile
 from .prompt import Prompt
 from .session import PLAIN, Family, Record, Verbatim, neutralise
 from .templates import Template
 from .views import Field, Filling, Text, TextTable
 
 Path = tuple[str | int, ...]
+MAX_PLANS = 64  # precompiled prompts of one persona: templates times sets of session names
 RENDERED = [
     "role",
     "company",
@@ -67,6 +70,16 @@ class Complete(Protocol):
     def tools(self) -> tuple[str, ...]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A prompt that was precompiled for a template and the names of a session's variables."""
+
+    prompt: Precompiled
+    template: Template
+    unused: tuple[str, ...]
+    careful: bool  # there is more to do than to fill in lines: escape, or look at values that are not printed
+
+
 class PersonaTexts:
     """The texts of one complete persona. Rendering is a pure function of this, a template and a session."""
 
@@ -87,6 +100,7 @@ class PersonaTexts:
         self.names = frozenset((*self._declared, *self._needs, *self._greeting_needs))
         self._by_family: dict[str, tuple[Mapping[str, Field], Mapping[str, object]]] = {}
         self._fingerprint: str | None = None
+        self._plans: dict[tuple[str | None, ...], Plan | None] = {}
 
     def _without_default(self, needs: Mapping[str, Path]) -> dict[str, Path]:
         return {name: path for name, path in needs.items() if name not in self._defaults}
@@ -101,17 +115,42 @@ class PersonaTexts:
             self._fingerprint = fingerprint("persona", data)
         return self._fingerprint
 
-    def render(self, template: Template, given: Mapping[str, object]) -> Prompt:
+    def quick(self, name: str | None, given: Mapping[str, object]) -> str | None:
+        """Return the prompt in a template, as it was named, where all is known but the values; else None."""
+        plan = self._plans.get((name, *given))
+        if plan is None:
+            return None
+        pieces = plan.prompt.pieces.copy()
+        for index, place in plan.prompt.places:
+            value = given[place]
+            # What is printable has no line break, control character or surrogate: nothing to fold.
+            if type(value) is not str or not value or not value.isprintable():
+                return self._careful(plan, given)
+            pieces[index] = value
+        if plan.careful:
+            return self._careful(plan, given)
+        return "".join(pieces)  # type: ignore[arg-type]  # every place was filled
+
+    def _careful(self, plan: Plan, given: Mapping[str, object]) -> str | None:
+        values = neutralise(given, plan.template.family).values
+        return plan.prompt.join(values) if len(values) == len(given) else None
+
+    def render(
+        self, template: Template, given: Mapping[str, object], name: str | None, *, precompiling: bool
+    ) -> Prompt:
+        """Return the prompt in a template, which the call named so."""
         session = neutralise(given, template.family)
-        required = self._required
-        if "greeting" in template.fields:
-            required = {**required, **self._greeting_required}
-        self._check_given(required, session.values, given)
-        unused = self._unused(session.values, template.session_names, template.dynamic)
-        self._check_slips(unused, session.values)
-        fields, defaults = self._for(template.family)
-        filling = self._filling(template.family, {**defaults, **session.values})
-        assembled = template.run(fields, filling)
+        key = (name, *session.values)
+        plan = self._plans.get(key)
+        if plan is None:
+            unused = self._check_names(template, session.values, given)
+            if precompiling and key not in self._plans:
+                plan = self._plan(template, key, session.values, unused)
+        else:
+            unused = plan.unused
+        assembled = None if plan is None else plan.prompt.assemble(session.values)
+        if assembled is None:
+            assembled = self.run(template, session.values)
         persona = self.persona
         return Prompt(
             text=assembled.text,
@@ -126,6 +165,42 @@ class PersonaTexts:
             persona_fingerprint=self.fingerprint,
             template_fingerprint=template.fingerprint,
         )
+
+    def run(self, template: Template, values: Mapping[str, object]) -> Assembled:
+        """Run the template for neutralised values."""
+        fields, defaults = self._for(template.family)
+        return template.run(fields, self._filling(template.family, {**defaults, **values}))
+
+    def _plan(
+        self, template: Template, key: tuple[str | None, ...], names: Iterable[str], unused: tuple[str, ...]
+    ) -> Plan | None:
+        fields, defaults = self._for(template.family)
+
+        def run(markers: Mapping[str, object]) -> Assembled:
+            safe = Verbatim if template.family.escapes else None
+            return template.run(fields, MarkedFilling(self.persona.key, {**defaults, **markers}, Watch(), safe))
+
+        prompt = precompile(run, names, template.family) if template.precompilable else None
+        plan = None
+        if prompt is not None:
+            careful = prompt.escapes or {name for _, name in prompt.places} != set(names)
+            plan = Plan(prompt, template, unused, careful)
+        if len(self._plans) >= MAX_PLANS:
+            self._plans = {}
+        self._plans[key] = plan
+        return plan
+
+    def _check_names(
+        self, template: Template, values: Mapping[str, object], given: Mapping[str, object]
+    ) -> tuple[str, ...]:
+        """Return the names that nothing uses. Raises for names that are missing, or slips of others."""
+        required = self._required
+        if "greeting" in template.fields:
+            required = {**required, **self._greeting_required}
+        self._check_given(required, values, given)
+        unused = self._unused(values, template.session_names, template.dynamic)
+        self._check_slips(unused, values)
+        return unused
 
     def sample_session(self, template: Template) -> dict[str, str]:
         """Return `{name}` for every variable without a default that the persona or the template asks for."""
