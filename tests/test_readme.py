@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import re
 import shlex
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from llm_persona import PersonaRegistry
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE_NAME = re.compile(r"(?:# |\{#- )([\w./]+\.(?:yaml|j2))(?: -#\})?\n")
+FILE_NAME = re.compile(r"(?:# |\{#- )([\w./]+\.(?:yaml|j2|py))(?: -#\})?\n")
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ def product(readme: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the files that README shows, each under the name in its first line."""
     folder = tmp_path_factory.mktemp("product")
     for block in blocks(readme):
-        if block.language in ("yaml", "jinja"):
-            named = FILE_NAME.match(block.text)
-            assert named is not None, f"README:{block.line}: the first line names no file"
+        named = FILE_NAME.match(block.text)
+        assert named or block.language not in ("yaml", "jinja"), f"README:{block.line}: the first line names no file"
+        if named:
             (folder / named[1]).parent.mkdir(parents=True, exist_ok=True)
             (folder / named[1]).write_text(block.text, encoding="utf-8")
     return folder
@@ -54,7 +55,7 @@ def product(readme: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def python_blocks(readme: str) -> Iterator[tuple[Block, str]]:
     """Yield each block of Python with what is printed below it."""
     for block, below in zip(blocks(readme), [*blocks(readme)[1:], Block("", "", 0)], strict=True):
-        if block.language == "python":
+        if block.language == "python" and not FILE_NAME.match(block.text):
             assert below.language == "text", f"README:{block.line}: no output below"
             yield block, below.text
 
@@ -86,6 +87,22 @@ def test_commands_print_what_is_below_them(readme: str, product: Path) -> None:
             [sys.executable, "-m", "llm_persona", *arguments], cwd=product, capture_output=True, text=True, timeout=60
         )
         assert (done.stdout, done.stderr, done.returncode) == (expected, "", 0), line
+
+
+def test_prompt_test_writes_the_files_below_it(readme: str, product: Path) -> None:
+    """The test that README shows writes the snapshots that README lists, and passes with them."""
+    _, listed = next(pair for pair in itertools.pairwise(blocks(readme)) if "# test_prompts.py" in pair[0].text)
+    for more in (["--snapshot-update"], []):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *more, "test_prompts.py"],
+            cwd=product,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout
+    written = sorted(file.relative_to(product).as_posix() for file in product.glob("__snapshots__/*/*"))
+    assert written == listed.text.splitlines()
 
 
 def test_templates_shown_compile(product: Path) -> None:

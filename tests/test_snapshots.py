@@ -1,24 +1,20 @@
-"""Every bundled template prints the example's personas as the files in __snapshots__/test_snapshots have it.
+"""Every template prints the example's personas as the files in __snapshots__/test_snapshots have it.
 
-Review a changed file as you would review code. Accept all changes with `pytest tests/test_snapshots.py --snapshot-update`.
+Review a changed file as you would review code. `pytest tests/test_snapshots.py --snapshot-update` accepts all changes.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from syrupy.assertion import SnapshotAssertion
-from syrupy.extensions.single_file import SingleFileSnapshotExtension
-
-from llm_persona import Persona, PersonaRegistry, multiline
+from llm_persona import Persona, PersonaRegistry, Prompt, multiline
+from llm_persona.prompt_snapshots import PromptSnapshot
+from llm_persona.testing import prompt_matrix
 
 BUNDLED = ("default", "markdown", "xml", "compact")
-REFERENCES = ("Maya@1", "Maya@2", "MayaPremium", "Dora@1", "Sam@1")
-REQUIRED = {"user_name": "Jo"}
-SESSIONS = {
+REQUIRED: dict[str, object] = {"user_name": "Jo"}
+SESSIONS: dict[str, dict[str, object]] = {
     "required": REQUIRED,
     "full": {
         **REQUIRED,
@@ -31,62 +27,49 @@ SESSIONS = {
 }
 
 
-class PromptFile(SingleFileSnapshotExtension):
-    """One file per prompt, named by the test's id. In bytes: text mode would turn CRLF into LF."""
-
-    file_extension = "md"
-
-
-@pytest.fixture
-def prompt_file(snapshot: SnapshotAssertion) -> SnapshotAssertion:
-    return snapshot.use_extension(PromptFile)
-
-
 def without_optional_fields(persona: Persona) -> Persona:
+    """Return the persona under another key, with nothing but what it must have."""
     return dataclasses.replace(
         persona,
+        name=f"Bare{persona.name}",
+        display_name=persona.spoken_name,
         company=None,
         capabilities=(),
         constraints=(),
         greeting=None,
         custom_sections={},
         tools=(),
+        template=None,
     )
 
 
-def cases() -> Iterator[object]:
-    for reference in REFERENCES:
-        for template in BUNDLED:
-            for fields in ("whole", "bare"):
-                for session in SESSIONS:
-                    yield pytest.param(
-                        reference, template, fields, session, id=f"{reference}.{template}.{fields}.{session}"
-                    )
-    for reference in ("Maya@1", "Maya@2", "MayaPremium"):
-        for session in SESSIONS:
-            yield pytest.param(reference, "support", "whole", session, id=f"{reference}.support.whole.{session}")
+WHOLE = PersonaRegistry.from_file(Path(__file__).parents[1] / "examples" / "acme" / "personas.yaml")
+BARE = PersonaRegistry()
+BARE.define(*(without_optional_fields(WHOLE.get(reference)) for reference in WHOLE.references()))
 
 
-@pytest.mark.parametrize(("reference", "template", "fields", "session"), list(cases()))
-def test_prompt(
-    acme: PersonaRegistry, prompt_file: SnapshotAssertion, reference: str, template: str, fields: str, session: str
-) -> None:
-    """A prompt is its file, byte for byte."""
-    persona = acme.get(reference)
-    prompt = (persona if fields == "whole" else without_optional_fields(persona)).render(template, **SESSIONS[session])
-    assert prompt.text.encode() == prompt_file
+@prompt_matrix(WHOLE, sessions=SESSIONS, templates=BUNDLED)
+def test_prompt(prompt: Prompt, prompt_snapshot: PromptSnapshot) -> None:
+    """Every persona and version of the example prints its file in each bundled template."""
+    assert prompt == prompt_snapshot
 
 
-def test_every_reference_is_tested(acme: PersonaRegistry) -> None:
-    """No persona or version of the example is left out."""
-    assert [acme.get(key).ref for key in acme.references()] == list(REFERENCES)
+@prompt_matrix(WHOLE, sessions={"chat": REQUIRED, "ticket": {**REQUIRED, "ticket": SESSIONS["full"]["ticket"]}})
+def test_prompt_in_its_own_template(prompt: Prompt, prompt_snapshot: PromptSnapshot) -> None:
+    """The personas that name a template of the product print it, and the others the default."""
+    assert prompt == prompt_snapshot
 
 
-def test_snapshots_end_as_the_prompt_does(repository: Path) -> None:
-    """Nobody's editor added a final line break, or turned line ends round."""
+@prompt_matrix(BARE, sessions=SESSIONS, templates=BUNDLED)
+def test_prompt_without_optional_fields(prompt: Prompt, prompt_snapshot: PromptSnapshot) -> None:
+    """An absent field leaves no trace, whether or not the session gives something."""
+    assert prompt == prompt_snapshot
+
+
+def test_snapshots_hold_what_a_prompt_does(repository: Path) -> None:
+    """There is a file for each prompt, and nobody's editor added a final line break or turned line ends round."""
     files = list((repository / "tests" / "__snapshots__" / "test_snapshots").iterdir())
-    assert len(files) == len(list(cases()))
+    assert len(files) == len(WHOLE.references()) * (2 * len(SESSIONS) * len(BUNDLED) + 2)
     for file in files:
-        text = file.read_bytes()
-        assert not text.endswith(b"\n"), file.name
-        assert b"\r" not in text, file.name
+        assert file.read_bytes().count(b"\r") == 0, file.name
+        assert not file.read_bytes().endswith(b"\n"), file.name

@@ -1,0 +1,82 @@
+"""What is installed is what the checkout has: the wheel carries the templates, the schema and the types."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+import llm_persona
+
+
+@pytest.fixture(scope="module")
+def dist(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build sdist and wheel, the wheel from the sdist, with the build backend's own interface."""
+    pytest.importorskip("hatchling", reason="the build backend is not installed here; .ci/run builds with its own")
+    folder = tmp_path_factory.mktemp("dist")
+    backend = "import sys, hatchling.build as backend; getattr(backend, sys.argv[1])(sys.argv[2])"
+    run = [sys.executable, "-c", backend]
+    subprocess.run([*run, "build_sdist", folder], cwd=repository, check=True, capture_output=True)
+    with tarfile.open(next(folder.glob("*.tar.gz"))) as sdist:
+        sdist.extractall(folder / "sdist", filter="data")
+    (unpacked,) = (folder / "sdist").iterdir()
+    subprocess.run([*run, "build_wheel", folder], cwd=unpacked, check=True, capture_output=True)
+    return folder
+
+
+def test_wheel_built_from_the_sdist_has_every_template(dist: Path, repository: Path) -> None:
+    """The files of `templates/` are in the wheel, byte for byte, beside the schema and the mark of the types."""
+    (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        bundled = {
+            Path(name).name: archive.read(name)
+            for name in archive.namelist()
+            if name.startswith("llm_persona/bundled/")
+        }
+        names = archive.namelist()
+    assert bundled == {file.name: file.read_bytes() for file in (repository / "templates").iterdir()}
+    assert {"llm_persona/py.typed", "llm_persona/persona.schema.json"} <= set(names)
+    assert all(name.startswith("llm_persona") for name in names)
+
+
+def test_wheel_alone_renders_each_bundled_template(dist: Path, tmp_path: Path) -> None:
+    """Unpacked far from the checkout, the package finds the templates that it carries, and prints what this one does."""
+    (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import llm_persona\n"
+        "assert llm_persona.__file__.startswith(sys.path[0]), llm_persona.__file__\n"
+        "persona = llm_persona.Persona('Maya', 'Guide', 'Acme', constraints=['Guess'])\n"
+        "print('\\n----\\n'.join(map(persona.build_system_prompt, ('default', 'markdown', 'xml', 'compact'))))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    here = llm_persona.Persona("Maya", "Guide", "Acme", constraints=["Guess"])
+    expected = [here.build_system_prompt(name) for name in ("default", "markdown", "xml", "compact")]
+    assert done.stdout == "\n----\n".join(expected) + "\n"
+
+
+def test_core_needs_three_packages(repository: Path) -> None:
+    """Everything beyond Jinja2, PyYAML and jsonschema-rs is behind an extra, and the version is the package's."""
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert [requirement.partition(">")[0] for requirement in project["dependencies"]] == [
+        "jinja2",
+        "pyyaml",
+        "jsonschema-rs",
+    ]
+    assert sorted(project["optional-dependencies"]) == ["cli", "dev", "testing"]
+    assert project["version"] == llm_persona.__version__
+
+
+def test_installing_adds_the_command_and_the_pytest_plugin() -> None:
+    """An installation, an editable one included, has the script `llm-persona` and the fixtures for prompt tests."""
+    (script,) = entry_points(group="console_scripts", name="llm-persona")
+    (plugin,) = entry_points(group="pytest11", name="llm_persona.testing")
+    assert callable(script.load())
+    assert plugin.load().prompt_matrix is not None
