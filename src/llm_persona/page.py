@@ -1,0 +1,101 @@
+"""A registry as one HTML page: no server, no network, and persona text is data there too."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from .invisible import runs
+from .page_cards import Card, cards
+from .page_tree import tree
+from .registry import PersonaRegistry
+
+
+def preview(registry: PersonaRegistry, session: Mapping[str, Any] | None = None) -> str:
+    """Return one self-contained HTML page of every persona, with its prompt and where each part of that comes from.
+
+    Prompts are rendered with the session given; variables that it lacks are printed as they are written. The same
+    registry always makes the same page.
+    """
+    shown = list(cards(registry, session or {}))
+    style, script = _asset("page.css"), _asset("page.js")
+    return (
+        _environment()
+        .from_string(_asset("page.html.j2"))
+        .render(
+            cards=shown,
+            tree=tree(registry),
+            counts=_counts(shown),
+            prompts=_data_block([version.prompt.data() for version in _with_prompts(shown)]),
+            numbers={version.key: number for number, version in enumerate(_with_prompts(shown))},
+            style=Markup(style),
+            script=Markup(script),
+            policy=_policy(style, script),
+        )
+    )
+
+
+def _with_prompts(shown: list[Card]) -> Iterator[Any]:
+    return (version for card in shown for version in card.versions if version.prompt is not None)
+
+
+def _counts(shown: list[Card]) -> dict[str, int]:
+    return {
+        "persona": sum(not card.abstract for card in shown),
+        "abstract base": sum(card.abstract for card in shown),
+        "side version": sum(len(card.on_trial) for card in shown),
+    }
+
+
+def _environment() -> Environment:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["pieces"] = pieces
+    return environment
+
+
+def _asset(name: str) -> str:
+    return (files(__package__) / "page_assets" / name).read_text(encoding="utf-8")
+
+
+def pieces(text: str) -> Iterator[tuple[str, str]]:
+    """Yield a text in pieces, each with the code points to show in its place where nobody would see it."""
+    end = 0
+    for run in runs(text):
+        if end < run.start:
+            yield text[end : run.start], ""
+        yield run.characters, " ".join(f"U+{ord(ch):04X}" for ch in run.characters)
+        end = run.start + len(run.characters)
+    if end < len(text):
+        yield text[end:], ""
+
+
+def _data_block(data: object) -> Markup:
+    """Return JSON that may stand in a script element: no `<`, so nothing in it can end or begin an element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
+
+
+def _policy(style: str, script: str) -> str:
+    """Return the Content-Security-Policy: this style and this script, and no connection to anywhere."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src '{_digest(style)}'",
+            f"script-src '{_digest(script)}'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        )
+    )
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

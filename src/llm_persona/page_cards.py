@@ -1,0 +1,214 @@
+"""A persona as the page shows it: its fields, each with the ancestor that gave it, its versions and their prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from .comparison import PersonaChange, compare
+from .errors import PersonaError, field_text
+from .frozen import thaw
+from .names import split_reference
+from .page_diffs import Row, side_by_side
+from .page_prompts import PromptBody, prompt_body
+from .persona import Persona
+from .provenance import Explanation, Provenance
+from .registry import PersonaRegistry
+
+COLOURS = 6  # the persona's own and five ancestors'; those above share the last
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """One of those who gave a persona its values, itself included, and the number of its colour."""
+
+    key: str
+    colour: int
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A text of a persona; `giver` is the ancestor that gave it, or None for the persona itself and for a default."""
+
+    text: str
+    giver: Ancestor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A session variable and its default, or None where the session must give it."""
+
+    name: str
+    default: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field in which two versions differ, as words to show."""
+
+    field: str
+    kind: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a persona, with its prompt, or the reason why it has none; `share` is the percent of its rollout.
+
+    A side version also has its differences from the served one: fields, and the prompts' lines side by side.
+    """
+
+    key: str
+    version: str | None
+    served: bool
+    share: int | None
+    ancestors: tuple[Ancestor, ...]
+    prompt: PromptBody | None
+    error: str | None
+    differences: tuple[Difference, ...] = ()
+    rows: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One name of a registry, with all its versions. The fields are the served one's."""
+
+    name: str
+    anchor: str
+    abstract: bool
+    parent: str | None
+    role: Value | None
+    company: Value | None
+    tone: Value
+    spoken_name: str | None
+    greeting: Value | None
+    description: str | None
+    capabilities: tuple[Value, ...]
+    constraints: tuple[Value, ...]
+    sections: tuple[Value, ...]
+    tools: tuple[Value, ...]
+    variables: tuple[Variable, ...]
+    template: str | None
+    versions: tuple[Version, ...]
+
+    @property
+    def on_trial(self) -> tuple[Version, ...]:
+        return tuple(version for version in self.versions if not version.served)
+
+
+def anchor(key: str) -> str:
+    """Return the id of a persona's card: ASCII without blanks, and never a name that the page's script knows."""
+    return f"persona-{quote(split_reference(key)[0], safe='')}"
+
+
+def cards(registry: PersonaRegistry, session: Mapping[str, object]) -> Iterator[Card]:
+    """Yield a card for every name, abstract ones included, in order of definition."""
+    keys: dict[str, list[str]] = {}
+    for key in registry.references(abstract=True):
+        keys.setdefault(split_reference(key)[0], []).append(key)
+    for name, each in keys.items():
+        each.sort(key=lambda key: key != name)
+        yield _card(registry, each, session)
+
+
+def _card(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[str, object]) -> Card:
+    key = keys[0]
+    persona, explanation = registry.get(key), registry.explain(key)
+    givers = {ancestor.key: ancestor for ancestor in _ancestors(registry, key)[1:]}
+
+    def value(text: str, origin: Provenance) -> Value:
+        return Value(text, givers.get(origin.persona or ""))
+
+    def text(field: str) -> Value | None:
+        found = getattr(persona, field)
+        return value(found, explanation.fields[field]) if found else None
+
+    def items(field: str) -> tuple[Value, ...]:
+        return tuple(map(value, getattr(persona, field), explanation.lists[field]))
+
+    return Card(
+        name=persona.name,
+        anchor=anchor(key),
+        abstract=persona.abstract,
+        parent=registry.definition(key).parent,
+        role=text("role"),
+        company=text("company"),
+        tone=value(persona.tone, explanation.fields["tone"]),
+        spoken_name=persona.display_name,
+        greeting=text("greeting"),
+        description=persona.description,
+        capabilities=items("capabilities"),
+        constraints=items("constraints"),
+        sections=tuple(value(name, explanation.tables["custom_sections"][name]) for name in persona.custom_sections),
+        tools=items("tools"),
+        variables=tuple(Variable(name, default) for name, default in (persona.variables or {}).items()),
+        template=persona.template,
+        versions=tuple(_versions(registry, keys, session)),
+    )
+
+
+def _ancestors(registry: PersonaRegistry, key: str) -> tuple[Ancestor, ...]:
+    """Return a persona and its ancestors, the nearest first, each with its colour."""
+    found: list[Ancestor] = []
+    following: str | None = key
+    while following is not None:
+        definition = registry.definition(following)
+        found.append(Ancestor(definition.key, min(len(found), COLOURS - 1), anchor(definition.key)))
+        following = definition.parent
+    return tuple(found)
+
+
+def _versions(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[str, object]) -> Iterator[Version]:
+    served = registry.get(keys[0])
+    rollout = registry.rollouts.get(served.name)
+    shares = dict(rollout.weights) if rollout else {}
+    for key in keys:
+        persona = registry.get(key)
+        ancestors = _ancestors(registry, key)
+        prompt, error = _prompt(persona, session, registry.explain(key), ancestors)
+        change = compare(served, persona, session) if persona is not served and not served.abstract else None
+        prompts = (change.prompt_before, change.prompt_after) if change else (None, None)
+        yield Version(
+            key=key,
+            version=persona.version,
+            served=key == served.name,
+            share=shares.get(persona.version or "", 0 if shares else None),
+            ancestors=ancestors,
+            prompt=prompt,
+            error=error,
+            differences=tuple(_differences(change)) if change else (),
+            rows=side_by_side(prompts[0].text, prompts[1].text) if prompts[0] and prompts[1] else (),
+        )
+
+
+def _prompt(
+    persona: Persona,
+    session: Mapping[str, object],
+    explanation: Explanation,
+    ancestors: tuple[Ancestor, ...],
+) -> tuple[PromptBody | None, str | None]:
+    if persona.abstract:
+        return None, None
+    try:
+        colours = tuple((ancestor.key, ancestor.colour) for ancestor in ancestors)
+        return prompt_body(persona, session, explanation, colours), None
+    except PersonaError as error:
+        return None, str(error)
+
+
+def _differences(change: PersonaChange) -> Iterator[Difference]:
+    """Yield what differs of all that a version inherits: a description is each version's own."""
+    for each in change.fields:
+        if each.path != ("description",):
+            yield Difference(field_text(each.path), each.kind, _shown(each.before), _shown(each.after))
+
+
+def _shown(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(thaw(value))
