@@ -6,6 +6,7 @@ user gave; 2 for wrong usage; 130 when interrupted; 141 when whoever reads the o
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import IO, Any
@@ -43,7 +44,8 @@ class Commands(click.Group):
         except PersonaError as error:
             raise RefusedError(str(error)) from None
         except BrokenPipeError:
-            raise
+            # Left to click it would end with a code of click's choice.
+            raise click.exceptions.Exit(_end_quietly()) from None
         except OSError as error:
             place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
             raise RefusedError(place + (error.strerror or str(error)).lower()) from None
@@ -96,6 +98,11 @@ def run(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
-        # What is still buffered would fail once more when Python closes the stream.
+        return _end_quietly()
+
+
+def _end_quietly() -> int:
+    """Return the exit code for a reader who has had enough; what is still buffered goes nowhere."""
+    with contextlib.suppress(OSError):  # a stream in memory has no descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    return 141

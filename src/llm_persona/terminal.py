@@ -63,7 +63,7 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold" if _has_colours(err=False) else "")
     for title in titles:
         table.add_column(title, overflow="fold")
     for row_of_cells in cells:

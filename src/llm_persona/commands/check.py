@@ -54,7 +54,7 @@ def check(each: tuple[str, ...], names: tuple[str, ...], strict: bool, form: str
 
     \b
     Example:
-      llm-persona check -f personas.yaml -s user_name -s plan --strict
+      llm-persona check -s user_name -s plan --format github
     """
     if each and files.paths:
         raise click.UsageError("give FILES, each a registry of its own, or the files of one registry with -f: not both")
@@ -95,4 +95,4 @@ def _print(problems: Sequence[Problem], lines: Lines, form: str, files: int) -> 
     elif problems:
         print_problems(problems, lines)
     else:
-        line(f"{counted(files, 'file')}: no problems")
+        line(f"no problems in {counted(files, 'file')}")

@@ -102,16 +102,15 @@ def print_problems_for_github(problems: Sequence[Problem]) -> None:
 
 def annotation(problem: Problem) -> str:
     """Return the workflow command for a problem. GitHub, "Workflow commands": its data and properties are escaped."""
-    title = ".".join(part for part in (problem.persona, problem.field) if part)
+    where = ".".join(part for part in (problem.persona, problem.field) if part)
     properties = {
         "file": None if problem.path == "<stdin>" else problem.path,
         "line": problem.line,
         "col": problem.column,
-        "title": one_line(title) or "persona file",
     }
     shown = ",".join(f"{name}={_escaped(str(value), '%:,')}" for name, value in properties.items() if value is not None)
     sentence = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
-    return f"::{problem.severity} {shown}::{_escaped(one_line(f'{title}: {sentence}' if title else sentence), '%')}"
+    return f"::{problem.severity} {shown}::{_escaped(one_line(f'{where}: {sentence}' if where else sentence), '%')}"
 
 
 def _escaped(text: str, special: str) -> str:

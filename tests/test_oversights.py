@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from llm_persona import PersonaFileError, PersonaRegistry, Problem, TemplateError, validate_file
+
+PERSONAS = sorted(
+    path for path in (Path(__file__).parent / "personas").rglob("*.*") if path.suffix in (".yaml", ".json")
+)
+
+
+def warnings(tmp_path: Path, text: str, **templates: str) -> list[Problem]:
+    """Return what is warned of in a file, whose templates are given by name."""
+    path = tmp_path / "personas.yaml"
+    path.write_text(text, encoding="utf-8")
+    for name, source in templates.items():
+        (tmp_path / f"{name}.j2").write_text(source, encoding="utf-8")
+    problems = validate_file(path, templates=tmp_path)
+    assert {problem.severity for problem in problems} <= {"warning"}, problems
+    return problems
+
+
+def fields(problems: list[Problem]) -> list[tuple[int | None, str | None, str | None]]:
+    return [(problem.line, problem.persona, problem.field) for problem in problems]
+
+
+@pytest.mark.parametrize("path", PERSONAS, ids=lambda path: path.name)
+def test_validating_finds_the_errors_that_loading_raises(path: Path) -> None:
+    """`validate_file` returns the very errors that `from_file` raises, and none where it raises nothing."""
+    errors = [problem for problem in validate_file(path) if problem.severity == "error"]
+    assert errors == _raised(path)
+
+
+def _raised(path: Path) -> list[Problem]:
+    try:
+        PersonaRegistry.from_file(path)
+    except PersonaFileError as error:
+        return [problem for problem in error.problems if problem.severity == "error"]
+    return []
+
+
+def test_files_are_validated_as_one_registry(tmp_path: Path) -> None:
+    """A parent may stand in another of the files; alone, the child's file is wrong."""
+    (tmp_path / "base.yaml").write_text("Base: {role: Writer, abstract: true}")
+    (tmp_path / "child.yaml").write_text("Child: {parent: Base}")
+    assert validate_file(tmp_path / "child.yaml", tmp_path / "base.yaml") == []
+    assert [problem.field for problem in validate_file(tmp_path / "child.yaml")] == ["parent"]
+
+
+def test_missing_template_folder_is_raised(tmp_path: Path) -> None:
+    """A folder that the caller names and that is missing is the caller's mistake, and no problem of the file."""
+    (tmp_path / "a.yaml").write_text("A: {role: Writer}")
+    with pytest.raises(TemplateError, match="missing"):
+        validate_file(tmp_path / "a.yaml", templates=tmp_path / "nowhere")
+
+
+def test_variant_named_by_its_key_is_warned_of(tmp_path: Path) -> None:
+    """The child of a served persona that says nothing of its name would call itself by its key."""
+    (warning,) = warnings(tmp_path, "Maya:\n  role: Writer\nMayaPremium:\n  parent: Maya\n")
+    assert (warning.line, warning.column, warning.persona, warning.field) == (4, 11, "MayaPremium", "parent")
+    assert 'will introduce itself as "MayaPremium", and its parent as "Maya"' in warning.message
+    assert warning.hint == 'add display_name: "Maya", or its own name if that is meant'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Base: {role: x, abstract: true}\nMaya: {parent: Base}",
+        "Maya: {role: x, version: 1}\nMaya@2: {parent: Maya}",
+        "Maya: {role: x, version: 1}\nMaya@2: {parent: Maya@1}",
+        "Maya: {role: x}\nMayaPremium: {parent: Maya, display_name: Maya}",
+        "Maya: {role: x, display_name: May}\nMayaPremium: {parent: Maya}",
+        "Maya: {role: x}\nSpecial: {parent: Maya, display_name: null}",
+        "Maya: {role: x}\nPremiumBase: {parent: Maya, abstract: true}",
+    ],
+)
+def test_name_that_somebody_has_thought_of_is_left_in_peace(tmp_path: Path, text: str) -> None:
+    """No warning for children of abstract personas, for versions, or where a display_name, null included, was written."""
+    assert warnings(tmp_path, text) == []
+
+
+def test_unused_variable_is_warned_of_where_it_is_declared(tmp_path: Path) -> None:
+    """A declared variable that neither a text nor the template names is reported at its declaration."""
+    text = "Maya:\n  role: Writer\n  greeting: Hi {user}\n  variables:\n    user: null\n    spare: x\n    plan: free\n"
+    found = warnings(tmp_path, f"{text}  template: own\n", own='{% extends "default.j2" %}{% block session %}{{ session.plan }}{% endblock %}')  # fmt: skip
+    assert fields(found) == [(6, "Maya", "variables.spare")]
+
+
+def test_variable_that_one_child_uses_is_used(tmp_path: Path) -> None:
+    """A base declares for all its children: one of them that uses the variable is enough, and none is reported once."""
+    base = "Base:\n  role: x\n  abstract: true\n  variables: {user: null, spare: x}\n"
+    children = "A: {parent: Base, greeting: 'Hi {user}'}\nB: {parent: Base}\nC: {parent: Base}\n"
+    assert fields(warnings(tmp_path, base + children)) == [(4, "Base", "variables.spare")]
+
+
+def test_variable_of_a_template_that_asks_for_any_is_used(tmp_path: Path) -> None:
+    """Where a template works out names while it renders, nothing can be said of any variable."""
+    text = "Maya: {role: Writer, variables: {a: x, b: y}, template: own}"
+    own = '{% extends "default.j2" %}{% block session %}{% for n in ["a", "b"] %}{{ session[n] }}{% endfor %}{% endblock %}'
+    assert warnings(tmp_path, text, own=own) == []
+
+
+def test_variables_of_abstract_personas_alone_are_left_in_peace(tmp_path: Path) -> None:
+    """A base without children may declare what those to come will use."""
+    assert warnings(tmp_path, "Base: {role: x, abstract: true, variables: {user: null}}") == []
+
+
+def test_suspicions_and_oversights_stand_in_file_order(tmp_path: Path) -> None:
+    """Warnings of the file and of the registry are one list, in the order of the file."""
+    text = "Maya:\n  role: Writer\n  variables: {spare: x}\n  tone: '{% if x %}'\nmaya:\n  role: W\n"
+    assert [problem.line for problem in warnings(tmp_path, text)] == [3, 4, 5]
