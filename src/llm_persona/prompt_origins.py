@@ -118,7 +118,7 @@ class Origins:
 
     def _variable(self, name: str) -> str:
         if self.case.variables.get(name) is not None:
-            return f"the test's session {self.case.session!r}, {name!r},"
+            return f"{name!r} of the test's session {self.case.session!r}"
         if name in (self.persona.variables or {}):
             return self.field(("variables", name))
         return repr(name)
@@ -168,6 +168,8 @@ def _field_lines(persona: Persona) -> Iterator[FieldLine]:
             if line.strip():
                 parts = placeholders.parse(line.strip())
                 pattern = "".join("(.*?)" if isinstance(part, Placeholder) else re.escape(part) for part in parts)
+                if pattern.endswith("?)"):
+                    pattern = pattern.removesuffix("?)") + ")"  # nothing follows that would make it grow
                 names = tuple(part.name for part in parts if isinstance(part, Placeholder))
                 if any(isinstance(part, str) and part.strip() for part in parts):
                     yield FieldLine(tuple(path), re.compile(pattern), names)
