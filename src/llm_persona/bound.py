@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from typing import Any, Protocol
 
 from .frozen import FrozenDict
-from .templates import Templates
+from .templates import Template, Templates
 
 
-@dataclass(frozen=True, slots=True)
+class Explainer(Protocol):
+    """What knows where a registry's personas come from: the registry."""
+
+    def explain_prompt(self, persona: Any, template: Template, session: Mapping[str, object]) -> tuple[Any, ...]: ...
+
+
+@dataclass(slots=True)
 class Bound:
     templates: Templates
     tools: Mapping[str, str] | None = None  # name -> description, of the catalogue the registry was given
     precompile: bool = True
+    registry: Explainer | None = field(default=None, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A persona that is sent to another process does not take all others with it.
+        return Bound, (self.templates, self.tools, self.precompile)
 
 
 @cache

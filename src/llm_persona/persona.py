@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from .bound import Bound, bundled
@@ -184,8 +185,15 @@ class Persona:
         parent was not applied yet, and PersonaError for an abstract persona.
         """
         self._check_complete()
-        precompiling = self._bound is None or self._bound.precompile
-        return self._prepared().render(self.own_template(template), session, template, precompiling=precompiling)
+        bound, chosen = self._bound, self.own_template(template)
+        registry = None if bound is None else bound.registry
+        return self._prepared().render(
+            chosen,
+            session,
+            template,
+            precompiling=bound is None or bound.precompile,
+            explain=None if registry is None else partial(registry.explain_prompt, self, chosen, session),
+        )
 
     def build_greeting(self, **session: object) -> str | None:
         """Return the greeting with its placeholders filled, or None where there is none; raises what `render` does."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from .errors import InvalidValueError
+from .errors import InvalidValueError, PersonaError
 from .fingerprints import text_fingerprint
 from .names import join_reference, kind_of
 from .providers import (
@@ -46,6 +46,11 @@ class Prompt:
     session_names: tuple[str, ...] = ()
     persona_fingerprint: str = ""
     template_fingerprint: str = ""
+    _explain: Callable[[], tuple[Any, ...]] | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        kept = [f.name for f in fields(self) if f.name != "_explain"]  # it holds the session's values
+        return Prompt, tuple(getattr(self, name) for name in kept)
 
     @property
     def ref(self) -> str:
@@ -64,6 +69,18 @@ class Prompt:
     def fingerprint(self) -> str:
         """`sha256:` and the hex digest of the text's UTF-8 bytes."""
         return text_fingerprint(self.text)
+
+    def explain(self) -> tuple[Any, ...]:
+        """Return the prompt's lines, each with its spans: the template's file and line, the persona's field, the
+        ancestor that gave it, and whether session text is in it (see `explaining.Line`).
+
+        Renders once more. Raises PersonaError for a prompt of no registry, or one that was pickled.
+        """
+        if self._explain is None:
+            raise PersonaError(
+                "only a prompt that a registry's persona rendered, in this process, can be explained", persona=self.ref
+            )
+        return self._explain()
 
     def stamp(self) -> dict[str, Any]:
         """Return a JSON-ready record of what made this prompt, without any session value; `registry.verify` reads it."""

@@ -17,6 +17,7 @@ from .errors import (
     UnknownPersonaError,
     UnknownVersionError,
 )
+from .explaining import Line, explain
 from .inheritance import Definitions, find, versions
 from .loading import Loaded, load_documents
 from .names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
@@ -27,7 +28,7 @@ from .provenance import Explanation, explanation
 from .reading import Limits, read
 from .resolution import State, affected, complete, same_content, written
 from .rollouts import Rollout
-from .templates import Folder, Templates
+from .templates import Folder, Template, Templates
 from .tools import tool_descriptions, tools_by_name
 
 Catalog = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
@@ -54,6 +55,7 @@ class PersonaRegistry:
         precompile: bool = True,
     ) -> None:
         self._bound = _bind(templates, default_template, tools, precompile)
+        self._bound.registry = self
         self._state = State()
         self._locks: dict[int, threading.Lock] = {}
 
@@ -67,6 +69,7 @@ class PersonaRegistry:
 
     def __setstate__(self, state: tuple[Bound, State]) -> None:
         self._bound, self._state = state
+        self._bound.registry = self
         self._locks = {}
 
     def __copy__(self) -> PersonaRegistry:
@@ -221,6 +224,11 @@ class PersonaRegistry:
         """
         state = self._state
         return explanation(state.lineages[self._look_up(state, name, None, None).key], state.places)
+
+    def explain_prompt(self, persona: Persona, template: Template, session: Mapping[str, object]) -> tuple[Line, ...]:
+        """Return the lines of a prompt, each with where it came from: what `prompt.explain()` calls."""
+        known = self._state.complete.get(persona.key) is persona
+        return explain(persona, template, session, self.explain(persona.key) if known else None)
 
     def verify(self, stamp: Mapping[str, Any]) -> tuple[str, ...]:
         """Return what changed since a stamp was made: some of "persona", "template" and "stable"; () for nothing.

@@ -61,13 +61,13 @@ class Template:
     compiled: JinjaTemplate
     syntaxes: Mapping[str, Syntax]
 
-    def run(self, fields: Mapping[str, Field], filling: Filling) -> Assembled:
+    def run(self, fields: Mapping[str, Field], filling: Filling, assembler: Assembler | None = None) -> Assembled:
         """Run the template. Raises TemplateError with file and line for whatever goes wrong in it."""
         environment = self.compiled.environment
         names = {**GLOBALS, "persona": PersonaView(fields, filling), "session": SessionView(filling)}
         context = environment.context_class(environment, names, self.name, self.compiled.blocks)
         try:
-            return Assembler(filling.watch).assemble(self.compiled.root_render_func(context))
+            return (assembler or Assembler(filling.watch)).assemble(self.compiled.root_render_func(context))
         except Exception as error:
             raise self._translated(error) from None
 

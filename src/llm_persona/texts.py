@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from .assembly import Assembled, Watch
 from .errors import InvalidValueError, MissingVariableError, field_text
@@ -136,7 +136,13 @@ class PersonaTexts:
         return plan.prompt.join(values) if len(values) == len(given) else None
 
     def render(
-        self, template: Template, given: Mapping[str, object], name: str | None, *, precompiling: bool
+        self,
+        template: Template,
+        given: Mapping[str, object],
+        name: str | None,
+        *,
+        precompiling: bool,
+        explain: Callable[[], tuple[Any, ...]] | None = None,
     ) -> Prompt:
         """Return the prompt in a template, which the call named so."""
         session = neutralise(given, template.family)
@@ -164,17 +170,18 @@ class PersonaTexts:
             session_names=tuple(sorted(session.values)),
             persona_fingerprint=self.fingerprint,
             template_fingerprint=template.fingerprint,
+            _explain=explain,
         )
 
     def run(self, template: Template, values: Mapping[str, object]) -> Assembled:
         """Run the template for neutralised values."""
-        fields, defaults = self._for(template.family)
+        fields, defaults = self.ready_for(template.family)
         return template.run(fields, self._filling(template.family, {**defaults, **values}))
 
     def _plan(
         self, template: Template, key: tuple[str | None, ...], names: Iterable[str], unused: tuple[str, ...]
     ) -> Plan | None:
-        fields, defaults = self._for(template.family)
+        fields, defaults = self.ready_for(template.family)
 
         def run(markers: Mapping[str, object]) -> Assembled:
             safe = Verbatim if template.family.escapes else None
@@ -270,7 +277,7 @@ class PersonaTexts:
             needs.setdefault(name, path)
         return Text(parts, path) if names else "".join(map(str, parts))
 
-    def _for(self, family: Family) -> tuple[Mapping[str, Field], Mapping[str, object]]:
+    def ready_for(self, family: Family) -> tuple[Mapping[str, Field], Mapping[str, object]]:
         if not family.escapes:
             return self.fields, self._defaults
         if family.name not in self._by_family:
