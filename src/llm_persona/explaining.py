@@ -203,11 +203,11 @@ def _add(spans: list[Span], span: Span | None) -> None:
     if span is None:
         return
     before = spans[-1] if spans else None
-    if before is not None and (before.field, before.session, before.template) == (None, False, span.template):
-        if span.field is None and not span.session:
-            spans[-1] = replace(before, text=before.text + span.text)
-            return
-    spans.append(span)
+    plain = span.field is None and not span.session
+    if plain and before is not None and (before.field, before.session, before.template) == (None, False, span.template):
+        spans[-1] = replace(before, text=before.text + span.text)
+    else:
+        spans.append(span)
 
 
 def _span(text: str, piece: _Written, template: Template, explanation: Explanation | None) -> Span | None:
