@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from jinja2 import Undefined
-from jinja2.exceptions import TemplateError as JinjaError
-from jinja2.exceptions import UndefinedError
+from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 from jinja2.filters import FILTERS as JINJA_FILTERS
 
 from .errors import TemplateError
@@ -69,6 +68,21 @@ _CHANGES = frozenset(
 _CLASSES = re.compile(rf"'?\b(?:[\w.]+\.)?({'|'.join(_KINDS)})\b'?(?: object)?")
 
 
+_REWORDED = [
+    ("object of type ", ""),
+    ("argument of type ", ""),
+    ("has no len()", "has no length"),
+    ("is not callable", "is not a function"),
+    ("is not iterable", "cannot be looped over or searched"),
+    (". Jinja was looking for the following tags: ", "; it waits for "),
+    (". The innermost block that needs to be closed is ", "; the innermost block is "),
+    ("no filter named ", "there is no filter "),
+    ("no test named ", "there is no test "),
+    ("cannot assign attribute on non-namespace object", "a template sets names, not attributes"),
+    ("range too big. The sandbox blocks ranges larger than MAX_RANGE (100000)", "range gives at most 100,000 numbers"),
+]
+
+
 def described(value: object) -> str:
     """Say what a value in a template is."""
     return _KINDS.get(type(value).__name__) or kind_of(value)
@@ -87,7 +101,8 @@ def absent(value: object, name: object, known: Iterable[str]) -> str:
     if name in _CHANGES:
         return f"{kind} has no {shown!r}; templates cannot change it"
     hint = did_you_mean(name, known)
-    return f"{kind} has no {shown!r} in templates" + (f"; {hint}" if hint else "")
+    there = " in templates" if hasattr(type(value), name) else ""
+    return f"{kind} has no {shown!r}{there}" + (f"; {hint}" if hint else "")
 
 
 def unavailable(kind: str, name: str) -> str:
@@ -124,16 +139,20 @@ def explain(error: Exception) -> tuple[str, str | None]:
         return "needs more memory than there is", None
     if isinstance(error, SyntaxError):
         return f"cannot be compiled: {error.msg}", None
-    text = str(error).rstrip(".")
+    # A syntax error's `str` adds a place of its own.
+    text = (error.message or "" if isinstance(error, TemplateSyntaxError) else str(error)).rstrip(".")
     if isinstance(error, ValueError) and "int_max_str_digits" in text:
         return "a number here has too many digits", None
     if isinstance(error, UndefinedError):
         quoted = re.findall(r"'([^']+)'", text)
-        return text.replace("is undefined", "is not set here"), quoted[0] if quoted else None
-    text = text[:1].lower() + text[1:]
-    if isinstance(error, JinjaError):
-        return _CLASSES.sub(_kind, text), None
-    return _CLASSES.sub(_kind, text) or f"fails with {type(error).__name__}", None
+        text = text.replace("is undefined", "is not set here")
+        if text in ("'persona' is not set here", "'session' is not set here"):
+            text += "; import this template 'with context', or pass it on to the macro"
+        return text, quoted[0] if quoted else None
+    text = _CLASSES.sub(_kind, text[:1].lower() + text[1:])
+    for found, said in _REWORDED:
+        text = text.replace(found, said)
+    return text or f"fails with {type(error).__name__}", None
 
 
 def _kind(match: re.Match[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from jinja2 import BaseLoader, TemplateSyntaxError
+from jinja2 import BaseLoader, TemplateSyntaxError, nodes
 from jinja2 import Template as JinjaTemplate
 from jinja2.parser import Parser
 
@@ -27,6 +27,7 @@ from .template_files import ENDING, Source, name_problem, read_folder
 from .views import Field, Filling, PersonaView, SessionView
 
 BUNDLED_PREFIX = "llm_persona/"
+_LISTED = 12  # names of templates in a message
 MAX_DEPTH = 32  # templates that extend or include one another in a chain
 TEMPLATE_FIELDS = [
     "name",
@@ -148,7 +149,7 @@ class Templates:
                 raise _unusable(found, asking, name)
             return candidate
         known = [candidate.removeprefix(BUNDLED_PREFIX) for candidate in sources]
-        hint = did_you_mean(stem, known) or f"there are {', '.join(sorted(set(known)))}"
+        hint = did_you_mean(stem, known) or f"there are {_some(sorted(set(known)))}"
         raise _complaint(asking, f"there is no template {shorten(name)!r}", name, hint)
 
     def _read(self) -> dict[str, Source]:
@@ -250,6 +251,10 @@ def _folder_path(folder: object) -> str:
     raise InvalidValueError(f"the path of a template folder must be a text, not {kind_of(path)}")
 
 
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+
+
 def _complaint(asking: Syntax | None, message: str, name: str, hint: str | None = None) -> TemplateError:
     error = TemplateError(message, hint=hint or "names are letters, digits, '_', '-' and '.', in folders parted by '/'")
     return error if asking is None else place(error, asking, asking.used_at.get(name))
@@ -301,10 +306,14 @@ def _line_read(error: Exception, syntax: Syntax) -> int:
     """Return the line that was parsed or compiled when an error came."""
     if isinstance(error, SyntaxError) and error.text is None and error.lineno:
         return error.lineno
+    line = 1
     traceback = error.__traceback__
     while traceback is not None:
-        reader = traceback.tb_frame.f_locals.get("self")
-        if isinstance(reader, Parser):
-            return reader.stream.current.lineno
+        names = traceback.tb_frame.f_locals
+        for reading in (names.get("self"), names.get("node")):
+            if isinstance(reading, Parser):
+                return reading.stream.current.lineno
+            if isinstance(reading, nodes.Node):
+                line = reading.lineno or line
         traceback = traceback.tb_next
-    return 1
+    return line
