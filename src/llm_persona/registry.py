@@ -208,8 +208,10 @@ class PersonaRegistry:
         Raises UnknownPersonaError.
         """
         state = self._state
+        if not isinstance(name, str):
+            raise InvalidValueError(f"a persona's name is a text, not {kind_of(name)}")
         if name not in state.definitions:
-            raise UnknownPersonaError(f"no persona {shorten(str(name))!r}", hint=self._meant(state, str(name)))
+            raise UnknownPersonaError(f"no persona {shorten(name)!r}", hint=self._meant(state, name))
         return versions(state.definitions, name)
 
     def definition(self, name: str) -> Persona:
@@ -247,7 +249,7 @@ class PersonaRegistry:
             changed.append("template")
         if changed:
             try:
-                now = persona.render(stamp["template"], **dict.fromkeys(stamp["session"], "x")).stamp()
+                now = persona.render(stamp["template"], **_stand_ins(persona, stamp)).stamp()
             except PersonaError:
                 now = {}
             if now.get("stable_fingerprint") != stamp["stable_fingerprint"]:
@@ -369,6 +371,12 @@ def _changed(state: State, changed: Mapping[str, Persona], bound: Bound) -> Stat
     for key in changed:
         places.pop(key, None)
     return dataclasses.replace(new, rollouts=rollouts, places=places)
+
+
+def _stand_ins(persona: Persona, stamp: Mapping[str, Any]) -> dict[str, object]:
+    """Return a session of the names that a stamp has and the persona asks for: the stable part depends on no value."""
+    session: dict[str, object] = {**persona.sample_session(stamp["template"]), **dict.fromkeys(stamp["session"], "x")}
+    return {**session, "extra_sections": {"x": "x"}} if "extra_sections" in session else session
 
 
 def _follow(rollout: Rollout, served: Persona) -> Rollout:
