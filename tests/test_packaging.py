@@ -57,7 +57,7 @@ def test_wheel_alone_renders_each_bundled_template(dist: Path, tmp_path: Path) -
         "print('\\n----\\n'.join(map(persona.build_system_prompt, ('default', 'markdown', 'xml', 'compact'))))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
-    here = llm_persona.Persona("Maya", "Guide", "Acme", constraints=["Guess"])
+    here = llm_persona.Persona("Maya", "Guide", "Acme", constraints=("Guess",))
     expected = [here.build_system_prompt(name) for name in ("default", "markdown", "xml", "compact")]
     assert done.stdout == "\n----\n".join(expected) + "\n"
 
