@@ -15,6 +15,7 @@ import click
 
 from . import __version__
 from .commands.check import check
+from .commands.diff import diff
 from .commands.exporting import export_persona
 from .commands.importing import import_personas
 from .commands.listing import list_personas
@@ -25,7 +26,7 @@ from .errors import PersonaError
 from .names import did_you_mean
 from .terminal import line, painted, safe, speak_utf8
 
-COMMANDS: tuple[click.Command, ...] = (render, list_personas, show, check, schema, import_personas, export_persona)
+COMMANDS: tuple[click.Command, ...] = (render, list_personas, show, check, diff, schema, import_personas, export_persona)
 
 
 class RefusedError(click.ClickException):

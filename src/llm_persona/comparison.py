@@ -136,6 +136,8 @@ def compare_registries(before: Registry, after: Registry, session: Mapping[str, 
 
 def _field_changes(before: Persona, after: Persona) -> Iterator[FieldChange]:
     for name in COMPARED:
+        if name == "description" and before.key != after.key:
+            continue  # it is not inherited, and describes one of the two
         old, new = getattr(before, name), getattr(after, name)
         if name in LISTS:
             yield from _list_changes(name, old, new)

@@ -21,6 +21,7 @@ from .source import LINE_BREAK, Limits, Nodes, Place, Source, SyntaxStop
 __all__ = ["Document", "Limits", "parse", "read"]
 
 Kind = Literal["yaml", "json"]
+STANDARD_INPUT = "<stdin>"  # what it is called in messages
 
 _KINDS: dict[str, Kind] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 _OTHER_MARKS = (  # the longer first: UTF-32's begins with UTF-16's
@@ -126,7 +127,7 @@ def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Docum
     if name == "-":
         content = sys.stdin.buffer.read(limits.file_bytes + 1)
         starts_json = content.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{"
-        return parse(content, "<stdin>", kind="json" if starts_json else "yaml", limits=limits)
+        return parse(content, STANDARD_INPUT, kind="json" if starts_json else "yaml", limits=limits)
     kind = _KINDS.get(PurePath(name).suffix.lower())
     if kind is None:
         return _refused(name, "a persona file must end in .yaml, .yml or .json", "rename it")

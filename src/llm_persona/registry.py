@@ -6,7 +6,7 @@ import dataclasses
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .bound import Bound, bundled
 from .comparison import RegistryChange, compare_registries
@@ -14,6 +14,8 @@ from .errors import (
     DuplicatePersonaError,
     InvalidValueError,
     PersonaError,
+    PersonaFileError,
+    Problem,
     UnknownPersonaError,
     UnknownVersionError,
 )
@@ -25,11 +27,14 @@ from .persona import Persona
 from .plain_data import plain_document
 from .prompt import check_stamp
 from .provenance import Explanation, explanation
-from .reading import Limits, read
+from .reading import STANDARD_INPUT, Limits, read
 from .resolution import State, affected, complete, same_content, written
 from .rollouts import Rollout
 from .templates import Folder, Template, Templates
 from .tools import tool_descriptions, tools_by_name
+
+if TYPE_CHECKING:
+    from .stable_shares import StableShare
 
 Catalog = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
 Folders = Folder | Iterable[Folder]
@@ -90,13 +95,17 @@ class PersonaRegistry:
         default_template: str = "default",
         tools: Catalog | None = None,
         limits: Limits | None = None,
+        folder: str = "",
     ) -> PersonaRegistry:
-        """Read one registry from YAML or JSON files, by their endings; `-` is standard input.
+        """Read one registry from YAML or JSON files, by their endings; `-` is standard input, taken to lie in `folder`.
 
         `templates` are looked in before the files' own `$templates`. Raises PersonaFileError with all that is wrong
         with the files, and nothing is left half loaded.
         """
         documents = [read(each, limits=limits) for each in (path, *more)]
+        for document in documents:
+            if os.fspath(folder) and document.path == STANDARD_INPUT:
+                document.path = os.path.join(folder, STANDARD_INPUT)
         return cls._from(load_documents(documents, _listed(templates), default_template, _described(tools)))
 
     @classmethod
@@ -255,6 +264,34 @@ class PersonaRegistry:
             if now.get("stable_fingerprint") != stamp["stable_fingerprint"]:
                 changed.append("stable")
         return tuple(changed)
+
+    def check(self, session: Mapping[str, Any] | Iterable[str] | None = None) -> None:
+        """Check that every persona can be rendered with what the handler passes, and that no constraint is dropped.
+
+        `session` has the names that it passes, or sample values by name, which are then tried out; without it nothing
+        is said of names. Raises PersonaFileError with all errors at once; `problems` has the warnings too.
+        """
+        errors = [problem for problem in self.problems(session) if problem.severity == "error"]
+        if errors:
+            raise PersonaFileError(errors)
+
+    def problems(self, session: Mapping[str, Any] | Iterable[str] | None = None) -> list[Problem]:
+        """Return what is wrong or suspicious between personas, their templates and the session, in file order.
+
+        Raises InvalidValueError for a session that is neither names nor a mapping.
+        """
+        from .coverage import check
+
+        return check(self, session)
+
+    def stable_shares(self, session: Mapping[str, Any] | Iterable[str] | None = None) -> list[StableShare]:
+        """Return how much of each prompt is the same for every session, and what ends that part.
+
+        A persona whose prompt cannot be made is left out. Raises as `problems` does.
+        """
+        from .coverage import stable_shares
+
+        return stable_shares(self, session)
 
     def diff(self, other: PersonaRegistry, *, session: Mapping[str, Any] | None = None) -> RegistryChange:
         """Return what `other` changes about this registry, as data.

@@ -37,12 +37,14 @@ class PersonaFiles:
             raise PersonaError(f"there is no {DEFAULT_FILE} in this folder", hint="name the file: -f FILE")
         return self.paths or (DEFAULT_FILE,)
 
-    def registry(self) -> PersonaRegistry:
-        """Read the files. A file that is refused ends the command: its problems are printed, with their lines."""
+    def registry(self, folder: str = "") -> PersonaRegistry:
+        """Read the files, standard input as if it lay in `folder`. A file that is refused ends the command: its problems are printed, with their lines."""
         paths = self.chosen()
         lines = Lines(kept_standard_input() if "-" in paths else None)
         try:
-            return PersonaRegistry.from_file(*paths, templates=self.templates, default_template=self.default_template)
+            return PersonaRegistry.from_file(
+                *paths, templates=self.templates, default_template=self.default_template, folder=folder
+            )
         except PersonaFileError as error:
             print_problems(error.problems, lines, err=True)
             raise click.exceptions.Exit(1) from None

@@ -10,6 +10,7 @@ from ..errors import PersonaError, one_line
 from ..persona import Persona
 from ..prompt import Prompt
 from ..terminal import line, painted, print_json
+from .explained import print_explained
 from .options import PersonaFiles, persona_files, session, session_values
 
 
@@ -21,6 +22,7 @@ from .options import PersonaFiles, persona_files, session, session_values
     "--unit", metavar="ID", help="Choose the version by the persona's rollout for this unit, such as a user's id."
 )
 @click.option("--greeting", is_flag=True, help="Print the greeting, not the prompt.")
+@click.option("--explain", is_flag=True, help="Say of each line where it comes from; with --format json, for tools.")
 @click.option(
     "--format",
     "form",
@@ -36,6 +38,7 @@ def render(
     pairs: Sequence[tuple[str, object]],
     unit: str | None,
     greeting: bool,
+    explain: bool,
     form: str,
     files: PersonaFiles,
 ) -> None:
@@ -49,13 +52,18 @@ def render(
     """
     if greeting and (template is not None or form != "text"):
         raise click.UsageError("--greeting takes neither --template nor --format: a greeting is plain text")
+    if explain and (greeting or form not in ("text", "json")):
+        raise click.UsageError("--explain goes with --format text or json, and not with --greeting")
     values = session(pairs)
     persona = files.registry().get(name, unit=unit)
     if greeting:
         _print_text(_greeting(persona, values))
         return
     prompt = persona.render(template, **values)
-    _print_prompt(prompt, form)
+    if explain:
+        print_explained(prompt.explain(), form)
+    else:
+        _print_prompt(prompt, form)
     for unused in prompt.unused:
         note = f"neither {prompt.ref} nor the template {prompt.template!r} uses the session variable {unused!r}"
         line(f"{painted('note:', 'yellow', err=True)} {one_line(note)}", err=True)
