@@ -1,0 +1,158 @@
+"""The order in which modules may import one another, who may import what else, and what importing the package costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "llm_persona"
+
+# The core, in order: a module may import those before it, wherever in it the import stands. On a line with a
+# module that the design names stand its parts, and what belongs beside it.
+CORE = """
+    errors
+    names wording
+    placeholders
+    fingerprints
+    invisible frozen session
+    tools providers
+    prompt
+    complaints markers assembly views generation filters sandbox syntax precompiled template_files templates
+    bound texts fields persona
+    samples inheritance
+    source json_reader json_syntax yaml_messages yaml_text yaml_scalars yaml_syntax reading
+    remedies mistakes validation
+    rollouts
+    plain_data provenance resolution oversights suspicions loading
+    findings trials rehearsals omissions pitfalls session_names stable_shares coverage
+    explaining writing comparison registry
+"""
+
+# What imports the core and is imported by none of it.
+OUTER = """
+    prompt_files prompt_cases prompt_origins prompt_changes prompt_snapshots testing
+    foreign agents cards imports
+    page_diffs page_prompts page_cards page_tree page
+    starting terminal commands cli __main__
+"""
+
+ORDER = CORE.split()
+RING = OUTER.split()
+
+# Modules of others, and who alone may import them.
+ALONE = {
+    "jinja2": {
+        "complaints",
+        "explaining",
+        "filters",
+        "generation",
+        "page",
+        "pitfalls",
+        "sandbox",
+        "syntax",
+        "templates",
+        "trials",
+    },
+    "yaml": {"yaml_messages", "yaml_scalars", "yaml_syntax"},
+    "jsonschema_rs": {"validation"},
+    "click": {"__main__", "cli", "commands", "terminal"},
+    "rich": {"__main__", "cli", "commands", "terminal"},
+    "pytest": {"testing", "prompt_snapshots"},
+    "syrupy": {"testing", "prompt_snapshots"},
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Yield every file of the package by its module, that of a folder by the folder's name."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts != ("__init__",):
+            yield parts[0], path
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield what a file imports, wherever the import stands: ("own", module) or ("other", package)."""
+    depth = len(path.relative_to(PACKAGE).parts)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (("other", alias.name.partition(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield "other", str(node.module).partition(".")[0]
+        elif isinstance(node, ast.ImportFrom) and node.level == depth:
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            yield from (("own", name.partition(".")[0]) for name in names if not name.startswith("__"))
+
+
+def test_every_module_has_its_place() -> None:
+    """Each module stands in the order once, and nothing stands there that is no module."""
+    assert len({*ORDER, *RING}) == len([*ORDER, *RING])
+    assert {name for name, _ in modules()} == {*ORDER, *RING}
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_the_core_imports_in_order(name: str) -> None:
+    """A module of the core imports only those before it, and nothing of the outer ring."""
+    allowed = set(ORDER[: ORDER.index(name)])
+    for module, path in modules():
+        if module == name:
+            own = {imported for kind, imported in imports(path) if kind == "own"}
+            assert own <= allowed, f"{path.name} may not import {sorted(own - allowed)}"
+
+
+def test_the_outer_ring_has_no_circles() -> None:
+    """The outer ring imports the core, and of its own only what comes before."""
+    for module, path in modules():
+        if module in RING:
+            own = {imported for kind, imported in imports(path) if kind == "own" and imported != module}
+            late = own & set(RING[RING.index(module) :])
+            assert not late, f"{path.name} may not import {sorted(late)}"
+
+
+def test_who_imports_what_is_not_ours() -> None:
+    """Each package of others is used by those who may: one parser, one schema library, one template engine."""
+    for module, path in modules():
+        for kind, imported in imports(path):
+            if kind == "other" and imported in ALONE:
+                assert module in ALONE[imported], f"{path.name} may not import {imported}"
+
+
+def test_what_others_the_core_needs() -> None:
+    """Beside the standard library, the core imports Jinja2 with MarkupSafe, PyYAML and jsonschema-rs, and no more."""
+    others = {
+        imported for module, path in modules() if module in ORDER for kind, imported in imports(path) if kind == "other"
+    }
+    assert others - set(sys.stdlib_module_names) == {"jinja2", "markupsafe", "yaml", "jsonschema_rs"}
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_importing_the_package_is_cheap() -> None:
+    """`import llm_persona`, all its names included, imports no extra and no schema library, and reads no persona file."""
+    code = """
+import builtins, io, sys
+opened = []
+sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
+import llm_persona
+for name in llm_persona.__all__:
+    getattr(llm_persona, name)
+print(sorted({"click", "rich", "pytest", "syrupy", "jsonschema_rs"} & sys.modules.keys()))
+print([path for path in opened if path.endswith((".yaml", ".yml", ".json", ".j2"))])
+"""
+    assert run(code) == "[]\n[]\n"
+
+
+def test_json_needs_no_yaml(tmp_path: Path) -> None:
+    """A registry of a JSON file comes without PyYAML."""
+    path = tmp_path / "p.json"
+    path.write_text('{"Maya": {"role": "r"}}')
+    code = (
+        f"import sys, llm_persona; llm_persona.PersonaRegistry.from_file({str(path)!r}); print('yaml' in sys.modules)"
+    )
+    assert run(code) == "False\n"
