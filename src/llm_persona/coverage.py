@@ -1,0 +1,139 @@
+"""All that can be known of a registry before the first request: personas, templates and the session together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from .bound import Bound
+from .errors import InvalidValueError, Problem, TemplateError
+from .findings import Findings, Severity
+from .names import kind_of
+from .omissions import check_omissions
+from .pitfalls import check_line_starts, indented_includes
+from .provenance import Origin, origin_of
+from .rehearsals import Rehearsal, SessionSample
+from .resolution import State
+from .session import neutralise
+from .session_names import check_names, check_slips
+from .stable_shares import StableShare, stable_share
+from .templates import BUNDLED_PREFIX, Template, Templates
+from .trials import Environments, Trials
+
+SessionNames = Mapping[str, Any] | Iterable[str]
+
+
+class Registry(Protocol):
+    _state: State
+    _bound: Bound
+
+
+def check(registry: Registry, session: SessionNames | None = None) -> list[Problem]:
+    """Return what is wrong between personas, their templates and the session that the handler passes, in file order.
+
+    `session` has the names, or sample values by name, which are then tried out; without it nothing is said of names.
+    Raises InvalidValueError for what is neither.
+    """
+    sample, problems = _sample(session)
+    state, templates = registry._state, registry._bound.templates
+    findings = Findings(state.places)
+    for problem in (*problems, *_template_problems(templates, state)):
+        findings.add(problem)
+    rehearsals = list(_rehearsals(state, templates, sample))
+    for rehearsal in rehearsals:
+        check_omissions(rehearsal, findings)
+        check_line_starts(rehearsal, findings)
+        if sample.names is not None:
+            check_names(rehearsal, sample.names, findings)
+            _try_values(rehearsal, findings)
+    if sample.names is not None:
+        check_slips(rehearsals, sample.names, findings)
+    return findings.problems()
+
+
+def stable_shares(registry: Registry, session: SessionNames | None = None) -> list[StableShare]:
+    """Return the stable share of every prompt that can be rendered, in order of definition."""
+    sample, _ = _sample(session)
+    state = registry._state
+    shares = (stable_share(each, state.places) for each in _rehearsals(state, registry._bound.templates, sample))
+    return [share for share in shares if share is not None]
+
+
+def _sample(session: SessionNames | None) -> tuple[SessionSample, list[Problem]]:
+    """Return what the handler passes, and what no session may hold. Raises InvalidValueError for no such thing."""
+    if session is None:
+        return SessionSample(), []
+    if isinstance(session, str | bytes) or not isinstance(session, Iterable):
+        raise InvalidValueError(f"session must be a set of names or a mapping, not {kind_of(session)}")
+    names = list(session)
+    for name in names:
+        if not isinstance(name, str):
+            raise InvalidValueError(f"session must hold names, which are texts, not {kind_of(name)}")
+    if not isinstance(session, Mapping):
+        return SessionSample(frozenset(names)), list(_unfit(dict.fromkeys(set(names) - {"extra_sections"}, "x")))
+    problems = list(_unfit(session))
+    # Null counts as not given. What cannot be held is passed all the same: its name is not missing.
+    given = {name: value for name, value in session.items() if value is not None}
+    return SessionSample(frozenset(given), {} if problems else given), problems
+
+
+def _unfit(values: Mapping[str, object]) -> Iterator[Problem]:
+    for name, value in values.items():
+        try:
+            neutralise({name: value})
+        except InvalidValueError as error:
+            yield Problem(None, None, None, None, None, error.message, error.hint)
+
+
+def _rehearsals(state: State, templates: Templates, sample: SessionSample) -> Iterator[Rehearsal]:
+    trials: dict[str, Trials] = {}
+    environments = Environments()
+    for key, persona in state.complete.items():
+        if persona.abstract:
+            continue
+        try:
+            template = templates.get(persona.template or templates.default)
+        except TemplateError:
+            continue
+        if template.name not in trials:
+            trials[template.name] = Trials(template, environments)
+        yield Rehearsal(persona, state.lineages[key], trials[template.name], sample)
+
+
+def _template_problems(templates: Templates, state: State) -> Iterator[Problem]:
+    """Yield what is wrong with templates: errors in those that a persona is rendered with, warnings in the others."""
+    used = {persona.template or templates.default for persona in state.complete.values() if not persona.abstract}
+    good: dict[str, Template] = {}
+    broken: list[tuple[str, TemplateError]] = []
+    for name in sorted({*used, *_own_names(templates)}):
+        try:
+            good[name] = templates.get(name)
+        except TemplateError as problem:
+            broken.append((name, problem))
+    syntaxes = {name: syntax for template in good.values() for name, syntax in template.syntaxes.items()}
+    for name, error in broken:
+        if name in used or name not in syntaxes:  # a part of others need not stand alone
+            yield _problem(error, "error" if name in used else "warning")
+    sources = {name: syntax.source for name, syntax in syntaxes.items()}
+    for name, syntax in syntaxes.items():
+        if not name.startswith(BUNDLED_PREFIX):
+            yield from indented_includes(syntax, sources)
+
+
+def _own_names(templates: Templates) -> list[str]:
+    """Return the names of the product's own templates, those that cannot be read included."""
+    return [name for name in templates._read() if not name.startswith(BUNDLED_PREFIX)]
+
+
+def _problem(error: TemplateError, severity: Severity) -> Problem:
+    return Problem(error.path, error.line, error.column, None, None, error.message, error.hint, severity)
+
+
+def _try_values(rehearsal: Rehearsal, findings: Findings) -> None:
+    """Render with the sample values, if there are some, and note what goes wrong with them."""
+    error = rehearsal.sampled.error if rehearsal.session.given else None
+    if isinstance(error, TemplateError):
+        findings.add(_problem(error, "error"), rehearsal.persona.key)
+    elif error is not None:
+        origin = origin_of(rehearsal.lineage, error.field) if error.field else Origin(rehearsal.persona.key)
+        findings.add(findings.at(origin, error.message, error.hint), rehearsal.persona.key)

@@ -1,0 +1,105 @@
+"""A persona's rehearsal: the trial renders in its own template that tell what every session would see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from .inheritance import Lineage
+from .persona import Persona
+from .samples import Choices
+from .session import neutralise
+from .texts import Path, PersonaTexts
+from .trials import Trial, Trials, with_tags
+from .views import Field
+
+MAX_QUESTIONS = 24  # that a template asks of the session, each answered both ways
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSample:
+    """What a handler passes: the names, and values for trying them out where there are some. None: nobody knows."""
+
+    names: frozenset[str] | None = None
+    given: Mapping[str, object] = field(default_factory=dict)
+
+
+class Rehearsal:
+    """One persona in its own template."""
+
+    def __init__(self, persona: Persona, lineage: Lineage, trials: Trials, session: SessionSample) -> None:
+        self.persona = persona
+        self.lineage = lineage
+        self.template = trials.template
+        self.texts: PersonaTexts = persona._prepared()
+        self.session = session
+        self._trials = trials
+        self.paths = tuple(_printed_paths(persona))
+
+    @cached_property
+    def required(self) -> Mapping[str, Path]:
+        """The names that a session must have, and what of the persona asks for each."""
+        greeting = self.texts._greeting_required if "greeting" in self.template.fields else {}
+        return {**self.texts._required, **greeting}
+
+    @cached_property
+    def everything(self) -> frozenset[str]:
+        """The names that a session may have, and those that it must have."""
+        known = self.session.names
+        names = (self.texts.names | self.template.session_names) if known is None else known
+        return (names | self.required.keys() | self.texts._greeting_required.keys()) - {"extra_sections"}
+
+    @cached_property
+    def full(self) -> tuple[Trial, Trial]:
+        """Trials for a session with everything, every question of the template answered yes, and no."""
+        return self.run(Choices(True)), self.run(Choices(False))
+
+    @cached_property
+    def smallest(self) -> Trial:
+        """A trial for a session that has nothing but what is required."""
+        names = frozenset(self.required) | self.texts._greeting_required.keys()
+        return self._trials.run(self.texts, {}, names, Choices(False), self._tagged)
+
+    @cached_property
+    def others(self) -> tuple[Trial, ...]:
+        """Trials in which one question is answered otherwise than the rest."""
+        return tuple(
+            self.run(Choices(usual, odd))
+            for usual, trial in zip((True, False), self.full, strict=True)
+            for odd in range(min(trial.questions, MAX_QUESTIONS))
+        )
+
+    @cached_property
+    def plain(self) -> Trial:
+        """The trial for a session with everything, without tags behind the persona's texts."""
+        return self._trials.run(self.texts, {}, self.everything, Choices(True))
+
+    @cached_property
+    def sampled(self) -> Trial:
+        """The trial with the values given for trying out, and samples for what is required and not among them."""
+        given = self.session.given
+        names = self.required.keys() - given.keys() if given else self.everything
+        values = neutralise(given, self.template.family).values
+        return self._trials.run(self.texts, values, frozenset(names), Choices(True))
+
+    def run(self, choices: Choices) -> Trial:
+        return self._trials.run(self.texts, {}, self.everything, choices, self._tagged)
+
+    @cached_property
+    def _tagged(self) -> Mapping[str, Field]:
+        numbers = {path: number for number, path in enumerate(self.paths)}
+        return with_tags(self.texts.ready_for(self.template.family)[0], numbers)
+
+
+def _printed_paths(persona: Persona) -> Iterator[Path]:
+    """Yield the way to every text of the persona that was given and that its prompt should have."""
+    for name in ("role", "company", "tone", "display_name"):
+        if persona._gives(name) and getattr(persona, name):
+            yield (name,)
+    for name in ("capabilities", "constraints"):
+        for index in range(len(getattr(persona, name))):
+            yield (name, index)
+    for name, text in persona.custom_sections.items():
+        if text:
+            yield ("custom_sections", name)
