@@ -47,11 +47,11 @@ def _with_prompts(shown: list[Card]) -> Iterator[Any]:
 
 
 def _counts(shown: list[Card]) -> dict[str, int]:
-    return {
-        "persona": sum(not card.abstract for card in shown),
+    further = {
         "abstract base": sum(card.abstract for card in shown),
         "side version": sum(len(card.on_trial) for card in shown),
     }
+    return {"persona": sum(not card.abstract for card in shown)} | {noun: n for noun, n in further.items() if n}
 
 
 def _environment() -> Environment:

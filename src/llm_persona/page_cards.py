@@ -13,7 +13,7 @@ from .names import split_reference
 from .page_diffs import Row, side_by_side
 from .page_prompts import PromptBody, prompt_body
 from .persona import Persona
-from .provenance import Explanation, Provenance
+from .provenance import Provenance
 from .registry import PersonaRegistry
 
 COLOURS = 6  # the persona's own and five ancestors'; those above share the last
@@ -168,7 +168,7 @@ def _versions(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[s
     for key in keys:
         persona = registry.get(key)
         ancestors = _ancestors(registry, key)
-        prompt, error = _prompt(persona, session, registry.explain(key), ancestors)
+        prompt, error = _prompt(persona, session, ancestors)
         change = compare(served, persona, session) if persona is not served and not served.abstract else None
         prompts = (change.prompt_before, change.prompt_after) if change else (None, None)
         yield Version(
@@ -185,16 +185,13 @@ def _versions(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[s
 
 
 def _prompt(
-    persona: Persona,
-    session: Mapping[str, object],
-    explanation: Explanation,
-    ancestors: tuple[Ancestor, ...],
+    persona: Persona, session: Mapping[str, object], ancestors: tuple[Ancestor, ...]
 ) -> tuple[PromptBody | None, str | None]:
     if persona.abstract:
         return None, None
     try:
         colours = tuple((ancestor.key, ancestor.colour) for ancestor in ancestors)
-        return prompt_body(persona, session, explanation, colours), None
+        return prompt_body(persona, session, colours), None
     except PersonaError as error:
         return None, str(error)
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePath
 
-from .explaining import Line, Span, explain
+from .explaining import Line, Span
 from .invisible import runs
 from .persona import Persona
 from .prompt import Prompt
-from .provenance import Explanation, Provenance
-from .session import neutralise
 
 Source = tuple[str, str, str, str, bool]  # ancestor or "", field, place, the template's line, session text in it
 
@@ -52,16 +50,10 @@ class PromptBody:
         }
 
 
-def prompt_body(
-    persona: Persona,
-    session: Mapping[str, object],
-    explanation: Explanation,
-    ancestors: tuple[tuple[str, int], ...],
-) -> PromptBody:
+def prompt_body(persona: Persona, session: Mapping[str, object], ancestors: tuple[tuple[str, int], ...]) -> PromptBody:
     """Render a persona; variables that the session lacks are printed as they are written. Raises what `render` does."""
-    values = {**persona.sample_session(), **session}
-    prompt = persona.render(**values)
-    parts, sources = _parts(prompt, _lines(persona, values, explanation))
+    prompt = persona.render(**{**persona.sample_session(), **session})
+    parts, sources = _parts(prompt, _lines(prompt))
     return PromptBody(
         ref=prompt.ref,
         template=prompt.template,
@@ -74,15 +66,10 @@ def prompt_body(
     )
 
 
-def _lines(persona: Persona, values: Mapping[str, object], explanation: Explanation) -> Sequence[Line]:
-    template = persona.own_template()
-    prepared = persona._prepared()
-    fields, defaults = prepared._for(template.family)
-    own = explanation.fields["display_name"] if persona.display_name else Provenance(persona.key)
-    explanation = replace(explanation, fields={**explanation.fields, "name": own, "key": Provenance(persona.key)})
+def _lines(prompt: Prompt) -> Sequence[Line]:
     try:
-        return explain(template, persona.key, fields, defaults, neutralise(values, template.family), explanation)
-    except Exception:
+        return prompt.explain()
+    except Exception:  # whatever it is: a prompt without colours is better than no page
         return ()
 
 

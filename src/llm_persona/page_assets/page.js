@@ -1,6 +1,7 @@
 "use strict";
 (() => {
-  const list = document.getElementById("cards");
+  const all = document.getElementById("all");
+  const results = document.getElementById("results");
   const search = document.getElementById("search");
   const found = document.getElementById("found");
   const said = document.getElementById("said");
@@ -16,8 +17,7 @@
   // Searching: all words must be in a card's texts or prompts; cards whose name or role has them come first.
 
   const fold = (text) => text.normalize("NFKD").replace(/\p{M}+/gu, "").toLowerCase();
-  const cards = [...list.children];
-  const branches = [...document.querySelectorAll("#tree li")];
+  const cards = [...all.children];
   const entries = cards.map((card) => ({ card, names: null, texts: null }));
 
   const read = (entry) => {
@@ -37,25 +37,42 @@
   };
   later(readOn);
 
-  let shown = cards;
-  const show = (hits) => {
-    if (hits.length === shown.length && hits.every((card, index) => card === shown[index])) return;
-    list.replaceChildren(...hits);
-    shown = hits;
-    const ids = new Set(hits.map((card) => card.id));
-    // From the last to the first: those below are decided before the one above, which is shown for their sake.
-    const kept = new Set();
-    for (const branch of branches.toReversed()) {
-      branch.hidden = !ids.has(branch.dataset.card) && !kept.has(branch);
-      const above = branch.parentElement.closest("li");
-      if (!branch.hidden && above) kept.add(above);
+  // Found cards move to the results, a screenful at a time: putting away all the others would take as long as there
+  // are many. Each leaves a mark in its place.
+
+  const MANY = 20;
+  const taken = [];
+  let hits = [];
+  const take = () => {
+    for (const card of hits.slice(taken.length, taken.length + MANY)) {
+      const place = document.createComment("");
+      card.replaceWith(place);
+      results.append(card);
+      taken.push([card, place]);
     }
   };
+  const putBack = () => {
+    for (const [card, place] of taken.splice(0)) place.replaceWith(card);
+  };
+  const show = (now, searching) => {
+    if (searching === all.hidden && now.length === hits.length && now.every((card, index) => card === hits[index])) return;
+    putBack();
+    hits = now;
+    all.hidden = searching;
+    results.hidden = !searching;
+    take();
+    scrollTo(0, 0);
+  };
+  const end = make("div", "end");
+  results.after(end);
+  new IntersectionObserver((seen) => {
+    if (seen.some((entry) => entry.isIntersecting)) take();
+  }, { rootMargin: "1500px" }).observe(end);
 
   const find = () => {
     const words = fold(search.value).split(/\s+/).filter(Boolean);
     if (words.length === 0) {
-      show(cards);
+      show([], false);
       found.textContent = "";
       return;
     }
@@ -66,8 +83,8 @@
       if (words.every((word) => entry.names.includes(word))) named.push(entry.card);
       else if (words.every((word) => entry.texts.includes(word))) others.push(entry.card);
     }
-    show([...named, ...others]);
-    const number = named.length + others.length;
+    show([...named, ...others], true);
+    const number = hits.length;
     found.textContent = number === 0 ? "Nothing found" : `${number.toLocaleString("en")} of ${cards.length.toLocaleString("en")}`;
   };
   search.addEventListener("input", find);
@@ -84,19 +101,17 @@
     }
   });
 
-  // A link to a card that the search has put away brings it back.
-  const reveal = () => {
-    const id = location.hash.slice(1);
-    if (!id || document.getElementById(id)) return;
-    const card = cards.find((each) => each.id === id);
-    if (!card) return;
+  // A link to a card that the search has put away ends the search first.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href^='#persona-']");
+    if (!link || !document.getElementById(link.hash.slice(1))?.closest("[hidden]")) return;
     search.value = "";
     find();
-    card.scrollIntoView();
-  };
-  window.addEventListener("hashchange", reveal);
+  });
 
   // Prompts: made when they are opened.
+
+  const codePoint = (ch) => `U+${ch.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 
   const pieces = (text, start, hidden) => {
     const made = [];
@@ -107,7 +122,7 @@
       if (from >= to) continue;
       made.push(text.slice(at - start, from - start));
       const unseen = make("span", "unseen", text.slice(from - start, to - start));
-      unseen.dataset.shown = [...unseen.textContent].map((ch) => `U+${ch.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`).join(" ");
+      unseen.dataset.shown = [...unseen.textContent].map(codePoint).join(" ");
       made.push(unseen);
       at = to;
     }
@@ -115,12 +130,15 @@
     return made;
   };
 
+  // Labels are words of the page: what would reorder them is spelled.
+  const spelled = (text) => text.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (ch) => `[${codePoint(ch)}]`);
+
   const described = ([giver, field, place, written, session], short) => {
     const who = giver || (field ? "default" : "template");
     const words = giver || field ? [who, field, place] : [who, written];
     if (!short && written && (giver || field)) words.push(`printed by ${written}`);
     if (!short && session) words.push("holds a session value");
-    return words.filter(Boolean).join(" · ");
+    return spelled(words.filter(Boolean).join(" · "));
   };
 
   const colour = (source, prompt) => {
@@ -160,7 +178,7 @@
   const legend = (prompt) => {
     const used = new Set(prompt.sources.map(([giver]) => giver));
     const keys = prompt.ancestors.filter(([key]) => used.has(key));
-    const items = keys.map(([key, number]) => make("li", `a${number}`, make("bdi", "", key)));
+    const items = keys.map(([key, number]) => make("li", `a${number}`, make("bdi", "", spelled(key))));
     if (prompt.sources.some(([giver]) => !giver)) items.push(make("li", "of-template", "template"));
     if (prompt.sources.some((source) => source[4])) items.push(make("li", "", make("span", "of-session", "session")));
     const made = make("ul", "legend", ...items);
@@ -192,7 +210,7 @@
     const stable = all.filter((line) => line.start < prompt.stable);
     const rest = all.slice(stable.length);
     const text = make("div", "text");
-    if (stable.length) text.append(part("stable", `Stable: the same in every session, ${prompt.stable.toLocaleString("en")} characters`, stable));
+    if (stable.length) text.append(part("stable", `Stable: the same for every session, ${prompt.stable.toLocaleString("en")} characters`, stable));
     if (rest.some((line) => line.spans.length)) text.append(part("varying", "May change with the session", rest));
     if (prompt.sources.length) details.append(legend(prompt));
     details.append(text);
