@@ -19,6 +19,7 @@ from .commands.diff import diff
 from .commands.exporting import export_persona
 from .commands.importing import import_personas
 from .commands.listing import list_personas
+from .commands.preview import preview
 from .commands.render import render
 from .commands.schema import schema
 from .commands.show import show
@@ -26,7 +27,17 @@ from .errors import PersonaError
 from .names import did_you_mean
 from .terminal import line, painted, safe, speak_utf8
 
-COMMANDS: tuple[click.Command, ...] = (render, list_personas, show, check, diff, schema, import_personas, export_persona)
+COMMANDS: tuple[click.Command, ...] = (
+    render,
+    list_personas,
+    show,
+    preview,
+    check,
+    diff,
+    schema,
+    import_personas,
+    export_persona,
+)
 
 
 class RefusedError(click.ClickException):
