@@ -22,7 +22,7 @@ CORE = """
     invisible frozen session
     tools providers
     prompt
-    complaints markers assembly views generation filters sandbox syntax precompiled template_files templates
+    complaints markers assembly views fixed generation filters sandbox syntax precompiled template_files templates
     bound texts fields persona
     samples inheritance
     source json_reader json_syntax yaml_messages yaml_text yaml_scalars yaml_syntax reading
@@ -50,6 +50,7 @@ ALONE = {
         "complaints",
         "explaining",
         "filters",
+        "fixed",
         "generation",
         "page",
         "pitfalls",
@@ -62,8 +63,8 @@ ALONE = {
     "jsonschema_rs": {"validation"},
     "click": {"__main__", "cli", "commands", "terminal"},
     "rich": {"__main__", "cli", "commands", "terminal"},
-    "pytest": {"testing", "prompt_snapshots"},
-    "syrupy": {"testing", "prompt_snapshots"},
+    "pytest": {"testing", "prompt_changes", "prompt_snapshots"},
+    "syrupy": {"testing", "prompt_changes", "prompt_snapshots"},
 }
 
 

@@ -129,6 +129,6 @@ class PersonaFileError(PersonaError, ValueError):
 
 
 def _sentence(persona: str | None, field: str, message: str, hint: str | None) -> str:
-    where = ".".join(part for part in (persona, field) if part)
+    where = ".".join(part for part in (persona, field) if part).replace(".[", "[", 1)
     text = f"{where}: {message}" if where else message
     return f"{text}; {hint}" if hint else text

@@ -180,9 +180,13 @@ def _rollouts(
 ) -> dict[str, Rollout]:
     rollouts: dict[str, Rollout] = {}
     places: dict[str, Document] = {}
+    told = [problem.field for problem in loaded.problems if problem.field and problem.field.startswith("$rollouts.")]
     for document in documents:
         entries = document.data.get("$rollouts")
         for name, entry in entries.items() if isinstance(entries, dict) else ():
+            if any(f"{field}.".startswith(f"$rollouts.{name}.") for field in told):
+                places.setdefault(name, document)
+                continue
             for message, hint, path in _rollout_problems(name, entry, definitions, places, broken):
                 line, column = document.locate(("$rollouts", name, *path), key=not path)
                 loaded.problems.append(
@@ -214,7 +218,12 @@ def _rollout_problems(
     elif persona.version is None:
         yield f"{name!r} has no version, so there is nothing to choose from", "give it one: version: 1", ()
     else:
-        known = [version for version in versions(definitions, name) if f"{name}@{version}" not in broken]
+        parts = (split_reference(key) for key in broken)
+        known = [*versions(definitions, name), *(version for base, version in parts if base == name and version)]
+        for version in entry if isinstance(entry, dict) else ():
+            side = definitions.get(f"{name}@{version}")
+            if side is not None and side.abstract:
+                yield f"{side.key} is abstract: it serves nobody", "take it out, or make it a persona", (version,)
         for error in rollout_rules.problems(name, entry, served=persona.version, known=known):
             path = error.field[2:] if error.field[:1] == ("$rollouts",) else error.field
             yield error.message, error.hint, tuple(path)

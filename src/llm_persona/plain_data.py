@@ -12,7 +12,7 @@ from .wording import QUOTE_IT, must_be
 
 NO_PATH = "<data>"  # the path of data that came from no file
 MAX_DEPTH = 64  # mappings and lists inside one another
-MAX_VALUES = 10_000_000  # aliases make small data large
+MAX_VALUES = 1_000_000  # aliases make small data large
 
 _PLAIN = "a text, a number, true, false, null, a list or a mapping"
 
@@ -22,8 +22,15 @@ def plain_document(data: object) -> Document:
     if not isinstance(data, Mapping):
         return Document(NO_PATH, {}, [_problem((), must_be("a mapping of names to personas", data))])
     copy = _Copy()
-    plain = copy.mapping(data, (), ())
+    try:
+        plain = copy.mapping(data, (), ())
+    except _TooMuchError:
+        return Document(NO_PATH, {}, [_problem((), f"the data holds more than {MAX_VALUES:,} values", "split it")])
     return Document(NO_PATH, plain, copy.problems)
+
+
+class _TooMuchError(Exception):
+    pass
 
 
 class _Copy:
@@ -44,6 +51,8 @@ class _Copy:
 
     def _value(self, value: object, path: FieldPath, above: tuple[int, ...]) -> object:
         self._left -= 1
+        if self._left < 0:
+            raise _TooMuchError
         if isinstance(value, str):
             return self._text(value, path)
         if value is None or isinstance(value, bool | int):
@@ -51,13 +60,14 @@ class _Copy:
         if isinstance(value, float):
             return value if math.isfinite(value) else self._stand_in(value, path, f"{value} is no number of a file")
         if not isinstance(value, Mapping | list | tuple):
+            if len(path) == 1:
+                self._refuse(path, must_be("a mapping of fields", value), "pass plain data, as a file has it")
+                return {"abstract": True}  # so that this is told once
             return self._stand_in(value, path, must_be(_PLAIN, value))
         if id(value) in above:
             return self._stand_in(value, path, "holds itself")
         if len(path) > MAX_DEPTH:
             return self._stand_in(value, path, f"is nested more than {MAX_DEPTH} deep")
-        if self._left < 0:
-            return self._stand_in(value, path, f"the data holds more than {MAX_VALUES:,} values")
         if isinstance(value, Mapping):
             return self.mapping(value, path, above)
         return [self._value(item, (*path, index), (*above, id(value))) for index, item in enumerate(value)]
