@@ -11,17 +11,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from .assembly import Assembled
+from .assembly import Assembled, Watch
 from .markers import NUL, Marker, Steered, marker_text
 from .placeholders import Placeholder
-from .session import Family, escape, printable
+from .session import Family, Verbatim, escape, printable
 from .views import Filling, Text
 
 
 class MarkedFilling(Filling):
     """Fills with markers: `\\0` and the variable's name and `\\0`, which no text of a persona or a session can hold."""
 
-    __slots__ = ()
+    __slots__ = ("filled",)
+
+    def __init__(
+        self, owner: str, values: Mapping[str, object], watch: Watch, safe: Callable[[str], str] | None = None
+    ) -> None:
+        super().__init__(owner, values, watch, safe)
+        self.filled: set[str] = set()
 
     def fill(self, text: str | Text) -> str:
         if not isinstance(text, Text):
@@ -33,7 +39,10 @@ class MarkedFilling(Filling):
         if isinstance(part, str):
             return part
         value = self.values[part.name]
-        return marker_text(value) if type(value) is Marker else self._shown(value)
+        if type(value) is not Marker:
+            return self._shown(value)
+        self.filled.add(part.name)
+        return marker_text(value)
 
     def _shown(self, value: object) -> str:
         shown = printable(value)
@@ -90,17 +99,24 @@ class Precompiled:
 
 
 def precompile(
-    run: Callable[[Mapping[str, object]], Assembled], names: Iterable[str], family: Family
+    run: Callable[[MarkedFilling], Assembled],
+    owner: str,
+    defaults: Mapping[str, object],
+    names: Iterable[str],
+    family: Family,
 ) -> Precompiled | None:
     """Run a template with a marker for each session name; None where it does more with one than print it."""
     markers = {name: Marker(f"{NUL}{name}{NUL}") for name in names}
     if "extra_sections" in markers:
         return None
+    filling = MarkedFilling(owner, {**defaults, **markers}, Watch(), Verbatim if family.escapes else None)
     try:
-        assembled = run(markers)
+        assembled = run(filling)
     except (Steered, Exception):
         return None  # what is wrong, if anything is, the ordinary render says
     pieces = assembled.text.split(NUL)
+    if not filling.filled.issubset(pieces[1::2]):
+        return None  # a text was filled and not printed: a value that cannot be printed is an error there too
     return Precompiled(
         pieces=[None if index % 2 else piece for index, piece in enumerate(pieces)],
         places=tuple((index, piece) for index, piece in enumerate(pieces) if index % 2),

@@ -12,7 +12,7 @@ from .fingerprints import fingerprint
 from .frozen import thaw
 from .names import nearest, shorten
 from .placeholders import Parts, Placeholder, Placeholders, resolve
-from .precompiled import MarkedFilling, Precompiled, precompile
+from .precompiled import Precompiled, precompile
 from .prompt import Prompt
 from .session import PLAIN, Family, Record, Verbatim, neutralise
 from .templates import Template
@@ -181,14 +181,8 @@ class PersonaTexts:
     def _plan(
         self, template: Template, key: tuple[str | None, ...], names: Iterable[str], unused: tuple[str, ...]
     ) -> Plan | None:
-        fields, defaults = self.ready_for(template.family)
-
-        def run(markers: Mapping[str, object]) -> Assembled:
-            safe = Verbatim if template.family.escapes else None
-            return template.run(fields, MarkedFilling(self.persona.key, {**defaults, **markers}, Watch(), safe))
-
-        prompt = precompile(run, names, template.family) if template.precompilable else None
         plan = None
+        prompt = self._precompile(template, names) if template.precompilable else None
         if prompt is not None:
             careful = prompt.escapes or {name for _, name in prompt.places} != set(names)
             plan = Plan(prompt, template, unused, careful)
@@ -196,6 +190,14 @@ class PersonaTexts:
             self._plans = {}
         self._plans[key] = plan
         return plan
+
+    def _precompile(self, template: Template, names: Iterable[str]) -> Precompiled | None:
+        fields, defaults = self.ready_for(template.family)
+
+        def run(filling: Filling) -> Assembled:
+            return template.run(fields, filling)
+
+        return precompile(run, self.persona.key, defaults, names, template.family)
 
     def _check_names(
         self, template: Template, values: Mapping[str, object], given: Mapping[str, object]

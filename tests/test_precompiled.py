@@ -1,0 +1,473 @@
+"""Precompiled prompts: the same text and the same errors as running the template, for every template and session."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from llm_persona import Persona, PersonaError, PersonaRegistry, multiline, trusted
+from llm_persona.bound import Bound
+from llm_persona.precompiled import Precompiled
+from llm_persona.templates import Templates
+from llm_persona.texts import MAX_PLANS, PersonaTexts
+
+SECONDS = float(os.environ.get("LLM_PERSONA_THREADS_SECONDS", "2"))
+
+# ---- generated templates
+
+VALUES = ["session.a", "session.b", "session['c']", "session.l", "persona.tone", "persona.capabilities[0]", "x"]
+EXPRESSIONS = [
+    "{v}",
+    "{v}|default('none')",
+    "{v}|default('none', true)",
+    "{v}|upper",
+    "{v}|length",
+    "{v}|int",
+    "{v}|join('+')",
+    "{v}|list|join",
+    "{v}|string",
+    "{v}|trim",
+    "{v}|e",
+    "{v}|replace('a', '<')",
+    "{v}|first",
+    "[{v}, session.b]|join(', ')",
+    "[{v}, session.b]|first",
+    "[{v}]|map('upper')|join",
+    "{{'a': {v}}}",
+    "{{'a': {v}}}.a",
+    "({v}, 1)|last",
+    "{v} ~ persona.name",
+    "{v} ~ '<'",
+    "{v} + 'z'",
+    "{v} + 1",
+    "{v} * 2",
+    "-{v}",
+    "not {v}",
+    "{v} if {v} else 'empty'",
+    "{v} if {v} is defined",
+    "{v} or 'other'",
+    "{v} and persona.name",
+    "{v} == 'a'",
+    "1 if {v} == session.b else 2",
+    "1 if 'a' in {v} else 2",
+    "1 if {v} in ['a', 'b'] else 2",
+    "{v}[0]",
+    "{v}.a",
+    "{v}.upper()",
+    "{v}()",
+    "m({v})",
+    "n()",
+    "n()|trim",
+    "persona.capabilities|map('lower')|join(', ')",
+    "persona.capabilities|join({v})",
+    "persona.constraints|length",
+    "persona[{v}]",
+    "session[{v}]",
+    "'%s' % {v}",
+    "''",
+]
+TESTS = [
+    "none",
+    "string",
+    "true",
+    "defined",
+    "number",
+    "mapping",
+    "iterable",
+    "sequence",
+    "false",
+    "undefined",
+    "upper",
+]
+CONDITIONS = [
+    "{v}",
+    "not {v}",
+    "{v} == 'a'",
+    "{v} != session.b",
+    "{v} > 1",
+    "{v} is defined",
+    "{v} is none",
+    "{v} is true",
+    "'a' in {v}",
+    "persona.company",
+    "persona.capabilities",
+    "true",
+]
+LOOPED = [
+    "persona.capabilities",
+    "persona.constraints",
+    "session.l",
+    "range(session.b|default(2)|int)",
+    "range(2)",
+    "persona.custom_sections",
+    "session.l|default([])",
+    "[session.a, session.b]",
+]
+asked = st.sampled_from(VALUES)
+expressions = st.builds(lambda form, v: form.format(v=v), st.sampled_from(EXPRESSIONS), asked) | st.builds(
+    lambda v, test, wrong: f"'yes' if {v} is {wrong}{test} else 'no'",
+    asked,
+    st.sampled_from(TESTS),
+    st.sampled_from(["", "not "]),
+)
+prints = (expressions | asked | st.sampled_from(["session.a", "session.b", "persona.tone"])).map("{{{{ {} }}}}".format)
+conditions = st.builds(lambda form, v: form.format(v=v), st.sampled_from(CONDITIONS), asked)
+texts = st.sampled_from(["a", "b ", " ", "\n", "\n\n", "\n\n\n", "  \n", "\t", "- ", "x\n", "# h\n\n", ".", "<t>", "&"])
+dash = st.sampled_from(["", "", "-"])
+LOOP_ENDS = ["", "{% if loop.last %}.{% else %},{% endif %}", "{% if loop.first %}!{% endif %}", "{{ loop.index }}"]
+
+
+def bodies(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    body = st.lists(inner, max_size=3).map("".join)
+    loops = st.builds(
+        lambda items, text, end, a, b: f"{{%{a} for x in {items} {b}%}}{text}{{{{ x }}}}{end}{{% endfor %}}",
+        st.sampled_from(LOOPED),
+        body,
+        st.sampled_from(LOOP_ENDS),
+        dash,
+        dash,
+    )
+    ifs = st.builds(
+        lambda test, text, other, a, b: f"{{%{a} if {test} {b}%}}{text}{{% else %}}{other}{{%{a} endif {b}%}}",
+        conditions,
+        body,
+        body,
+        dash,
+        dash,
+    )
+    sets = st.builds(
+        lambda text, more, back: f"{{% set q %}}{text}{{% endset %}}{more}{{{{ q{back} }}}}",
+        body,
+        body,
+        st.sampled_from(["", "|upper", "|length", "|trim"]),
+    )
+    values = st.builds(
+        lambda value, text: f"{{% set x = {value} %}}{text}{{{{ x }}}}", st.sampled_from(EXPRESSIONS[:9]), body
+    ).map(lambda text: text.replace("{v}", "session.a"))
+    filters = st.builds(
+        lambda name, text: f"{{% filter {name} %}}{text}{{% endfilter %}}",
+        st.sampled_from(["upper", "trim", "replace('a', '')", "length", "default('d')"]),
+        body,
+    )
+    calls = body.map("{{% call k() %}}{}{{% endcall %}}".format)
+    withs = st.builds(lambda v, text: f"{{% with x = {v} %}}{text}{{{{ x }}}}{{% endwith %}}", asked, body)
+    return loops | ifs | sets | values | filters | calls | withs
+
+
+INCLUDES = ["{% include 'part' %}", "{% include 'marks' without context %}", "{# note #}"]
+leaves = texts | prints | prints | st.sampled_from(INCLUDES)
+sources = st.lists(leaves | st.recursive(leaves, bodies, max_leaves=8), min_size=1, max_size=6).map("".join)
+MACROS = (
+    "{% set x = persona.role %}{% macro m(x) %}[{{ x }}]\n{% endmacro %}{% macro n() %}\n{{ session.a }}\n"
+    "{% endmacro %}{% macro k() %}<\n{{ caller() }}\n>{% endmacro %}\n"
+)
+PARTS = {"part": "part: {{ persona.role }}\n{{ session.a }}\n", "marks": "{{ persona is defined }}|{{ 'm' }}\n"}
+FAMILIES = ["default", "markdown", "xml", "compact"]
+AGAIN = ["", "", "{{ super() }}", "{{ super()|upper }}", "{{ self.tone() }}", "{{ self.tone()|length }}"]
+
+
+def blocks(found: list[str]) -> str:
+    return "\n\n".join(f"{{% block b{i} %}}\n{MACROS}{text}\n{{% endblock %}}" for i, text in enumerate(found))
+
+
+alone = sources.map(lambda source: {"t": MACROS + source})
+in_blocks = st.lists(sources, min_size=1, max_size=3).map(lambda found: {"t": blocks(found)})
+override = st.builds(
+    lambda name, source, parent, again: {
+        "t": f'{{% extends "{parent}" %}}{{% block {name} %}}\n{MACROS}{source}{again}\n{{% endblock %}}'
+    },
+    st.sampled_from(["identity", "tone", "capabilities", "sections", "session", "prompt", "extra"]),
+    sources,
+    st.sampled_from(FAMILIES),
+    st.sampled_from(AGAIN),
+)
+twice = st.builds(
+    lambda first, second, parent, again: {
+        "t": f"{{% extends 'middle' %}}{{% block session %}}{MACROS}{second}{again}{{% endblock %}}",
+        "middle": f"{{% extends '{parent}' %}}{{% block tone %}}{MACROS}{first}{{% endblock %}}"
+        f"{{% block session %}}S: {{{{ session.b }}}}\n{{% endblock %}}",
+    },
+    sources,
+    sources,
+    st.sampled_from(FAMILIES),
+    st.sampled_from(AGAIN),
+)
+templates = (alone | in_blocks | override | twice).map(lambda files: PARTS | files)
+
+# ---- generated personas and sessions
+
+said = st.sampled_from(
+    ["plain", "with {a}", "{a}", "{b} and {a}", "{company}: {name}", " {a}\n\n", "<b> & {{a}}", "x \n"]
+)
+
+
+def persona_of(variables: dict[str, str | None] | None, **fields: Any) -> Persona:
+    return Persona("Maya", **fields) if variables is None else Persona("Maya", **fields, variables=variables)
+
+
+personas = st.builds(
+    persona_of,
+    role=said,
+    company=st.sampled_from([None, "Acme", "Acme {a}"]),
+    tone=said,
+    capabilities=st.lists(said, max_size=3),
+    constraints=st.lists(said, max_size=2),
+    greeting=st.none() | said,
+    custom_sections=st.dictionaries(st.sampled_from(["A", "B <b>"]), said, max_size=2),
+    variables=st.sampled_from(
+        [None, {"a": None, "b": "d"}, {"a": "", "b": "<i>"}, {"a": "x", "b": None, "first_name": "y"}, {"a": "2"}]
+    ),
+)
+lines = st.text(st.sampled_from("ab1 <&>\"'\n\t\x85é\u200b"), max_size=4)
+scalars = (
+    lines
+    | lines.filter(bool)
+    | st.sampled_from(["a", "pro", "A", 0, 1, 3, -1.5, True, False, None, Decimal("1.10"), date(2024, 5, 1)])
+    | lines.map(multiline)
+    | lines.map(trusted)
+)
+nested = (
+    scalars
+    | st.lists(scalars, max_size=3)
+    | st.dictionaries(st.sampled_from(["a", "items"]), scalars, max_size=2)
+    | st.sampled_from([b"bytes", float("nan"), "\0", object])
+)
+SESSIONS = [
+    ["a"],
+    ["a", "b"],
+    ["b", "a"],
+    ["a", "b", "c", "l"],
+    ["a", "b", "l"],
+    ["a", "firstname"],
+    [],
+    ["a", "b", "first_nam"],
+]
+
+
+@st.composite
+def sessions(draw: st.DrawFn) -> tuple[dict[str, object], dict[str, object]]:
+    """Two sessions of the same names."""
+    names = draw(st.sampled_from(SESSIONS))
+    values = {name: scalars | nested if name in "cl" or draw(st.integers(0, 5)) == 0 else scalars for name in names}
+    if draw(st.integers(0, 4)) == 0:
+        values["extra_sections"] = st.dictionaries(lines, lines, max_size=2)
+    return draw(st.fixed_dictionaries(values)), draw(st.fixed_dictionaries(values))
+
+
+def compiled(files: Mapping[str, str]) -> Templates:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, source in files.items():
+            Path(folder, f"{name}.j2").write_text(source, encoding="utf-8", newline="")
+        return Templates(folder)
+
+
+def built(persona: Persona, template: str, session: Mapping[str, object]) -> str:
+    try:
+        return persona.build_system_prompt(template, **session)
+    except PersonaError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def outcome(persona: Persona, template: str, session: Mapping[str, object]) -> tuple[object, ...]:
+    """Return all that a caller can see of a prompt, or of the error."""
+    try:
+        prompt = persona.render(template, **session)
+    except PersonaError as error:
+        return type(error), str(error), built(persona, template, session)
+    assert built(persona, template, session) == prompt.text
+    sections = list(prompt.sections.items())
+    return prompt.text, prompt.stable, prompt.rest, sections, prompt.unused, prompt.folded, prompt.stamp()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(templates, personas, sessions())
+def test_a_precompiled_prompt_is_the_ordinary_one(
+    files: dict[str, str], persona: Persona, given: tuple[dict[str, object], dict[str, object]]
+) -> None:
+    """Text, stable part, sections, unused and folded names, errors: the same in every call, whatever the template does."""
+    made = compiled(files)
+    ordinary = dataclasses.replace(persona, _bound=Bound(made, precompile=False))
+    prepared = dataclasses.replace(persona, _bound=Bound(made))
+    for session in (given[0], given[1], given[0]):
+        assert outcome(prepared, "t", session) == outcome(ordinary, "t", session)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(personas, sessions(), st.sampled_from(FAMILIES))
+def test_a_bundled_template_is_precompiled_the_same(
+    persona: Persona, given: tuple[dict[str, object], dict[str, object]], template: str
+) -> None:
+    """The bundled templates, with any persona and session."""
+    made = Templates()
+    ordinary = dataclasses.replace(persona, _bound=Bound(made, precompile=False))
+    prepared = dataclasses.replace(persona, _bound=Bound(made))
+    for session in (given[0], given[1], given[0]):
+        assert outcome(prepared, template, session) == outcome(ordinary, template, session)
+
+
+# ---- what is precompiled, and what is not
+
+PERSONA = Persona(
+    name="Maya", role="Helper", tone="kind to {a}", capabilities=["one", "two {a}"], variables={"a": None, "b": "d"}
+)
+
+
+def plan(source: str, **session: object) -> Precompiled | None:
+    """Return what was precompiled for a template and the names of a session."""
+    persona = dataclasses.replace(PERSONA, _bound=Bound(compiled({**PARTS, "t": source})))
+    try:
+        persona.render("t", **session)
+    except PersonaError:
+        return None
+    texts = persona._prepared()
+    return next((found.prompt for found in texts._plans.values() if found is not None), None)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ session.a }}",
+        "{{ session['a'] }} and {{ session.b }}",
+        "{{ persona.tone }}{% for c in persona.capabilities %}{{ c }}{% if not loop.last %}, {% endif %}{% endfor %}",
+        "{% extends 'markdown' %}{% block session %}- Plan: {{ session.b }}{% endblock %}",
+        "{% extends 'xml' %}{% block session %}{{ session.b }}{% endblock %}",
+        "{% set x = session.a %}{{ x }}",
+        "{% include 'part' %}",
+        "{% if session.a is defined %}{{ session.a }}{% endif %}",
+        "{% if persona.company %}{{ session.a }}{% endif %}",
+    ],
+)
+def test_what_is_only_printed_is_precompiled(source: str) -> None:
+    """A template that only prints session values, and persona texts with some in them, runs once."""
+    assert plan(source, a="Ana", b="pro") is not None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ session.a|upper }}",
+        "{{ session.a|length }}",
+        "{{ session.a|default('x', true) }}",
+        "{{ persona.tone|upper }}",
+        "{{ session.a ~ 'x' }}",
+        "{{ session.a is none }}{{ 'x' if session.a is none }}",
+        "{{ 'x' if session.a is string }}",
+        "{{ 'x' if session.a is true }}",
+        "{{ 'x' if session.a == 'Ana' }}",
+        "{{ 'x' if session.a in ['Ana'] }}",
+        "{{ {'a': session.a}|length }}{{ {session.a: 1}|length }}",
+        "{% if session.a %}x{% endif %}",
+        "{% for c in session.a %}{{ c }}{% endfor %}",
+        "{% set q %}{{ session.a }}{% endset %}{{ q|upper }}",
+        "{% filter upper %}{{ session.a }}{% endfilter %}",
+        "{% macro m(x) %}{{ x }}{% endmacro %}{{ m(session.a)|upper }}",
+        "{{ persona.capabilities|join(', ') }}",
+        "{% set t = persona.tone %}a",
+        "{{ [session.a, session.b]|sort|first }}",
+    ],
+)
+def test_what_steers_a_template_is_not_precompiled(source: str) -> None:
+    """A template that tests, filters, compares or loops over a session value is run for every session."""
+    assert plan(source, a="Ana", b="pro") is None
+
+
+def test_a_value_that_prints_nothing_runs_the_template() -> None:
+    """An empty value may empty a line or a block, which only the template's run can tell."""
+    persona = dataclasses.replace(PERSONA, _bound=Bound(compiled({"t": "A\n\n{{ session.b }}\n\nB"})))
+    assert persona.build_system_prompt("t", a="x", b="-") == "A\n\n-\n\nB"
+    assert persona.build_system_prompt("t", a="x", b="") == "A\n\nB"
+    assert persona.render("t", a="x", b="").text == "A\n\nB"
+    assert persona._prepared().quick("t", {"a": "x", "b": ""}) is None
+
+
+def test_a_registry_may_switch_it_off() -> None:
+    """With `precompile=False` every prompt is made by running its template."""
+    registry = PersonaRegistry(precompile=False)
+    registry.define(PERSONA)
+    maya = registry.get("Maya")
+    text = maya.build_system_prompt(a="Ana")
+    assert maya._prepared()._plans == {}
+    registry = PersonaRegistry()
+    registry.define(PERSONA)
+    assert registry.get("Maya").build_system_prompt(a="Ana") == text
+    assert registry.get("Maya")._prepared()._plans
+
+
+def test_plans_are_bounded() -> None:
+    """However many sets of session names there are, a persona keeps few plans: a full cache is emptied."""
+    registry = PersonaRegistry()
+    registry.define(PERSONA)
+    maya = registry.get("Maya")
+    for number in range(3 * MAX_PLANS):
+        maya.build_system_prompt(**{"a": "Ana", f"other{number}x": "y"})
+        assert len(maya._prepared()._plans) <= MAX_PLANS
+    assert maya.render(a="Ana", other5x="y").unused == ("other5x",)
+
+
+# ---- threads
+
+
+def test_no_thread_sees_an_old_definition() -> None:
+    """While others define, replace and render, a prompt made after `define` returned is never of an older definition."""
+    registry = PersonaRegistry()
+    served = [0] * 4  # what define has returned for
+    stop = time.monotonic() + SECONDS
+    failures: list[str] = []
+    rendered = [0] * 4
+
+    def define(number: int) -> None:
+        count = 0
+        while time.monotonic() < stop and not failures:
+            count += 1
+            registry.define(
+                Persona(f"P{number}", role=f"role {count}", tone="kind to {a}"), Persona("All", role="r"), replace=True
+            )
+            served[number] = count
+
+    def render(number: int) -> None:
+        other = 0
+        while time.monotonic() < stop and not failures:
+            other = (other + 1) % 4
+            known = served[other]
+            if not known:
+                continue
+            template = ("default", "markdown", "xml", "compact")[rendered[number] % 4]
+            persona = registry.get(f"P{other}")
+            prompt = persona.build_system_prompt(template, a=f"Ana{rendered[number]}")
+            seen = int(prompt.partition("role ")[2].partition(".")[0])
+            if seen < known or f"Ana{rendered[number]}" not in prompt:
+                failures.append(f"after {known} was defined: {prompt}")
+            rendered[number] += 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4) for work in (define, render)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert min(rendered) > 0
+    assert min(served) > 1
+
+
+def test_plans_hold_no_session_value() -> None:
+    """What is kept between calls holds the names of a session's variables, and never a value."""
+    registry = PersonaRegistry()
+    registry.define(PERSONA)
+    maya = registry.get("Maya")
+    for template in FAMILIES:
+        maya.build_system_prompt(template, a="secret-value", b="secret-too")
+    texts = maya._prepared()
+    assert isinstance(texts, PersonaTexts)
+    assert "secret" not in repr(texts._plans)
