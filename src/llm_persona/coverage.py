@@ -40,14 +40,15 @@ def check(registry: Registry, session: SessionNames | None = None) -> list[Probl
     for problem in (*problems, *_template_problems(templates, state)):
         findings.add(problem)
     rehearsals = list(_rehearsals(state, templates, sample))
+    lacking: set[str] = set()
     for rehearsal in rehearsals:
         check_omissions(rehearsal, findings)
         check_line_starts(rehearsal, findings)
+        _check_run(rehearsal, findings)
         if sample.names is not None:
-            check_names(rehearsal, sample.names, findings)
-            _try_values(rehearsal, findings)
+            lacking |= check_names(rehearsal, sample.names, findings)
     if sample.names is not None:
-        check_slips(rehearsals, sample.names, findings)
+        check_slips(rehearsals, sample.names, lacking, findings)
     return findings.problems()
 
 
@@ -129,9 +130,12 @@ def _problem(error: TemplateError, severity: Severity) -> Problem:
     return Problem(error.path, error.line, error.column, None, None, error.message, error.hint, severity)
 
 
-def _try_values(rehearsal: Rehearsal, findings: Findings) -> None:
-    """Render with the sample values, if there are some, and note what goes wrong with them."""
-    error = rehearsal.sampled.error if rehearsal.session.given else None
+def _check_run(rehearsal: Rehearsal, findings: Findings) -> None:
+    """Note what goes wrong when the persona is rendered: with the sample values, or, without any, with whatever."""
+    if rehearsal.session.given:
+        error = rehearsal.sampled.error
+    else:
+        error = None if rehearsal.full[0].error is None else rehearsal.failure
     if isinstance(error, TemplateError):
         findings.add(_problem(error, "error"), rehearsal.persona.key)
     elif error is not None:

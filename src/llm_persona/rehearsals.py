@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from .errors import PersonaError
 from .inheritance import Lineage
 from .persona import Persona
 from .samples import Choices
@@ -15,6 +16,7 @@ from .trials import Trial, Trials, with_tags
 from .views import Field
 
 MAX_QUESTIONS = 24  # that a template asks of the session, each answered both ways
+_PLAIN: tuple[object, ...] = ("x", 1, ["x"], {"x": "x"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,16 @@ class Rehearsal:
     @cached_property
     def full(self) -> tuple[Trial, Trial]:
         """Trials for a session with everything, every question of the template answered yes, and no."""
-        return self.run(Choices(True)), self.run(Choices(False))
+        yes = self.run(Choices(True))
+        return yes, yes if yes.error is None and not yes.questions else self.run(Choices(False))
 
     @cached_property
     def smallest(self) -> Trial:
         """A trial for a session that has nothing but what is required."""
-        names = frozenset(self.required) | self.texts._greeting_required.keys()
-        return self._trials.run(self.texts, {}, names, Choices(False), self._tagged)
+        asks_nothing = not self.template.dynamic and not self.template.session_names - {"extra_sections"}
+        if asks_nothing and self.full[0].error is None:
+            return self.full[0]
+        return self._try(frozenset(self.required) | self.texts._greeting_required.keys(), Choices(False), self._tagged)
 
     @cached_property
     def others(self) -> tuple[Trial, ...]:
@@ -73,18 +78,37 @@ class Rehearsal:
     @cached_property
     def plain(self) -> Trial:
         """The trial for a session with everything, without tags behind the persona's texts."""
-        return self._trials.run(self.texts, {}, self.everything, Choices(True))
+        return self._try(self.everything, Choices(True), None)
 
     @cached_property
     def sampled(self) -> Trial:
         """The trial with the values given for trying out, and samples for what is required and not among them."""
         given = self.session.given
-        names = self.required.keys() - given.keys() if given else self.everything
+        if not given:
+            return self.plain
         values = neutralise(given, self.template.family).values
-        return self._trials.run(self.texts, values, frozenset(names), Choices(True))
+        return self._trials.run(self.texts, values, self.required.keys() - given.keys(), Choices(True))
+
+    @cached_property
+    def failure(self) -> PersonaError | None:
+        """What every session fails with, whatever it holds; None where one may do, or where that is not known."""
+        errors = [self.plain.error, *(self._with_plain(value, self.everything, None).error for value in _PLAIN)]
+        return errors[0] if len({str(error) for error in errors}) == 1 else None
 
     def run(self, choices: Choices) -> Trial:
-        return self._trials.run(self.texts, {}, self.everything, choices, self._tagged)
+        return self._try(self.everything, choices, self._tagged)
+
+    def _try(self, names: Set[str], choices: Choices, fields: Mapping[str, Field] | None) -> Trial:
+        """Run with samples, else with plain values, for a template that does with them what samples cannot stand for."""
+        first = self._trials.run(self.texts, {}, names, choices, fields)
+        if first.error is None:
+            return first
+        trials = (self._with_plain(value, names, fields) for value in _PLAIN)
+        return next((trial for trial in trials if trial.error is None), first)
+
+    def _with_plain(self, value: object, names: Set[str], fields: Mapping[str, Field] | None) -> Trial:
+        given = neutralise(dict.fromkeys(names, value), self.template.family).values
+        return self._trials.run(self.texts, given, frozenset(), Choices(True), fields)
 
     @cached_property
     def _tagged(self) -> Mapping[str, Field]:

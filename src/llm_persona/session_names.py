@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 from .errors import Problem, TemplateError
 from .findings import Findings, Severity
@@ -13,8 +13,8 @@ from .rehearsals import Rehearsal
 _SLIP = 0.8  # likeness, as `difflib` counts it
 
 
-def check_names(rehearsal: Rehearsal, names: frozenset[str], findings: Findings) -> None:
-    """Find the names that the persona or its template asks for and that the handler never passes."""
+def check_names(rehearsal: Rehearsal, names: frozenset[str], findings: Findings) -> set[str]:
+    """Find the names that the persona or its template asks for and that the handler never passes; return them."""
     key = rehearsal.persona.key
     greeting = rehearsal.texts._greeting_required
     for name, path in {**greeting, **rehearsal.required}.items():
@@ -23,12 +23,21 @@ def check_names(rehearsal: Rehearsal, names: frozenset[str], findings: Findings)
             origin = origin_of(rehearsal.lineage, path)
             hint = did_you_mean(name, names) or "pass it, or give it a default under variables"
             findings.add(findings.at(origin, f"the session lacks {name!r}", hint, severity), key)
-    for name, where in _asked(rehearsal).items():
-        if name not in names and name not in rehearsal.required and name not in greeting:
-            findings.add(_lacking(name, where, names), key)
+    # All that the persona requires is in every trial, so what a template finds absent is nothing of that.
+    asked = _asked(rehearsal, names)
+    for name, where in asked.items():
+        findings.add(_lacking(name, where, names), key)
+    return {*asked, *rehearsal.required, *greeting} - names
 
 
-def _asked(rehearsal: Rehearsal) -> Mapping[str, TemplateError]:
+def _asked(rehearsal: Rehearsal, names: Set[str]) -> Mapping[str, TemplateError]:
+    """Return what the template uses though it is absent, and where, on any of its ways."""
+    template = rehearsal.template
+    if (
+        not template.dynamic
+        and template.session_names <= names | rehearsal.texts._defaults.keys() | rehearsal.everything
+    ):
+        return {}
     asked: dict[str, TemplateError] = {}
     for trial in (*rehearsal.full, *rehearsal.others):
         asked = {**trial.asked, **asked}
@@ -43,22 +52,22 @@ def _lacking(name: str, where: TemplateError, names: Iterable[str]) -> Problem:
     return Problem(where.path, where.line, where.column, None, None, f"the session lacks {shorten(name)!r}", hint)
 
 
-def check_slips(rehearsals: Iterable[Rehearsal], names: frozenset[str], findings: Findings) -> None:
-    """Find the names that are passed, that nothing uses, and that are slips of names that are not passed."""
+def check_slips(rehearsals: Iterable[Rehearsal], names: frozenset[str], lacking: Set[str], findings: Findings) -> None:
+    """Find the names that are passed, that nothing uses, and that are slips of names that are not passed.
+
+    Those that are `lacking` are told already, with what may have been meant.
+    """
     rehearsals = list(rehearsals)
     if any(rehearsal.template.dynamic for rehearsal in rehearsals):
         return
-    known: set[str] = {"extra_sections"}
-    for rehearsal in rehearsals:
-        known |= rehearsal.texts.names | rehearsal.template.session_names
+    known = {"extra_sections"}.union(*(each.texts.names | each.template.session_names for each in rehearsals))
+    defaulted = set().union(*(each.texts._defaults for each in rehearsals)) - names
     for name in sorted(names - known):
-        for rehearsal in rehearsals:
-            if (near := nearest(name, rehearsal.texts._defaults.keys() - names, cutoff=_SLIP)) is not None:
-                message = f"the session has {shorten(name)!r}, which nothing uses, and not {near!r}, whose default would be used"
-                problem = Problem(None, None, None, None, None, message, f"did you mean {near!r}?")
-                findings.add(problem, rehearsal.persona.key)
-                break
-        else:
-            if (near := nearest(name, known - names, cutoff=_SLIP)) is not None:
-                message = f"the session has {shorten(name)!r}, which nothing uses"
-                findings.add(Problem(None, None, None, None, None, message, f"did you mean {near!r}?", "warning"))
+        if nearest(name, lacking) is not None:
+            continue
+        message = f"the session has {shorten(name)!r}, which nothing uses"
+        if (near := nearest(name, defaulted, _SLIP)) is not None:
+            message += f", and not {near!r}, whose default would be used"
+            findings.add(Problem(None, None, None, None, None, message, f"did you mean {near!r}?"))
+        elif (near := nearest(name, known - names, _SLIP)) is not None:
+            findings.add(Problem(None, None, None, None, None, message, f"did you mean {near!r}?", "warning"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .errors import field_text
+from .plain_data import NO_PATH
 from .provenance import Origin, Places, origin_of
 from .rehearsals import Rehearsal
 from .trials import MARK
@@ -73,6 +74,6 @@ def stable_share(rehearsal: Rehearsal, places: Places) -> StableShare | None:
 
 def _place(origin: Origin, places: Places) -> tuple[str | None, int | None]:
     document = places.get(origin.persona or "")
-    if document is None:
+    if document is None or document.path == NO_PATH:
         return None, None
     return document.path, document.locate((origin.persona or "", *origin.path))[0]

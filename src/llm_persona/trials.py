@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, cast
@@ -172,7 +172,7 @@ class Trials:
         self,
         texts: PersonaTexts,
         given: Mapping[str, object],
-        names: frozenset[str] = frozenset(),
+        names: Set[str] = frozenset(),
         choices: Choices | None = None,
         fields: Mapping[str, Field] | None = None,
     ) -> Trial:

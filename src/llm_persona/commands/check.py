@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import click
@@ -38,6 +36,11 @@ def session_name(written: str) -> str:
 )
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
 @click.option(
+    "--stable",
+    is_flag=True,
+    help="Show the share of each prompt that no session changes, and what ends it (text only).",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "github"]),
@@ -46,7 +49,9 @@ def session_name(written: str) -> str:
     help="text shows the lines; json is for programs; github makes annotations in GitHub Actions.",
 )
 @persona_files
-def check(each: tuple[str, ...], names: tuple[str, ...], strict: bool, form: str, files: PersonaFiles) -> None:
+def check(
+    each: tuple[str, ...], names: tuple[str, ...], strict: bool, stable: bool, form: str, files: PersonaFiles
+) -> None:
     """Check persona files and their templates: every mistake with its place and the remedy.
 
     Files of one registry go together with -f; FILES are checked each by itself, as a pre-commit hook gives them.
@@ -63,28 +68,31 @@ def check(each: tuple[str, ...], names: tuple[str, ...], strict: bool, form: str
     registries = [replace(files, paths=(path,)) for path in each] or [replace(files, paths=files.chosen())]
     reads_input = any("-" in registry.paths for registry in registries)
     lines = Lines(kept_standard_input() if reads_input else None)
-    problems = [problem for registry in registries for problem in _problems(registry, names)]
+    session = set(names) or None
+    checked = [_check(registry, session) for registry in registries]
+    problems = [problem for found, _ in checked for problem in found]
     if strict:
         problems = [replace(problem, severity="error") for problem in problems]
     _print(problems, lines, form, sum(len(registry.paths) for registry in registries))
+    if stable and form == "text":
+        _print_shares([registry for _, registry in checked if registry is not None], session)
     if any(problem.severity == "error" for problem in problems):
         raise click.exceptions.Exit(1)
 
 
-def _problems(files: PersonaFiles, names: Sequence[str]) -> Iterator[Problem]:
+def _check(files: PersonaFiles, session: set[str] | None) -> tuple[list[Problem], PersonaRegistry | None]:
+    """Return what is wrong with the files of one registry, and the registry, if there can be one."""
     loaded = inspect_documents([read(path) for path in files.paths], files.templates, files.default_template)
-    yield from loaded.problems
-    if not any(problem.severity == "error" for problem in loaded.problems):
-        yield from _coverage(PersonaRegistry._from(loaded), names)
+    if any(problem.severity == "error" for problem in loaded.problems):
+        return loaded.problems, None
+    registry = PersonaRegistry._from(loaded)
+    return loaded.problems + registry.problems(session), registry
 
 
-def _coverage(registry: PersonaRegistry, names: Sequence[str]) -> list[Problem]:
-    """Return what only a look at personas and templates together tells."""
-    if importlib.util.find_spec("llm_persona.coverage") is None:
-        return []
-    coverage = importlib.import_module("llm_persona.coverage")
-    found: list[Problem] = coverage.check(registry, set(names) or None)
-    return found
+def _print_shares(registries: Sequence[PersonaRegistry], session: set[str] | None) -> None:
+    for registry in registries:
+        for share in registry.stable_shares(session):
+            line(str(share))
 
 
 def _print(problems: Sequence[Problem], lines: Lines, form: str, files: int) -> None:

@@ -1,0 +1,579 @@
+"""What is known before the first request: dropped texts, names nobody passes, broken templates, stable shares."""
+
+from __future__ import annotations
+
+import tempfile
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_persona import InvalidValueError, Persona, PersonaFileError, PersonaRegistry, multiline
+from llm_persona.coverage import check
+
+EVERYTHING = """\
+You are {{ persona.name }}, {{ persona.role }}{% if persona.company %} at {{ persona.company }}{% endif %}, {{ persona.tone }}.
+{% for capability in persona.capabilities %}
+- {{ capability }}
+{% endfor %}
+{% for constraint in persona.constraints %}
+- not: {{ constraint }}
+{% endfor %}
+{% for name, text in persona.custom_sections|items %}
+In short: {{ text }}
+{% endfor %}
+"""
+PERSONAS = """\
+$templates: templates
+Acme:
+  abstract: true
+  template: own
+  company: Acme Corp
+  constraints:
+    - Never promise specific delivery dates
+    - Never share a customer's data
+Maya:
+  parent: Acme
+  version: 1
+  role: Customer Support Specialist
+  capabilities: [Look up order status]
+Dora:
+  parent: Acme
+  role: Guide to the documentation
+  constraints: [Never invent an API]
+"""
+
+
+def registry(folder: Path, personas: str = PERSONAS, **templates: str) -> PersonaRegistry:
+    (folder / "templates").mkdir(exist_ok=True)
+    for name, text in templates.items():
+        (folder / "templates" / f"{name}.j2").write_text(text, encoding="utf-8")
+    (folder / "personas.yaml").write_text(personas, encoding="utf-8")
+    return PersonaRegistry.from_file(folder / "personas.yaml")
+
+
+def told(registry: PersonaRegistry, folder: Path, session: Any = None) -> list[str]:
+    return [str(problem).replace(f"{folder}/", "") for problem in registry.problems(session)]
+
+
+def only(prompt: str) -> str:
+    """Return a persona file of one persona whose template prints all of it, and what is given of it."""
+    return "$templates: templates\n" + textwrap.dedent(prompt)
+
+
+def test_nothing_is_said_of_what_is_well(tmp_path: Path) -> None:
+    """A template that prints all fields, and a session that has all it asks for, are no problem."""
+    well = registry(tmp_path, own=EVERYTHING + "Plan: {{ session.plan }}\n")
+    assert told(well, tmp_path, {"plan"}) == []
+    well.check({"plan"})
+
+
+@pytest.mark.parametrize("template", ["default", "markdown", "xml", "compact"])
+def test_the_bundled_templates_drop_nothing(template: str, tmp_path: Path) -> None:
+    """Every bundled template prints every field of a persona that has all of them."""
+    personas = PERSONAS.replace("template: own", f"template: {template}\n  display_name: May\n  tone: calm")
+    personas += "  custom_sections: {Escalation: Hand over to a person}\n"
+    assert told(registry(tmp_path, personas), tmp_path) == []
+
+
+def test_a_dropped_constraint_is_an_error_at_the_ancestor_that_gave_it(tmp_path: Path) -> None:
+    """A list that is never printed is one error for each ancestor that wrote a part of it, with all it bears on."""
+    silent = registry(tmp_path, own=EVERYTHING.replace("{{ constraint }}", ""))
+    each = "print each: {% for constraint in persona.constraints %}- {{ constraint }}"
+    assert told(silent, tmp_path) == [
+        f"personas.yaml:7:5: Acme.constraints: template 'own' never prints them (for Maya, Dora); {each}",
+        f"personas.yaml:17:16: Dora.constraints: template 'own' never prints them; {each}",
+    ]
+    with pytest.raises(PersonaFileError) as refused:
+        silent.check()
+    assert list(refused.value.problems) == silent.problems()
+
+
+@pytest.mark.parametrize(
+    "printed", ["{{ persona.constraints|first }}", "{{ persona.constraints[0] }}", "{{ persona.constraints[:1]|join }}"]
+)
+def test_single_items_that_are_dropped_are_named(printed: str, tmp_path: Path) -> None:
+    """Where some items are printed and others not, each of the others is an error of its own."""
+    personas = PERSONAS.partition("Dora:")[0]
+    template = EVERYTHING.replace("{% for constraint in persona.constraints %}\n- not: {{ constraint }}\n", printed)
+    template = template.replace(f"{printed}{{% endfor %}}", f"First: {printed}")
+    assert told(registry(tmp_path, personas, own=template), tmp_path) == [
+        (
+            "personas.yaml:8:7: Acme.constraints[2]: template 'own' never prints it (for Maya); "
+            "print each: {% for constraint in persona.constraints %}- {{ constraint }}"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "filtered",
+    [
+        "constraint|upper",
+        "constraint|title",
+        "constraint|capitalize",
+        "constraint|trim|indent(4)",
+        "constraint|replace('.', '!')",
+        "constraint|truncate(40)",
+        "constraint ~ '!'",
+        "'<b>' ~ constraint|escape",
+    ],
+)
+def test_a_filter_drops_nothing_that_it_keeps(filtered: str, tmp_path: Path) -> None:
+    """A constraint is there whatever its case, its indent and what is put around it."""
+    assert told(registry(tmp_path, own=EVERYTHING.replace("{{ constraint }}", f"{{{{ {filtered} }}}}")), tmp_path) == []
+
+
+def test_a_text_that_is_cut_is_said_to_be_cut(tmp_path: Path) -> None:
+    """What `truncate` takes the end of is not there: the end may be what matters."""
+    short = EVERYTHING.replace("{{ constraint }}", "{{ constraint|truncate(20) }}")
+    assert told(registry(tmp_path, PERSONAS.partition("Dora:")[0], own=short), tmp_path) == [
+        f"personas.yaml:{line}:7: Acme.constraints[{line - 6}]: template 'own' prints only the beginning of it "
+        "(for Maya); print it whole, or shorten it"
+        for line in (7, 8)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "entry", "hint"),
+    [
+        ("role", "role: Poet", "print {{ persona.role }}"),
+        ("tone", "tone: calm", "print {{ persona.tone }}"),
+        ("company", "company: Acme Corp", "print {{ persona.company }}"),
+        ("display_name", "display_name: Bo", "print {{ persona.name }}"),
+        (
+            "capabilities[1]",
+            "capabilities: [Sing]",
+            "print each: {% for capability in persona.capabilities %}- {{ capability }}",
+        ),
+        (
+            "custom_sections.Rhymes",
+            "custom_sections: {Rhymes: Only clean ones}",
+            "print each: {% for name, text in persona.custom_sections|items %}{{ text }}",
+        ),
+    ],
+)
+def test_any_other_field_that_is_never_printed_is_a_warning(field: str, entry: str, hint: str, tmp_path: Path) -> None:
+    """Each field that is given and not printed is warned of; `check` raises nothing for warnings."""
+    role = "" if field == "role" else "  role: Poet\n"
+    poet = registry(
+        tmp_path,
+        f"$templates: templates\nPoet:\n  template: own\n{role}  {entry}\n",
+        own="Hi. {{ persona.role }}" if role else "Hi.",
+    )
+    (warning,) = told(poet, tmp_path)
+    assert warning.partition(": warning: ")[2] == f"Poet.{field}: template 'own' never prints it; {hint}"
+    poet.check()
+
+
+def test_what_is_not_given_and_what_no_prompt_needs_is_not_missed(tmp_path: Path) -> None:
+    """A tone that is the default, a greeting, a description and tools may be absent from a prompt."""
+    personas = """\
+        Poet: {role: Poet, template: own, greeting: Hello, description: d, tools: [search], metadata: {a: 1}}
+        """
+    assert told(registry(tmp_path, only(personas), own="You are a {{ persona.role }}."), tmp_path) == []
+
+
+def test_a_company_that_other_texts_speak_of_is_printed(tmp_path: Path) -> None:
+    """A company or a spoken name that the prompt has, by whatever text, is not missed."""
+    personas = """\
+        Poet: {role: "{name}, the poet of {company}", company: Acme Corp, display_name: Bo, template: own}
+        """
+    assert told(registry(tmp_path, only(personas), own="You are {{ persona.role }}."), tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "session.plan == 'pro'",
+        "session.plan != 'pro'",
+        "session.vip",
+        "not session.vip",
+        "session.plan is defined",
+        "session.plan is not defined",
+        "session.plan in ('pro', 'team') and session.seats > 5",
+        "session.plan == 'free' or session.seats < 2",
+    ],
+)
+def test_a_constraint_for_some_sessions_only_is_a_warning(condition: str, tmp_path: Path) -> None:
+    """Nobody dropped it, and nobody may have meant that the other sessions go without."""
+    template = EVERYTHING.replace("{% for con", f"{{% if {condition} %}}{{% for con")
+    template = template.replace("{% endfor %}\n{% for name", "{% endfor %}{% endif %}\n{% for name")
+    (warning,) = told(registry(tmp_path, PERSONAS.partition("Dora:")[0], own=template), tmp_path)
+    assert warning == (
+        "personas.yaml:7:5: warning: Acme.constraints: template 'own' prints them for some sessions only (for Maya); "
+        "print it whatever the session holds"
+    )
+
+
+def test_a_constraint_in_one_of_many_branches_is_found(tmp_path: Path) -> None:
+    """Each branch of an `if` is tried, so that one which no other trial reaches counts too."""
+    template = EVERYTHING.replace(
+        "{% for con",
+        "{% if session.plan == 'free' %}a{% elif session.plan == 'pro' %}b{% elif session.plan == 'team' %}{% for con",
+    ).replace("{% endfor %}\n{% for name", "{% endfor %}{% else %}d{% endif %}\n{% for name")
+    assert [problem.severity for problem in registry(tmp_path, own=template).problems()] == ["warning", "warning"]
+
+
+def test_a_handler_that_always_takes_one_way_drops_the_other(tmp_path: Path) -> None:
+    """What is printed only with a variable that the handler never passes is dropped."""
+    template = EVERYTHING.replace("{% for con", "{% if session.vip is defined %}{% for con")
+    template = template.replace("{% endfor %}\n{% for name", "{% endfor %}{% endif %}\n{% for name")
+    found = registry(tmp_path, own=template)
+    assert {problem.severity for problem in found.problems({"vip"})} == {"warning"}
+    assert {problem.severity for problem in found.problems({"plan"})} == {"error"}
+
+
+def test_templates_may_do_with_session_values_what_they_like(tmp_path: Path) -> None:
+    """Loops, items, methods, arithmetic and comparisons on values of which only the name is known are no problem."""
+    template = (
+        EVERYTHING
+        + """\
+{% for order in session.orders %}
+- {{ order.id }}: {{ order.title|upper }}, {{ order.total / 2 + 1 }}, {{ order["count"] * 2 }}
+{% endfor %}
+Since: {{ session.since.isoformat() }}, {{ session.name.title() }}, {{ session.tags|join(", ") }}, {{ session.n|int }}
+{% for name, text in session.notes|items %}
+About {{ name }}: {{ text }}
+{% endfor %}
+Plan: {{ {"free": "small", "pro": "large"}[session.plan] }}
+"""
+    )
+    assert told(registry(tmp_path, own=template), tmp_path) == []
+
+
+def test_what_no_session_can_render_is_an_error(tmp_path: Path) -> None:
+    """A template that fails whatever the session holds is told, with the line that fails."""
+    assert told(registry(tmp_path, own=EVERYTHING + "All: {{ persona.capabilities }}\n"), tmp_path) == [
+        (
+            "templates/own.j2:11: this prints a list (for Maya, Dora); "
+            "loop over it: {% for item in ... %}, or join it: |join(', ')"
+        )
+    ]
+
+
+NAMES = """\
+$templates: templates
+Maya:
+  role: Helper of {customer}
+  template: own
+  greeting: Hi {user_name}
+  variables: {customer: null, user_name: null, plan: free}
+"""
+
+
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [
+        ({"customer", "user_name", "region"}, []),
+        (["customer", "user_name", "region", "plan"], []),
+        (
+            {"customer", "user_name"},
+            [
+                (
+                    "templates/own.j2:2:20: the session lacks 'region' (for Maya); pass it, give it a default under "
+                    "variables, or test 'session.region is defined' first"
+                )
+            ],
+        ),
+        (
+            {"customr", "user_name", "region"},
+            ["personas.yaml:3:9: Maya.role: the session lacks 'customer'; did you mean 'customr'?"],
+        ),
+        (
+            {"customer", "region"},
+            [
+                (
+                    "personas.yaml:5:13: warning: Maya.greeting: the session lacks 'user_name'; "
+                    "pass it, or give it a default under variables"
+                )
+            ],
+        ),
+        (
+            {"customer", "user_name", "regoin"},
+            ["templates/own.j2:2:20: the session lacks 'region' (for Maya); did you mean 'regoin'?"],
+        ),
+        (
+            {"customer", "user_name", "region", "plans"},
+            [
+                (
+                    "the session has 'plans', which nothing uses, and not 'plan', whose default would be used; "
+                    "did you mean 'plan'?"
+                )
+            ],
+        ),
+        (
+            {"customer", "user_name", "region", "tickets"},
+            ["warning: the session has 'tickets', which nothing uses; did you mean 'ticket'?"],
+        ),
+        ({"customer", "user_name", "region", "something_else", "extra_sections"}, []),
+        (
+            {"customer", "user_name", "region", "_secret"},
+            ["session variable '_secret' begins with '_'; such names are not for sessions"],
+        ),
+    ],
+)
+def test_the_names_that_a_handler_passes_are_compared_with_those_asked_for(
+    session: set[str], expected: list[str], tmp_path: Path
+) -> None:
+    """What is missing and what is misspelt is told, at the line that asks for it."""
+    template = (
+        "You are {{ persona.role }}, on {{ session.plan }}.\nRegion: {{ session.region }}\n"
+        "{% if session.ticket is defined %}Ticket: {{ session.ticket }}{% endif %} {{ session.note|default('-') }}\n"
+    )
+    assert told(registry(tmp_path, NAMES, own=template), tmp_path, session) == expected
+
+
+def test_without_a_session_nothing_is_said_of_names(tmp_path: Path) -> None:
+    """Nobody knows what is passed then."""
+    template = "{{ persona.role }} {{ session.x }} {{ session.y }}"
+    assert told(registry(tmp_path, NAMES, own=f"You: {template}"), tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "guarded",
+    [
+        "{% if session.x is defined %}X: {{ session.x }}{% endif %}",
+        "{% if session.x is defined and session.x > 3 %}x{% endif %}",
+        "{% if session.x is undefined %}none{% else %}X: {{ session.x }}{% endif %}",
+        "{% set has = session.x is defined %}{% if has %}X: {{ session.x }}{% endif %}",
+        "X: {{ session.x|default('') }} {{ session['x']|d('') }}",
+        "{% if session.x is defined %}{% include 'part.j2' %}{% endif %}",
+        "{% macro m() %}X: {{ session.x }}{% endmacro %}{% if session.x is defined %}{{ m() }}{% endif %}",
+    ],
+)
+def test_a_name_that_is_asked_for_with_care_may_be_absent(guarded: str, tmp_path: Path) -> None:
+    """However the template sees to it that an absent variable is not used."""
+    found = registry(tmp_path, own=f"{EVERYTHING}{guarded}\n", part="It is {{ session.x }}")
+    assert told(found, tmp_path, {"y"}) == []
+
+
+def test_all_absent_names_are_told_at_once(tmp_path: Path) -> None:
+    """Also those in branches, and each once for all personas."""
+    template = (
+        EVERYTHING
+        + "A: {{ session.a }}\n{% if session.plan == 'x' %}B: {{ session.b }}{% else %}C: {{ session.c }}{% endif %}\n"
+    )
+    found = told(registry(tmp_path, own=template), tmp_path, {"plan"})
+    assert [line.partition(";")[0] for line in found] == [
+        "templates/own.j2:11:15: the session lacks 'a' (for Maya, Dora)",
+        "templates/own.j2:12:43: the session lacks 'b' (for Maya, Dora)",
+        "templates/own.j2:12:71: the session lacks 'c' (for Maya, Dora)",
+    ]
+
+
+def test_sample_values_are_tried_out(tmp_path: Path) -> None:
+    """A value that cannot be printed is told with the line that prints it; one that no session may hold, by its name."""
+    found = registry(tmp_path, own=EVERYTHING + "Plan: {{ session.plan }}\n")
+    assert told(found, tmp_path, {"plan": "pro"}) == []
+    assert told(found, tmp_path, {"plan": True}) == [
+        (
+            "templates/own.j2:11: this prints a truth value, which has no text of its own (for Maya, Dora); "
+            "print a text or a number"
+        )
+    ]
+    assert told(found, tmp_path, {"plan": object()}) == [
+        "session variable 'plan' is a object, which a session cannot hold; pass a text or a number"
+    ]
+    assert [line.partition(";")[0] for line in told(found, tmp_path, {"plan": None})] == [
+        "templates/own.j2:11:18: the session lacks 'plan' (for Maya, Dora)"
+    ]
+
+
+def test_a_value_that_a_persona_cannot_print_is_told_at_its_text(tmp_path: Path) -> None:
+    """The persona's file and line are named, not the template's."""
+    found = registry(tmp_path, only("Poet: {role: 'Poet of {town}', template: own}"), own="A {{ persona.role }}")
+    assert told(found, tmp_path, {"town": ["a"]}) == [
+        (
+            "personas.yaml:2:14: Poet.role: session variable 'town' is a list, which cannot be printed; "
+            "pass a text or a number"
+        )
+    ]
+
+
+@pytest.mark.parametrize("session", ["user_name", 3, b"x", [1], {1: "x"}])
+def test_what_is_no_session_is_refused(session: Any, tmp_path: Path) -> None:
+    """A text is not taken for the names of its letters."""
+    with pytest.raises(InvalidValueError, match="session must"):
+        registry(tmp_path, own=EVERYTHING).problems(session)
+
+
+def test_templates_that_do_not_compile_are_all_told(tmp_path: Path) -> None:
+    """Those that no persona uses as warnings; a part that only others can use is none of them."""
+    found = registry(
+        tmp_path,
+        own=EVERYTHING + "{% for x in [1] %}{% include 'part.j2' %}{% endfor %}\n",
+        part="{{ x }}",
+        broken="a\n{% if %}\n",
+        lost="{% extends 'markdown.j2' %}\n{% block sesion %}x{% endblock %}\n",
+    )
+    assert told(found, tmp_path) == [
+        "templates/broken.j2:2: warning: expected an expression, got 'end of statement block'",
+        (
+            "templates/lost.j2:2:10: warning: no template that this one extends has a block 'sesion', so it is never "
+            "printed; did you mean 'session'?"
+        ),
+    ]
+    found.check()
+
+
+def test_a_default_template_that_is_broken_is_an_error(tmp_path: Path) -> None:
+    """Personas that name no template are rendered with it."""
+    (tmp_path / "house.j2").write_text("{{ perona.name }}", encoding="utf-8")
+    house = PersonaRegistry(tmp_path, "house")
+    house.define(Persona(name="Maya", role="Poet"))
+    assert told(house, tmp_path) == [
+        "house.j2:1:4: there is no 'perona' in a template; did you mean 'persona'?",
+    ]
+
+
+def test_an_include_that_loses_its_indent_is_a_warning(tmp_path: Path) -> None:
+    """Where it has more than one line, and where the indent is not that of an `if` or a `for` around it."""
+    template = (
+        "Rules:\n    {% include 'many.j2' %}\n{% if persona.company %}\n    {% include 'many.j2' %}\n{% endif %}\n"
+    )
+    template += "{% include 'many.j2' %}\n  {% include 'one.j2' %}\n" + EVERYTHING
+    found = registry(tmp_path, own=template, many="- a\n- b\n", one="- c\n")
+    assert told(found, tmp_path) == [
+        (
+            "templates/own.j2:2:5: warning: the lines of 'many.j2' will not be indented as this include is; write "
+            "{% filter indent(4, first=true) %} before it and {% endfilter %} after it, or no indent"
+        )
+    ]
+
+
+def test_the_remedy_for_a_lost_indent_works(tmp_path: Path) -> None:
+    """What the warning says to write indents every line, and ends the warning."""
+    template = "Rules:\n{% filter indent(4, first=true) %}\n{% include 'many.j2' %}\n{% endfilter %}\n"
+    found = registry(tmp_path, only("Poet: {role: Poet, template: own}"), own=template, many="- a\n- b\n")
+    assert "Rules:\n    - a\n    - b" in found.get("Poet").render().text
+    assert [problem.field for problem in found.problems()] == ["role"]
+
+
+def test_a_value_that_begins_a_line_is_a_warning(tmp_path: Path) -> None:
+    """Where the persona's text or the template puts it there; not where words stand before it."""
+    personas = """\
+        Poet:
+          role: "{town}'s poet"
+          tone: "{mood}"
+          template: own
+          custom_sections:
+            Rules: |-
+              Be kind.
+              {user_name} is always right.
+        """
+    template = "You are {{ persona.role }}.\n{{ persona.tone }}\n{{ persona.custom_sections.Rules }}\n"
+    template += "Plan: {{ session.plan }}\n  {{ session.ticket }}\n"
+    found = registry(tmp_path, only(personas), own=template)
+    own_words = "begins a line, and could pass for your own words there; put words before it"
+    assert told(found, tmp_path) == [
+        f"personas.yaml:4:9: warning: Poet.tone: the value of '{{mood}}' {own_words}",
+        f"personas.yaml:7:12: warning: Poet.custom_sections.Rules: the value of '{{user_name}}' {own_words}",
+        (
+            f"templates/own.j2:5:14: warning: the value of session variable 'ticket' {own_words}, "
+            "or pass it as multiline(…), which sets it off"
+        ),
+    ]
+    values = {"town": "Ulm", "mood": "calm", "user_name": "Jo", "plan": "free"}
+    assert len(found.problems({**values, "ticket": "a"})) == 3
+    assert len(found.problems({**values, "ticket": multiline("a\nb")})) == 2
+
+
+def test_in_xml_a_value_may_begin_a_line(tmp_path: Path) -> None:
+    """It stands between tags there, and is escaped."""
+    template = (
+        "{% extends 'xml.j2' %}\n{% block session %}\n<ticket>\n{{ session.ticket }}\n</ticket>\n{% endblock %}\n"
+    )
+    assert told(registry(tmp_path, own=template), tmp_path) == []
+
+
+STABLE = """\
+$templates: templates
+Maya:
+  version: 2
+  role: Poet
+  template: own
+Dora:
+  role: Poet
+  template: own
+  capabilities: [Write, "Sing for {user_name}"]
+Sam: {role: Poet, template: default}
+"""
+
+
+def test_the_stable_share_of_every_prompt_is_told(tmp_path: Path) -> None:
+    """With the template's line, or the persona's text, that ends it."""
+    template = "{% extends 'default.j2' %}\n{% block session %}\nPlan: {{ session.plan }}\n{% endblock %}\n"
+    found = registry(tmp_path, STABLE, own=template)
+    shares = found.stable_shares({"plan", "user_name"})
+    assert [str(share).replace(f"{tmp_path}/", "") for share in shares] == [
+        "Maya@2 in own: 81% stable (54 of 67 characters); ended by templates/own.j2:3",
+        (
+            "Dora in own: 66% stable (71 of 108 characters); "
+            "ended by Dora.capabilities[2] (personas.yaml:9), which llm_persona/base.j2:15 prints"
+        ),
+        "Sam in default: 100% stable (52 of 52 characters)",
+    ]
+
+
+def test_the_stable_share_is_that_of_the_prompt(tmp_path: Path) -> None:
+    """With sample values it counts what `render` counts."""
+    found = registry(tmp_path, STABLE, own="You are {{ persona.role }}.\nPlan: {{ session.plan }}\n")
+    values = {"plan": "pro", "user_name": "Ana"}
+    for share, name in zip(found.stable_shares(values), found, strict=True):
+        prompt = found.get(name).render(**values)
+        assert (share.stable, share.characters) == (prompt.stable_length, len(prompt.text))
+
+
+def test_checking_changes_nothing_and_is_repeatable(tmp_path: Path) -> None:
+    """The same registry says the same again, and renders what it rendered before."""
+    found = registry(tmp_path, own=EVERYTHING + "Plan: {{ session.plan }}\n{{ session.x }}\n")
+    before = found.get("Maya").render(plan="a", x="b").text
+    assert check(found, {"plan"}) == check(found, {"plan"}) != []
+    assert found.get("Maya").render(plan="a", x="b").text == before
+
+
+TEXTS = st.text(st.characters(exclude_characters="{}$", exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip)
+
+
+@st.composite
+def personas(draw: st.DrawFn) -> Mapping[str, Any]:
+    fields = {"role": draw(TEXTS), "constraints": draw(st.lists(TEXTS, min_size=1, max_size=4))}
+    for name in ("company", "tone", "display_name"):
+        if draw(st.booleans()):
+            fields[name] = draw(TEXTS)
+    fields["capabilities"] = draw(st.lists(TEXTS, max_size=3))
+    fields["custom_sections"] = draw(st.dictionaries(TEXTS, TEXTS, max_size=2))
+    return fields
+
+
+@pytest.fixture(scope="module")
+def folder() -> Any:
+    with tempfile.TemporaryDirectory() as made:
+        path = Path(made)
+        (path / "all.j2").write_text(EVERYTHING, encoding="utf-8")
+        silent = EVERYTHING.replace("- not: {{ constraint }}\n", "")
+        (path / "silent.j2").write_text(silent, encoding="utf-8")
+        yield path
+
+
+@settings(deadline=None, max_examples=50)
+@given(personas())
+def test_a_template_that_prints_all_is_never_reported(folder: Path, fields: Mapping[str, Any]) -> None:
+    """Whatever the texts are."""
+    found = PersonaRegistry.from_dict({"Maya": {**fields, "template": "all"}}, templates=folder)
+    assert found.problems() == []
+
+
+@settings(deadline=None, max_examples=50)
+@given(personas())
+def test_a_template_without_constraints_always_is(folder: Path, fields: Mapping[str, Any]) -> None:
+    """Whatever the texts are, also where another field says the same."""
+    found = PersonaRegistry.from_dict({"Maya": {**fields, "template": "silent"}}, templates=folder)
+    errors = [problem for problem in found.problems() if problem.severity == "error"]
+    assert {(problem.persona, str(problem.field).partition("[")[0]) for problem in errors} == {("Maya", "constraints")}
+    with pytest.raises(PersonaFileError):
+        found.check()
