@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any
 
 from jinja2 import Undefined, nodes
@@ -10,10 +11,13 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import BlockReference, Context
 
 from .assembly import Event, Pieces
+from .parting import is_part
 
 
 class Generator(CodeGenerator):
     """Yields what was printed as it is, apart from the template's own text, and marks where blocks begin and end."""
+
+    _captured = False  # the block that is written now is called where a template catches what it prints
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
         if not isinstance(node, nodes.TemplateData):
@@ -34,14 +38,14 @@ class Generator(CodeGenerator):
         self.write("))")
 
     def visit_FilterBlock(self, node: nodes.FilterBlock, frame: Frame) -> None:  # noqa: N802 - jinja2's name
-        # What a filter gives back is data, as where it stands in an expression.
+        # What a filter gives back is data, as where it stands in an expression; around it is the template's white space.
         within = frame.inner()
         within.symbols.analyze_node(node)
         self.enter_frame(within)
         self.buffer(within)
         self.blockvisit(node.body, within)
         self.start_write(frame, node)
-        self.write("environment.printed(")
+        self.write(f"environment.framed({within.buffer}, ")
         self.visit_Filter(node.filter, within)
         self.write(")")
         self.end_write(frame)
@@ -57,9 +61,28 @@ class Generator(CodeGenerator):
     def visit_Block(self, node: nodes.Block, frame: Frame) -> None:  # noqa: N802 - jinja2's name
         if frame.toplevel and self.has_known_extends:
             return
+        if is_part(node.name):
+            self._visit_part(node)
+            return
         self.simple_write(repr((node.name, True)), frame)
+        self._captured = frame.buffer is not None
         super().visit_Block(node, frame)
+        self._captured = False
         self.simple_write(repr((node.name, False)), frame)
+
+    def _visit_part(self, node: nodes.Block) -> None:
+        self.writeline("if context.streaming:", node)
+        self.indent()
+        self.writeline(f"yield ({node.name!r}, block_{node.name}, context)")
+        self.outdent()
+        self.writeline("else:")
+        self.indent()
+        self.writeline(f"yield from block_{node.name}(context)")
+        self.outdent()
+
+    def get_context_ref(self) -> str:
+        reference = super().get_context_ref()
+        return f"{reference}.capturing()" if self._captured else reference
 
 
 class SuperReference(BlockReference):
@@ -76,13 +99,24 @@ class SuperReference(BlockReference):
 
 
 class EventContext(Context):
+    streaming = False  # what is yielded reaches the assembler one by one: fixed parts may be left to it
+
+    def capturing(self) -> EventContext:
+        """Return this context for where what is yielded is caught: fixed parts are run there."""
+        if not self.streaming:
+            return self
+        twin = copy(self)
+        twin.streaming = False
+        return twin
+
     def super(self, name: str, current: Callable[[Context], Iterator[str]]) -> BlockReference | Undefined:
         parent = super().super(name, current)
         return parent if isinstance(parent, Undefined) else own(parent)
 
 
 def own(parent: BlockReference) -> SuperReference:
-    return SuperReference(parent.name, parent._context, parent._stack, parent._depth)
+    context: EventContext = parent._context  # type: ignore[assignment]  # a Sandbox makes no other
+    return SuperReference(parent.name, context.capturing(), parent._stack, parent._depth)
 
 
 def trimmed(events: list[Event]) -> list[Event]:
@@ -93,3 +127,10 @@ def trimmed(events: list[Event]) -> list[Event]:
                 break
             del events[index]
     return events
+
+
+def white_ends(events: list[Event]) -> tuple[str, str]:
+    """Return the white space that the template writes at the two ends of a block."""
+    written = [event if type(event) is str else "x" for event in events]
+    text = "".join(written)
+    return text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :] if text.strip() else ""

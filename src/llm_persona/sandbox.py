@@ -14,7 +14,7 @@ from types import CodeType
 from typing import Any
 from uuid import UUID
 
-from jinja2 import StrictUndefined, Undefined
+from jinja2 import StrictUndefined, Undefined, nodes
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import UndefinedError
 from jinja2.filters import _GroupTuple as GroupTuple
@@ -27,8 +27,9 @@ from .assembly import Data, Event, Pieces
 from .complaints import absent, described
 from .errors import TemplateError
 from .filters import FILTERS, TESTS, XML_FILTERS, joined, text_of
-from .generation import EventContext, Generator, own, trimmed
+from .generation import EventContext, Generator, own, trimmed, white_ends
 from .markers import Marker, marker_text
+from .parting import Parting
 from .session import Record, Verbatim, escape
 from .views import PersonaView, SessionView, Table, Texts
 
@@ -116,6 +117,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     available: Mapping[str, Callable[..., Any]] = FILTERS
     concat = staticmethod(Pieces)  # a str that keeps its events
     joined = staticmethod(joined)
+    parting: Parting | None = None  # sets fixed parts apart, where what they come to is kept
 
     def __init__(self, loader: BaseLoader) -> None:
         # Nothing is left to Jinja2's escaping, which escapes quotes too and forgets the events of macros:
@@ -139,6 +141,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Return the full name of what a template calls another: a product's `markdown` may extend `markdown`."""
         return str(self.loader.chain[parent].uses[template])  # type: ignore[union-attr]  # the registry's own loader
 
+    def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
+        if self.parting is not None:
+            self.parting.part(source)
+        return super()._generate(source, *args, **options)
+
     def _compile(self, source: str, filename: str) -> CodeType:
         try:
             return super()._compile(source, filename)
@@ -151,6 +158,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def captured(self, events: Iterable[Event]) -> Pieces:
         """Return what a block wrote, without the white space that the template writes at its two ends."""
         return self.concat(trimmed(list(events)))
+
+    def framed(self, events: list[Event], filtered: object) -> Pieces:
+        """Return what the filter of a block gave, within the white space at the block's two ends."""
+        lead, trail = white_ends(events)
+        return self.concat([lead, self.printed(filtered), trail])
 
     def printed(self, value: object) -> Data | Pieces:
         """Return the data of what a template prints; raises TemplateError for what may not be printed."""

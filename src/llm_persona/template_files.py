@@ -56,7 +56,7 @@ def _files(folder: Path, prefix: str, within: tuple[Path, ...]) -> Iterator[tupl
         if entry.name.startswith(".") or name_problem(name):
             continue
         path = folder / entry.name
-        if entry.is_dir():
+        if _is_folder(entry):
             real = path.resolve()
             if real.is_relative_to(within[0]) and real not in within and len(within) < MAX_FOLDERS:
                 yield from _files(path, f"{name}/", (*within, real))
@@ -70,6 +70,13 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return list(entries)
     except OSError as error:
         raise TemplateError(f"the template folder {str(folder)!r} cannot be read: {error.strerror}") from None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _read_source(path: Path, root: Path, shown: str) -> Source:
