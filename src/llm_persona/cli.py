@@ -18,6 +18,7 @@ from .commands.check import check
 from .commands.diff import diff
 from .commands.exporting import export_persona
 from .commands.importing import import_personas
+from .commands.init import init
 from .commands.listing import list_personas
 from .commands.preview import preview
 from .commands.render import render
@@ -28,6 +29,7 @@ from .names import did_you_mean
 from .terminal import line, painted, safe, speak_utf8
 
 COMMANDS: tuple[click.Command, ...] = (
+    init,
     render,
     list_personas,
     show,
