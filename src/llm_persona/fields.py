@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
+from typing import Any
 
 from .errors import FieldPath, InvalidValueError
 from .frozen import FrozenDict, ListEdit
@@ -257,4 +258,28 @@ _CHECKS: dict[str, Callable[[object, FieldPath], object]] = {
     "variables": _variables,
     "abstract": _truth,
     "metadata": _metadata,
+}
+
+
+def as_read(name: str, value: object, persona: str) -> object:
+    """Return the value of a field of a file, which was read and checked there, as the persona keeps it."""
+    keep = _AS_READ.get(type(value), {}).get(name)
+    return checked(name, value, persona) if keep is None else keep(value)
+
+
+def _same(value: Any) -> object:
+    return value
+
+
+def _or_none(value: Any) -> object:
+    return value or None
+
+
+# What needs no second look: by the value's type, then the field.
+_AS_READ: dict[type, dict[str, Callable[[Any], object]]] = {
+    str: dict.fromkeys(("role", "tone", "parent", "template"), _same)
+    | dict.fromkeys(("company", "greeting", "display_name", "description"), _or_none),
+    list: dict.fromkeys(("capabilities", "constraints", "tools"), tuple),
+    dict: {"custom_sections": FrozenDict},
+    bool: {"abstract": _same},
 }

@@ -12,6 +12,7 @@ from .names import did_you_mean, shorten, split_reference
 from .persona import Persona
 from .placeholders import Placeholders
 
+Path = tuple[str | int, ...]
 MAX_DEPTH = 32  # parents above one another
 TEXTS = ("role", "company", "tone", "greeting", "display_name", "template")
 LISTS = ("capabilities", "constraints", "tools")
@@ -192,34 +193,34 @@ def filled(lineage: Lineage) -> dict[str, Any]:
     Session variables are left in the texts.
     """
     persona = lineage.persona
+    found = texts(persona, "{")
+    if not found:
+        return {}
     placeholders = Placeholders(persona.variables)
     own = {"name": persona.spoken_name}
-    changes: dict[str, Any] = {}
     if persona.company:
-        own["company"] = changes["company"] = placeholders.fill_own(persona.company, own)
-    for path, text in texts(persona):
-        if "{" in text and len(path) == 1 and path != ("company",):
-            changes[str(path[0])] = placeholders.fill_own(text, own)
-    for name in ("capabilities", "constraints"):
-        items = getattr(persona, name)
-        if any("{" in text for text in items):
-            changes[name] = tuple(placeholders.fill_own(text, own) for text in items)
-    sections = persona.custom_sections
-    if any("{" in text for text in sections.values()):
-        changes["custom_sections"] = FrozenDict(
-            {name: placeholders.fill_own(text, own) for name, text in sections.items()}
-        )
+        own["company"] = placeholders.fill_own(persona.company, own)
+    changes: dict[str, Any] = {}
+    for path, text in found:
+        field = str(path[0])
+        new = own["company"] if field == "company" else placeholders.fill_own(text, own)
+        if len(path) == 1:
+            changes[field] = new
+        else:
+            changes.setdefault(field, {})[path[1]] = new
+    for field in changes.keys() & {"capabilities", "constraints"}:
+        items = enumerate(getattr(persona, field))
+        changes[field] = tuple(changes[field].get(index, text) for index, text in items)
+    if "custom_sections" in changes:
+        changes["custom_sections"] = FrozenDict({**persona.custom_sections, **changes["custom_sections"]})
     return changes
 
 
-def texts(persona: Persona) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield every text of a persona that may hold placeholders, with its path."""
-    for name in ("role", "company", "tone", "greeting"):
-        if text := getattr(persona, name):
-            yield (name,), text
-    for name in ("capabilities", "constraints"):
-        for index, text in enumerate(getattr(persona, name)):
-            yield (name, index), text
-    for name, text in persona.custom_sections.items():
-        if text:
-            yield ("custom_sections", name), text
+def texts(persona: Persona, holding: str = "") -> list[tuple[Path, str]]:
+    """Return every text of a persona that may hold placeholders, and that holds this, with its path."""
+    fields = {"role": persona.role, "company": persona.company, "tone": persona.tone, "greeting": persona.greeting}
+    found: list[tuple[Path, str]] = [((name,), text) for name, text in fields.items() if text and holding in text]
+    for name, items in (("capabilities", persona.capabilities), ("constraints", persona.constraints)):
+        found += [((name, index), text) for index, text in enumerate(items) if holding in text]
+    sections = persona.custom_sections.items()
+    return found + [(("custom_sections", name), text) for name, text in sections if text and holding in text]

@@ -108,7 +108,7 @@ def _definitions(documents: Iterable[Document], loaded: Loaded, broken: set[str]
                 broken.add(key)
                 continue
             try:
-                definitions[key] = Persona(key, **config)
+                definitions[key] = Persona(key, **config) if document.path == NO_PATH else Persona._read(key, config)
             except PersonaError as error:
                 error.persona = key
                 broken.add(key)
@@ -168,7 +168,8 @@ def _templates(
 
 def _default_problems(templates: Templates, state: State) -> Iterator[Problem]:
     """Yield what is wrong with the default template, if any persona is rendered with it."""
-    if any(not persona.abstract and persona.template is None for persona in state.complete.values()):
+    personas = (lineage.persona for lineage in state.lineages.values())
+    if any(not persona.abstract and persona.template is None for persona in personas):
         try:
             templates.get(templates.default)
         except TemplateError as error:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from .bound import Bound, bundled
 from .errors import InheritanceError, InvalidValueError, PersonaError
-from .fields import DEFAULTS, NOT_GIVEN, checked
+from .fields import DEFAULTS, NOT_GIVEN, as_read, checked
 from .frozen import FrozenDict, ListEdit
 from .names import check_name, join_reference, kind_of, shorten, split_reference
 from .prompt import Prompt
@@ -158,16 +159,23 @@ class Persona:
     def _gives(self, name: str) -> bool:
         return name in (self._given or ())
 
+    @classmethod
+    def _read(cls, key: str, config: Mapping[str, Any]) -> Persona:
+        """Return the persona of a file's entry. The schema has checked it, so its texts are not looked at again."""
+        name, version = split_reference(key)
+        values = dict(_UNREAD)
+        for field_name, value in config.items():
+            values[field_name] = as_read(field_name, value, key)
+        if version is not None or (values["parent"] is None and any(type(values[name]) is ListEdit for name in _LISTS)):
+            return cls(key, **config)
+        values["name"], values["_given"] = name, frozenset(config)
+        return _made(values.values())
+
     def _settled(self, values: Mapping[str, Any], bound: Bound | None = None) -> Persona:
         """Return this persona with these values and without its parent, which gave them. They are not checked again."""
-        settled = object.__new__(Persona)
-        for name in _SLOTS:
-            object.__setattr__(settled, name, getattr(self, name))
-        for name, value in {**values, "parent": None, "_bound": bound, "_texts": None}.items():
-            object.__setattr__(settled, name, value)
         given = (self._given or frozenset()).union(values) - {"parent"}
-        object.__setattr__(settled, "_given", given)
-        return settled
+        changes = {**values, "parent": None, "_given": given, "_bound": bound, "_texts": None}
+        return _made([changes.get(name, value) for name, value in zip(_SLOTS, _values(self), strict=True)])
 
     def build_system_prompt(self, template: str | None = None, /, **session: object) -> str:
         """Return the system prompt as text; what may be raised is what `render` raises."""
@@ -248,6 +256,18 @@ class Persona:
 
 
 _SLOTS = tuple(each.name for each in dataclasses.fields(Persona))
+_LISTS = ("capabilities", "constraints", "tools")
+_UNREAD: dict[str, Any] = {**dict.fromkeys(_SLOTS), **DEFAULTS, "_side": False}  # in the order of _SLOTS
+_values = attrgetter(*_SLOTS)
+_SET = [getattr(Persona, name).__set__ for name in _SLOTS]
+
+
+def _made(values: Iterable[Any]) -> Persona:
+    """Return a persona of these values, in the order of _SLOTS, all of which were checked before."""
+    persona = object.__new__(Persona)
+    for set_value, value in zip(_SET, values, strict=True):
+        set_value(persona, value)
+    return persona
 
 
 def _restore(fields: dict[str, Any]) -> Persona:

@@ -158,7 +158,7 @@ class PersonaRegistry:
         """
         state = self._state
         if version is None and unit is None and isinstance(name, str):
-            found = state.complete.get(name)
+            found = state.complete.made.get(name)
             if found is not None:
                 return found
         return self._look_up(state, name, version, unit)
@@ -238,7 +238,7 @@ class PersonaRegistry:
 
     def explain_prompt(self, persona: Persona, template: Template, session: Mapping[str, object]) -> tuple[Line, ...]:
         """Return the lines of a prompt, each with where it came from: what `prompt.explain()` calls."""
-        known = self._state.complete.get(persona.key) is persona
+        known = self._state.complete.made.get(persona.key) is persona
         return explain(persona, template, session, self.explain(persona.key) if known else None)
 
     def verify(self, stamp: Mapping[str, Any]) -> tuple[str, ...]:

@@ -17,13 +17,41 @@ from .provenance import Places, origin_of
 from .rollouts import Rollout
 
 
+class Complete(Mapping[str, Persona]):
+    """Complete personas by key: parents applied, bound to the registry's templates. Each is made when first asked for.
+
+    All was checked before; what is made stays the same object. `made` has those that are there already.
+    """
+
+    __slots__ = ("_bound", "_lineages", "made")
+
+    def __init__(self, lineages: Mapping[str, Lineage], bound: Bound | None, made: dict[str, Persona]) -> None:
+        self._lineages = lineages
+        self._bound = bound
+        self.made = made
+
+    def __getitem__(self, key: str) -> Persona:
+        found = self.made.get(key)
+        if found is None:
+            lineage = self._lineages[key]
+            # Two threads may both make it; both get the one that was there first.
+            found = self.made.setdefault(key, lineage.persona._settled(filled(lineage), self._bound))
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lineages)
+
+    def __len__(self) -> int:
+        return len(self._lineages)
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """All that a registry knows at one moment. Never changed: a new one takes its place."""
 
     definitions: Definitions = field(default_factory=dict)
     lineages: Mapping[str, Lineage] = field(default_factory=dict)
-    complete: Definitions = field(default_factory=dict)  # key -> parents applied, bound to the registry's templates
+    complete: Complete = field(default_factory=lambda: Complete({}, None, {}))
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
     places: Places = field(default_factory=dict)
 
@@ -55,9 +83,10 @@ def complete(
     errors are known already, so that a child of one is not blamed for it.
     """
     keys = list(keys)
-    lineages, finished = dict(before.lineages), dict(before.complete)
+    lineages, made = dict(before.lineages), dict(before.complete.made)
     for key in keys:
         lineages.pop(key, None)
+        made.pop(key, None)
     errors: dict[tuple[object, ...], PersonaError] = {}
     bad = set(broken)
     for error in _version_errors(definitions, keys):
@@ -74,8 +103,9 @@ def complete(
             for misfit in (*_undeclared(lineage), *_unfit(lineage, bound)):
                 # An ancestor's mistake shows in every child; it is one mistake.
                 errors.setdefault((misfit.persona, misfit.field, str(misfit)), misfit)
-        finished[key] = lineage.persona._settled(filled(lineage), bound)
-    return State(definitions, lineages, finished, before.rollouts, before.places), list(errors.values())
+    return State(definitions, lineages, Complete(lineages, bound, made), before.rollouts, before.places), list(
+        errors.values()
+    )
 
 
 def _note(error: PersonaError, errors: dict[tuple[object, ...], PersonaError], bad: set[str]) -> None:
@@ -106,8 +136,8 @@ def _undeclared(lineage: Lineage) -> Iterator[InvalidValueError]:
     if not persona.variables:
         return
     placeholders = Placeholders(persona.variables)
-    for path, text in texts(persona):
-        for name in placeholders.undeclared(text) if "{" in text else ():
+    for path, text in texts(persona, "{"):
+        for name in placeholders.undeclared(text):
             source = origin_of(lineage, path)
             near = did_you_mean(name, (*persona.variables, "name", "company"))
             yield InvalidValueError(
