@@ -502,6 +502,9 @@ def registries(draw: st.DrawFn) -> PersonaRegistry:
             "constraints": {"replace": draw(st.lists(TEXT, max_size=2))},
         },
     }
+    for child in ("Maya", "Maya@x y"):  # there, null takes an entry away, and an entry that is not there is an error
+        notes = data[child].get("metadata", {})
+        data[child]["metadata"] = {name: note for name, note in notes.items() if note is not None}
     if draw(st.booleans()):
         data["$rollouts"] = {"Maya": {"x y": draw(st.integers(0, 100)), **draw(st.sampled_from([{}, {"salt": "s"}]))}}
     return PersonaRegistry.from_dict(data)
