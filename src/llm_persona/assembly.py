@@ -1,18 +1,15 @@
 """From what a template writes to the prompt's text: white space, sections, and the stable prefix.
 
 A template yields events. Its own text comes as `str`, so it may be tidied; what it printed of the persona or the
-session comes as a tuple of one text, which is never touched; a block begins and ends with a pair; a fixed part comes
-as a tuple of three, and is run where it is not known yet.
+session comes as a tuple of one text, which is never touched; a block begins and ends with a pair.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from .fixed import Fixed, Kept, State
 from .markers import NUL, Steered
 
 Data = tuple[str]
@@ -55,9 +52,7 @@ class Pieces(str):
         return text + _tidy(written)
 
 
-# A part that was set apart: its name, what yields its events, and the context to run it in.
-Part = tuple[str, Callable[[Any], Iterable[Any]], Any]
-Event = str | Data | Mark | Pieces | Part
+Event = str | Data | Mark | Pieces
 
 
 class Watch:
@@ -89,7 +84,6 @@ class Assembler:
         "_between",
         "_blocks",
         "_joined",
-        "_kept",
         "_length",
         "_line",
         "_out",
@@ -99,9 +93,8 @@ class Assembler:
         "_watch",
     )
 
-    def __init__(self, watch: Watch, kept: Kept | None = None) -> None:
+    def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._kept = kept
         self._out: list[str] = []
         self._length = 0
         self._line = 0  # where the last emitted line break stands; the stable prefix may be cut there
@@ -113,8 +106,12 @@ class Assembler:
         self._stable: int | None = None
 
     def assemble(self, events: Iterable[Event]) -> Assembled:
-        self._take_all(events)
-        if self._watch.touched and self._stable is None:
+        watch = self._watch
+        for event in events:
+            if watch.touched and self._stable is None:
+                self._touch()
+            self._take(event)
+        if watch.touched and self._stable is None:
             self._touch()
         text = "".join(self._out)
         sections: dict[str, str] = {}
@@ -123,21 +120,12 @@ class Assembler:
             sections[name] = f"{sections[name]}\n\n{text[start:end]}" if name in sections else text[start:end]
         return Assembled(text, len(text) if self._stable is None else self._stable, sections)
 
-    def _take_all(self, events: Iterable[Event]) -> None:
-        watch = self._watch
-        for event in events:
-            if watch.touched and self._stable is None:
-                self._touch()
-            self._take(event)
-
     def _take(self, event: Event) -> None:
         if type(event) is str:
             self._write(event)
         elif type(event) is tuple:
             if len(event) == 1:
                 self._print(event[0])
-            elif len(event) == 3:
-                self._take_part(*event)
             elif event[1]:
                 self._begin(event[0])
             else:
@@ -145,52 +133,6 @@ class Assembler:
         elif isinstance(event, Pieces):
             for inner in event.events:
                 self._take(inner)
-
-    def _take_part(self, name: str, run: Callable[[Any], Iterable[Event]], context: object) -> None:
-        """Take a fixed part: as it is known, or by running it."""
-        if self._kept is None:
-            self._take_all(run(context))
-            return
-        state = (name, self._length > 0, self._outermost(), self._pending, self._joined, self._between)
-        fixed = self._kept.get(state)
-        if fixed is None:
-            self._learn(state, run(context), self._kept)
-        else:
-            self._repeat(fixed)
-
-    def _learn(self, state: State, events: Iterable[Event], kept: Kept) -> None:
-        watch, length, line = self._watch, self._length, self._line
-        written, found = len(self._out), len(self._sections)
-        touched, watch.touched = watch.touched, False
-        self._blocks.append((OUTER, -1))
-        self._kept = None  # a part within this one is known with it
-        self._take_all(events)
-        self._kept = kept
-        start = self._blocks.pop()[1]
-        if not watch.touched:
-            fixed = Fixed(
-                text="".join(self._out[written:]),
-                start=start - length if start >= 0 else -1,
-                line=self._line - length if self._line > line else -1,
-                sections=tuple((name, first - length, end - length) for name, first, end in self._sections[found:]),
-                pending=self._pending,
-                joined=self._joined,
-                between=self._between,
-            )
-            kept.keep(state, fixed)
-        watch.touched |= touched
-
-    def _repeat(self, fixed: Fixed) -> None:
-        length = self._length
-        if fixed.text:
-            self._open(length + fixed.start)
-            self._out.append(fixed.text)
-            self._length += len(fixed.text)
-        if fixed.line >= 0:
-            self._line = length + fixed.line
-        for name, start, end in fixed.sections:
-            self._sections.append((name, length + start, length + end))
-        self._pending, self._joined, self._between = fixed.pending, fixed.joined, fixed.between
 
     def _touch(self) -> None:
         # A pending line break, or the start of a block, ends the line before: nothing can be added to it.
@@ -224,14 +166,10 @@ class Assembler:
             start += len(text) - len(text.lstrip())
         self._pending = ""
         self._joined = False
-        self._open(start)
-        self._put(text)
-
-    def _open(self, start: int) -> None:
-        """Let the open blocks that printed nothing yet begin here."""
         for index, (name, first) in enumerate(self._blocks):
             if first < 0:
                 self._blocks[index] = (name, start)
+        self._put(text)
 
     def _put(self, text: str) -> None:
         cut = text.rfind("\n")

@@ -14,7 +14,7 @@ from types import CodeType
 from typing import Any
 from uuid import UUID
 
-from jinja2 import StrictUndefined, Undefined, nodes
+from jinja2 import StrictUndefined, Undefined
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import UndefinedError
 from jinja2.filters import _GroupTuple as GroupTuple
@@ -29,7 +29,6 @@ from .errors import TemplateError
 from .filters import FILTERS, TESTS, XML_FILTERS, joined, text_of
 from .generation import EventContext, Generator, own, trimmed, white_ends
 from .markers import Marker, marker_text
-from .parting import Parting
 from .session import Record, Verbatim, escape
 from .views import PersonaView, SessionView, Table, Texts
 
@@ -117,7 +116,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
     available: Mapping[str, Callable[..., Any]] = FILTERS
     concat = staticmethod(Pieces)  # a str that keeps its events
     joined = staticmethod(joined)
-    parting: Parting | None = None  # sets fixed parts apart, where what they come to is kept
 
     def __init__(self, loader: BaseLoader) -> None:
         # Nothing is left to Jinja2's escaping, which escapes quotes too and forgets the events of macros:
@@ -140,11 +138,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def join_path(self, template: str, parent: str) -> str:
         """Return the full name of what a template calls another: a product's `markdown` may extend `markdown`."""
         return str(self.loader.chain[parent].uses[template])  # type: ignore[union-attr]  # the registry's own loader
-
-    def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
-        if self.parting is not None:
-            self.parting.part(source)
-        return super()._generate(source, *args, **options)
 
     def _compile(self, source: str, filename: str) -> CodeType:
         try:
