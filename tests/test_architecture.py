@@ -30,7 +30,7 @@ CORE = """
     rollouts
     plain_data provenance resolution oversights suspicions loading
     findings trials rehearsals omissions pitfalls session_names stable_shares coverage
-    explaining writing comparison registry
+    tracing explaining writing comparison registry
 """
 
 # What imports the core and is imported by none of it.

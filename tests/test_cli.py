@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from llm_persona import Persona, PersonaRegistry
 from llm_persona.cli import COMMANDS, cli, run
 from llm_persona.commands.check import check
+from llm_persona.commands.diff import diff
 from llm_persona.commands.listing import list_personas
 from llm_persona.commands.problems import annotation, snippet
 from llm_persona.commands.render import render
@@ -83,7 +84,7 @@ def test_every_help_text_has_an_example(command: click.Command) -> None:
     assert examples(command)
 
 
-@pytest.mark.parametrize("command", [cli, render, list_personas, show, schema, check], ids=lambda command: command.name)
+@pytest.mark.parametrize("command", [cli, render, list_personas, show, schema, check, diff], ids=lambda command: command.name)
 def test_examples_run(command: click.Command) -> None:
     """The examples of help texts do what they say with the personas of the documentation."""
     for example in examples(command):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from .errors import FieldPath, PersonaError, field_text
+from .errors import PersonaError, field_text
 from .frozen import thaw
 from .inheritance import LISTS, TABLES, TEXTS
+from .names import shorten
 from .persona import Persona
 from .prompt import Prompt
 from .rollouts import Rollout
 
 COMPARED = (*TEXTS, *LISTS, *TABLES, "description")
+ORDERED = (*LISTS, "custom_sections")  # fields whose order reaches a prompt
+Kind = Literal["added", "removed", "changed", "moved"]
+SIGNS: Mapping[Kind, str] = {"added": "+", "removed": "-", "changed": "~", "moved": "="}
 
 
 class Registry(Protocol):
@@ -28,25 +33,36 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field, list item or entry that differs. `before` is None for what was added, `after` for what was removed."""
+    """One field, list item or entry that differs.
+
+    `before` is None for what was added, `after` for what was removed; so is the default of a variable that must be
+    given. The path of a list item counts from 0, in the list where it stands. Where the order alone differs, the whole
+    field `moved`: its items, or the names of its entries.
+    """
 
     path: tuple[str | int, ...]
-    kind: Literal["added", "removed", "changed", "moved"]
+    kind: Kind
     before: object
     after: object
 
     def __str__(self) -> str:
-        sign = {"added": "+", "removed": "-", "changed": "~", "moved": "="}[self.kind]
-        values = " -> ".join(repr(thaw(value)) for value in (self.before, self.after) if value is not None)
-        return f"{sign} {field_text(self.path)}: {values}"
+        if self.kind == "moved":
+            return f"{SIGNS[self.kind]} {field_text(self.path)}: in another order"
+        values = {"added": (self.after,), "removed": (self.before,)}.get(self.kind, (self.before, self.after))
+        return f"{SIGNS[self.kind]} {field_text(self.path)}: {' -> '.join(map(self._shown, values))}"
+
+    def _shown(self, value: object) -> str:
+        if value is None:
+            return "required" if self.path[0] == "variables" else "none"
+        return repr(shorten(value)) if isinstance(value, str) else shorten(repr(thaw(value)))
 
 
 @dataclass(frozen=True, slots=True)
 class PersonaChange:
     """How one persona differs from another, both complete and each in its own template.
 
-    The prompts are None where they cannot be rendered with the session given, and `why_not` says why.
-    `stable_kept` is the share, 0 to 1, of the old stable prefix that the new prompt begins with.
+    A prompt is None where it cannot be rendered with the session given, and `why_not` says why. `stable_kept` is the
+    share, 0 to 1, of the old stable prefix with which the new one begins; None where there was none.
     """
 
     before: Persona
@@ -66,7 +82,13 @@ class PersonaChange:
     @property
     def content_changed(self) -> bool:
         """Whether anything that can reach a prompt differs: a field, an ancestor's, the template or what it uses."""
-        return self.template_changed or self.before.fingerprint != self.after.fingerprint
+        fingerprints = {persona._prepared().fingerprint for persona in (self.before, self.after)}
+        return self.template_changed or len(fingerprints) > 1 or self.prompt_changed
+
+    @property
+    def prompt_changed(self) -> bool:
+        """Whether the prompts differ, as far as both can be rendered."""
+        return None not in (self.prompt_before, self.prompt_after) and self.prompt_before != self.prompt_after
 
     def __bool__(self) -> bool:
         return bool(self.fields) or self.content_changed
@@ -74,19 +96,25 @@ class PersonaChange:
 
 @dataclass(frozen=True, slots=True)
 class RolloutChange:
-    """A rollout that differs, and the share of units, 0 to 1, that get another version than before."""
+    """A rollout that differs. Where one side has none, all its units get the served version."""
 
     name: str
-    before: Mapping[str, int]
-    after: Mapping[str, int]
-    moved: float
+    before: Rollout
+    after: Rollout
+
+    @property
+    def moved(self) -> float:
+        """The share of units, 0 to 1, that get another version than before."""
+        return self.before.moved(self.after)
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryChange:
-    """How one registry differs from another: keys that came and went, personas and rollouts that changed.
+    """How one registry differs from another: references that came and went, personas and rollouts that changed.
 
-    `thawed` are the versions whose content changed although their name and version did not, abstract ones aside.
+    A reference is what `get` takes: a served version that stays as `Maya@1` beside a new one has not gone. `changed`
+    compares what stands under one key, `thawed` the versions whose content changed although their name and version did
+    not. Abstract personas count through their children alone.
     """
 
     added: tuple[str, ...]
@@ -95,43 +123,71 @@ class RegistryChange:
     rollouts: tuple[RolloutChange, ...]
     thawed: tuple[PersonaChange, ...]
 
+    @property
+    def unversioned(self) -> tuple[str, ...]:
+        """The keys whose content changed and which have no version, so that nothing could hold them."""
+        return tuple(each.after.key for each in self.changed if each.after.version is None and each.content_changed)
+
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed or self.rollouts or self.thawed)
 
 
 def compare(before: Persona, after: Persona, session: Mapping[str, Any] | None = None) -> PersonaChange:
-    """Compare two complete personas. Variables that the session lacks are printed as they are written: `{user_name}`."""
-    prompts, why_not = _prompts(before, after, session or {})
-    kept = None
-    if prompts is not None:
-        kept = _common(prompts[0].stable, prompts[1].text) / len(prompts[0].stable) if prompts[0].stable else None
+    """Compare two complete personas. Variables that the session lacks are printed as they are written: `{user_name}`.
+
+    Raises InheritanceError for a persona whose parent was not applied yet.
+    """
+    for persona in (before, after):
+        persona._check_settled()
+    old, old_error = _rendered(before, session or {})
+    new, new_error = _rendered(after, session or {})
+    errors = {"before": old_error, "after": new_error}
     return PersonaChange(
         before=before,
         after=after,
         fields=tuple(_field_changes(before, after)),
         template_changed=_template_fingerprint(before) != _template_fingerprint(after),
-        prompt_before=prompts[0] if prompts else None,
-        prompt_after=prompts[1] if prompts else None,
-        stable_kept=kept,
-        why_not=why_not,
+        prompt_before=old,
+        prompt_after=new,
+        stable_kept=_common(old.stable, new.stable) / len(old.stable) if old and new and old.stable else None,
+        why_not="\n".join(f"{side}: {error}" for side, error in errors.items() if error) or None,
     )
 
 
 def compare_registries(before: Registry, after: Registry, session: Mapping[str, Any] | None = None) -> RegistryChange:
     """Compare what two registries serve under each key, and their rollouts."""
-    old, new = before.references(), after.references()
-    both = [key for key in new if key in old]
-    changes = [compare(before.get(key), after.get(key), session) for key in both]
-    pinned = {before.get(key).ref: key for key in old if before.get(key).version is not None}
-    same = [key for key in new if after.get(key).version is not None and after.get(key).ref in pinned]
-    refs = [compare(before.get(pinned[after.get(key).ref]), after.get(key), session) for key in same]
+    known: dict[tuple[str, str], PersonaChange] = {}
+
+    def compared(old: str, new: str) -> PersonaChange:
+        if (old, new) not in known:
+            known[old, new] = compare(before.get(old), after.get(new), session)
+        return known[old, new]
+
+    keys, pinned = set(before.references()), _pinned(before)
+    changes = [compared(key, key) for key in after.references() if key in keys]
+    refs = [compared(pinned[ref], key) for ref, key in _pinned(after).items() if ref in pinned]
     return RegistryChange(
-        added=tuple(key for key in new if key not in old),
-        removed=tuple(key for key in old if key not in new),
+        added=tuple(_new_references(before, after)),
+        removed=tuple(_new_references(after, before)),
         changed=tuple(change for change in changes if change),
         rollouts=tuple(_rollout_changes(before, after)),
         thawed=tuple(change for change in refs if change.content_changed),
     )
+
+
+def _pinned(registry: Registry) -> dict[str, str]:
+    """Return every name with a version, `Maya@1`, and the key that it stands under."""
+    personas = map(registry.get, registry.references())
+    return {persona.ref: persona.key for persona in personas if persona.version is not None}
+
+
+def _new_references(old: Registry, new: Registry) -> Iterator[str]:
+    known = {*old.references(), *_pinned(old)}
+    for key in new.references():
+        if key not in known:
+            yield key
+        elif new.get(key).ref not in known:
+            yield new.get(key).ref
 
 
 def _field_changes(before: Persona, after: Persona) -> Iterator[FieldChange]:
@@ -141,50 +197,50 @@ def _field_changes(before: Persona, after: Persona) -> Iterator[FieldChange]:
         old, new = getattr(before, name), getattr(after, name)
         if name in LISTS:
             yield from _list_changes(name, old, new)
-        elif name in TABLES:
+        elif name in TABLES and old is not None and new is not None:
             yield from _table_changes(name, old, new)
         elif old != new:
-            yield _change((name,), old, new)
+            yield FieldChange((name,), "added" if old is None else "removed" if new is None else "changed", old, new)
 
 
-def _change(path: FieldPath, old: object, new: object) -> FieldChange:
-    kind: Literal["added", "removed", "changed"] = "added" if old is None else "removed" if new is None else "changed"
-    return FieldChange(tuple(path), kind, old, new)
-
-
-def _list_changes(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[FieldChange]:
-    for index, text in enumerate(old):
-        if text not in new:
-            yield FieldChange((name, index), "removed", text, None)
-    for index, text in enumerate(new):
-        if text not in old:
-            yield FieldChange((name, index), "added", None, text)
-    if old != new and sorted(old) == sorted(new):
-        yield FieldChange((name,), "moved", old, new)
-
-
-def _table_changes(
-    name: str, old: Mapping[str, object] | None, new: Mapping[str, object] | None
-) -> Iterator[FieldChange]:
-    if (old is None) != (new is None):
-        yield FieldChange(
-            (name,), "changed", "none declared" if old is None else old, "none declared" if new is None else new
-        )
-        return
-    old, new = old or {}, new or {}
-    for entry in dict.fromkeys((*old, *new)):
-        if entry not in new:
-            yield FieldChange((name, entry), "removed", _shown(old[entry]), None)
-        elif entry not in old:
-            yield FieldChange((name, entry), "added", None, _shown(new[entry]))
-        elif old[entry] != new[entry]:
-            yield FieldChange((name, entry), "changed", _shown(old[entry]), _shown(new[entry]))
-    if name == "custom_sections" and list(old) != list(new) and sorted(old) == sorted(new):
+def _list_changes(name: str, old: Sequence[str], new: Sequence[str]) -> Iterator[FieldChange]:
+    old_left, new_left = _left_over(old, new), _left_over(new, old)
+    for index in old_left:
+        yield FieldChange((name, index), "removed", old[index], None)
+    for index in new_left:
+        yield FieldChange((name, index), "added", None, new[index])
+    if _without(old, old_left) != _without(new, new_left):
         yield FieldChange((name,), "moved", tuple(old), tuple(new))
 
 
-def _shown(value: object) -> object:
-    return "required" if value is None else value
+def _left_over(texts: Sequence[str], others: Sequence[str]) -> list[int]:
+    """Return where a text stands that the others lack, or have fewer times."""
+    counts = Counter(others)
+    left = []
+    for index, text in enumerate(texts):
+        if counts[text]:
+            counts[text] -= 1
+        else:
+            left.append(index)
+    return left
+
+
+def _without(texts: Sequence[str], places: Sequence[int]) -> list[str]:
+    gone = set(places)
+    return [text for index, text in enumerate(texts) if index not in gone]
+
+
+def _table_changes(name: str, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[FieldChange]:
+    for entry in dict.fromkeys((*old, *new)):
+        path = (name, entry)
+        if entry not in new:
+            yield FieldChange(path, "removed", old[entry], None)
+        elif entry not in old:
+            yield FieldChange(path, "added", None, new[entry])
+        elif repr(old[entry]) != repr(new[entry]):  # `==` takes 1 for True
+            yield FieldChange(path, "changed", old[entry], new[entry])
+    if name in ORDERED and [entry for entry in old if entry in new] != [entry for entry in new if entry in old]:
+        yield FieldChange((name,), "moved", tuple(old), tuple(new))
 
 
 def _template_fingerprint(persona: Persona) -> str | None:
@@ -194,17 +250,11 @@ def _template_fingerprint(persona: Persona) -> str | None:
         return None
 
 
-def _prompts(
-    before: Persona, after: Persona, session: Mapping[str, Any]
-) -> tuple[tuple[Prompt, Prompt] | None, str | None]:
+def _rendered(persona: Persona, session: Mapping[str, Any]) -> tuple[Prompt | None, str | None]:
     try:
-        return (_rendered(before, session), _rendered(after, session)), None
+        return persona.render(**{**persona.sample_session(), **session}), None
     except PersonaError as error:
         return None, str(error)
-
-
-def _rendered(persona: Persona, session: Mapping[str, Any]) -> Prompt:
-    return persona.render(**{**persona.sample_session(), **session})
 
 
 def _common(one: str, other: str) -> int:
@@ -218,7 +268,7 @@ def _rollout_changes(before: Registry, after: Registry) -> Iterator[RolloutChang
     for name in dict.fromkeys((*before.rollouts, *after.rollouts)):
         old, new = _rollout(before, name), _rollout(after, name)
         if old is not None and new is not None and old != new:
-            yield RolloutChange(name, dict(old.weights), dict(new.weights), old.moved(new))
+            yield RolloutChange(name, old, new)
 
 
 def _rollout(registry: Registry, name: str) -> Rollout | None:

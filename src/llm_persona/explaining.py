@@ -14,13 +14,14 @@ from jinja2 import Template as JinjaTemplate
 from .assembly import Assembled, Assembler, Data, Event, Pieces, Watch
 from .errors import field_text
 from .persona import Persona
+from .placeholders import Placeholder
 from .provenance import Explanation, Provenance
 from .sandbox import Sandbox, XmlSandbox
-from .session import Record, Verbatim, neutralise
+from .session import Verbatim, neutralise
+from .syntax import Syntax
 from .templates import Template
-from .views import Field, Filling, Text, TextTable
-
-Path = tuple[str | int, ...]
+from .tracing import Part, Path, Traced, traced, tracing
+from .views import Field, Filling, Text
 
 _MENTIONED = re.compile(r"\b(persona|session)\s*(?:\.\s*(\w+)|\[\s*['\"]([^'\"]+)['\"]\s*\])")
 
@@ -52,34 +53,26 @@ class Line:
         return self.text
 
 
-class _Traced(str):
-    """A text that remembers the field or the variable that it is."""
-
-    path: Path
-    session: bool
-
-
-class _TracedVerbatim(Verbatim, _Traced):
-    """The same, as persona text of an xml prompt."""
-
-
-def _traced(text: str, path: Path, *, session: bool = False) -> str:
-    kind: type[_Traced] = _TracedVerbatim if isinstance(text, Verbatim) else _Traced
-    traced = kind(text)
-    traced.path, traced.session = path, session
-    return traced
-
-
 class _Filling(Filling):
     __slots__ = ()
 
     def fill(self, text: str | Text) -> str:
-        return _traced(super().fill(text), text.field, session=True) if isinstance(text, Text) else text
+        if not isinstance(text, Text):
+            return text
+        return traced(super().fill(text), tuple(self._part(part, text) for part in text.parts))
+
+    def _part(self, part: str | Placeholder, text: Text) -> Part:
+        if isinstance(part, str):
+            return Part(len(part), text.field, session=False)
+        value = self.values[part.name]
+        session = not isinstance(value, Traced) or value.parts[0].session
+        # A default has its own author; what the session gave stands in the field that asked for it.
+        return Part(len(self._value(part, text)), text.field if session else ("variables", part.name), session)
 
 
 def _printed(value: object, data: Data | Pieces) -> Data | Pieces:
-    if isinstance(data, tuple) and isinstance(value, _Traced):
-        return (_traced(str.__str__(data[0]), value.path, session=value.session),)
+    if isinstance(data, tuple) and isinstance(value, Traced):
+        return (traced(str.__str__(data[0]), value.parts),)
     return data
 
 
@@ -150,51 +143,33 @@ def explain(
     texts = persona._prepared()
     fields, defaults = texts.ready_for(template.family)
     session = neutralise(given, template.family)
-    values: dict[str, object] = {name: _tracing(text, ("variables", name)) for name, text in defaults.items()}
-    values |= {name: _tracing(value, ("session", name), session=True) for name, value in session.values.items()}
+    values: dict[str, object] = {name: tracing(text, ("variables", name)) for name, text in defaults.items()}
+    values |= {name: tracing(value, ("session", name), session=True) for name, value in session.values.items()}
     filling = _Filling(persona.key, values, Watch(), Verbatim if template.family.escapes else None)
     environment = (_XmlSandbox if template.family.escapes else _Sandbox)(
         cast("BaseLoader", template.compiled.environment.loader)
     )
     compiled = environment.get_template(str(template.compiled.name))
-    traced = {name: _tracing(value, (name,)) for name, value in fields.items()}
+    traced_fields = {name: tracing(value, (name,)) for name, value in fields.items()}
     assembler = _TracingAssembler(filling.watch)
     traced_template = replace(template, compiled=compiled)
-    assembled = traced_template.run(cast("Mapping[str, Field]", traced), filling, assembler)
+    assembled = traced_template.run(cast("Mapping[str, Field]", traced_fields), filling, assembler)
     return tuple(_lines(assembled.text, assembler.written, template, explanation))
-
-
-def _tracing(value: object, path: Path, *, session: bool = False) -> object:
-    """Return a value whose texts remember where they are from."""
-    if isinstance(value, str):
-        return _traced(value, path, session=session)
-    if isinstance(value, tuple):
-        return tuple(_tracing(item, (*path, index), session=session) for index, item in enumerate(value))
-    if isinstance(value, TextTable):
-        entries = {name: _tracing(text, (*path, str(name))) for name, text in value.entries.items()}
-        return TextTable(cast("Mapping[str, str | Text]", entries))
-    if isinstance(value, Record):
-        return Record(
-            {
-                _traced(name, path, session=session): _tracing(item, (*path, name), session=session)
-                for name, item in value.items()
-            }
-        )
-    return value
 
 
 def _lines(text: str, written: list[_Written], template: Template, explanation: Explanation | None) -> Iterable[Line]:
     spans: list[Span] = []
     offset = 0
     for piece in written:
-        chunk = text[offset : offset + piece.length]
-        offset += piece.length
-        *ended, last = chunk.split("\n")
-        for part in ended:
-            _add(spans, _span(part, piece, template, explanation))
-            yield Line("".join(span.text for span in spans), tuple(spans))
-            spans = []
-        _add(spans, _span(last, piece, template, explanation))
+        for length, path, session in _sources(piece, template):
+            chunk = text[offset : offset + length]
+            offset += length
+            *ended, last = chunk.split("\n")
+            for part in ended:
+                _add(spans, _span(part, piece, path, session, template, explanation))
+                yield Line("".join(span.text for span in spans), tuple(spans))
+                spans = []
+            _add(spans, _span(last, piece, path, session, template, explanation))
     yield Line("".join(span.text for span in spans), tuple(spans))
 
 
@@ -210,15 +185,29 @@ def _add(spans: list[Span], span: Span | None) -> None:
         spans.append(span)
 
 
-def _span(text: str, piece: _Written, template: Template, explanation: Explanation | None) -> Span | None:
+def _span(
+    text: str,
+    piece: _Written,
+    path: Path | None,
+    session: bool,
+    template: Template,
+    explanation: Explanation | None,
+) -> Span | None:
     if not text:
         return None
     syntax = template.syntaxes.get(piece.template)
-    path, session = _source(piece, "" if syntax is None or piece.line is None else _line(syntax.source, piece.line))
     field = None if path is None else field_text(path)
     origin = None if path is None or explanation is None else _origin(path, explanation)
     where = piece.template if syntax is None else syntax.path
-    return Span(text, where, piece.line, field, origin, session)
+    return Span(text, where, _line_of(text, piece, syntax), field, origin, session)
+
+
+def _line_of(text: str, piece: _Written, syntax: Syntax | None) -> int | None:
+    """Return the line that wrote a piece; of a template's own text of several lines, the one where this line stands."""
+    if piece.data is not None or piece.line is None or syntax is None:
+        return piece.line
+    lines = enumerate(syntax.source.split("\n")[piece.line - 1 :], piece.line)
+    return next((number for number, line in lines if text.strip() in line), piece.line)
 
 
 def _origin(path: Path, explanation: Explanation) -> Provenance | None:
@@ -232,18 +221,30 @@ def _origin(path: Path, explanation: Explanation) -> Provenance | None:
     return None if whole or name not in explanation else explanation.origin(path)
 
 
-def _source(piece: _Written, line: str) -> tuple[Path | None, bool]:
-    """Return the persona's field a piece printed, and whether it holds session text.
+def _sources(piece: _Written, template: Template) -> Iterable[tuple[int, Path | None, bool]]:
+    """Yield, for each part of what was written, its length, the persona's field, and whether session text is in it.
 
-    What a filter made of a text has forgotten where it was from: then the template's line says what it may be.
+    What a filter made of a text has forgotten where it was from: then the template's line says what it may be, and
+    which field only where the line mentions one field and nothing else.
     """
     if piece.data is None:
-        return None, False
-    if isinstance(piece.data, _Traced):
-        return None if piece.data.path[0] == "session" else piece.data.path, piece.data.session
-    mentioned = [(match[1], match[2] or match[3]) for match in _MENTIONED.finditer(line)]
-    field = next((name for root, name in mentioned if root == "persona"), None)
-    return (None if field is None else (field,)), any(root == "session" for root, _ in mentioned)
+        yield piece.length, None, False
+    elif not isinstance(piece.data, Traced):
+        yield piece.length, *_mentioned(piece, template)
+    elif len(piece.data.parts) == 1:  # escaping may have made it longer
+        (part,) = piece.data.parts
+        yield piece.length, None if part.path[0] == "session" else part.path, part.session
+    else:
+        for part in piece.data.parts:
+            yield part.length, part.path, part.session
+
+
+def _mentioned(piece: _Written, template: Template) -> tuple[Path | None, bool]:
+    syntax = template.syntaxes.get(piece.template)
+    line = "" if syntax is None or piece.line is None else _line(syntax.source, piece.line)
+    found = {(match[1], match[2] or match[3]) for match in _MENTIONED.finditer(line)}
+    fields = [name for root, name in found if root == "persona"]
+    return (fields[0],) if len(found) == 1 and fields else None, len(fields) < len(found)
 
 
 def _line(source: str, number: int) -> str:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import click
 
-from ..comparison import PersonaChange, RegistryChange, RolloutChange, compare, compare_registries
+from ..comparison import PersonaChange, RegistryChange, RolloutChange, compare
 from ..errors import one_line
 from ..frozen import thaw
 from ..prompt import Prompt
 from ..registry import PersonaRegistry
-from ..terminal import counted, line, painted, print_json, safe
+from ..rollouts import Rollout
+from ..terminal import counted, line, painted, print_json
+from .columns import COLOURS, columns, title
 from .options import PersonaFiles, persona_files, session, session_values
 
 ENDINGS = (".yaml", ".yml", ".json")
-COLOURS = {"+": "green", "-": "red", "~": "yellow", "=": "cyan", "@": "cyan"}
+NEVER_RENDERED = ("description", "metadata")
 
 
 @click.command(short_help="Show what changed between two versions, personas or files.")
@@ -48,32 +50,65 @@ def diff(
 
     A and B are personas or versions of the file (Maya, Maya@2), or two files; '-' is a file on standard input, and
     is taken to lie beside the other. Each persona is rendered in its own template; a variable that -s does not
-    give stands as {its_name}. A persona without a version is never held by --frozen.
+    give stands as {its_name}.
+
+    --frozen ends with 1 when content changed under an unchanged version: a field, a parent's, or a template's. A
+    persona without a version is not held. Standard input has the templates of the other file, as they are now: to
+    hold templates too, compare the files of two checkouts (git worktree add ../main main).
 
     \b
-    Examples:
+    Example:
       llm-persona diff Maya Maya@2
       git show main:personas.yaml | llm-persona diff - personas.yaml --frozen
     """
     values = session(pairs)
     if _is_file(before) != _is_file(after):
         raise click.UsageError("compare two personas, or two files; a file and a persona cannot be compared")
-    if _is_file(before):
-        if before == after == "-":
-            raise click.UsageError("only one of the two can be standard input")
-        change = compare_registries(_registry(before, after, files), _registry(after, before, files), values)
-    else:
-        registry = files.registry()
-        found = compare(registry.get(before), registry.get(after), values)
-        change = RegistryChange((), (), (found,) if found else (), (), (found,) if found.same_version and found else ())
+    change = _files(before, after, files, values) if _is_file(before) else _personas(before, after, files, values)
     if form == "json":
         print_json(_data(change))
     else:
         _print(change, side_by_side=side_by_side)
-    if frozen and change.thawed:
-        for each in change.thawed:
-            line(_thawed(each), err=True)
+    if frozen:
+        _hold(change)
+
+
+def _personas(before: str, after: str, files: PersonaFiles, values: Mapping[str, object]) -> RegistryChange:
+    registry = files.registry()
+    change = compare(registry.get(before), registry.get(after), values)
+    return RegistryChange((), (), (change,) if change else (), (), ())  # one file has one content for a version
+
+
+def _files(before: str, after: str, files: PersonaFiles, values: Mapping[str, object]) -> RegistryChange:
+    if before == after == "-":
+        raise click.UsageError("only one of the two can be standard input")
+    if files.paths:
+        raise click.UsageError("-f says in which file two personas stand; two files are compared by themselves")
+    return _registry(before, after, files).diff(_registry(after, before, files), session=values)
+
+
+def _hold(change: RegistryChange) -> None:
+    """Say which versions did not keep their content, and end with 1 if there are any."""
+    if change.unversioned:
+        names = ", ".join(change.unversioned)
+        _say("note", "yellow", f"changed, and not held, as without a version they promise nothing: {names}")
+    for each in change.thawed:
+        _say(
+            "frozen", "red", f"{each.after.ref}: {_thawed(each)} changed under an unchanged version; give it a new one"
+        )
+    if change.thawed:
         sys.exit(1)
+
+
+def _say(word: str, colour: str, text: str) -> None:
+    line(f"{painted(f'{word}:', colour, bold=True, err=True)} {one_line(text)}", err=True)
+
+
+def _thawed(change: PersonaChange) -> str:
+    """Name what changed: `tone, constraints and its template`."""
+    fields = dict.fromkeys(str(each.path[0]) for each in change.fields if each.path[0] not in NEVER_RENDERED)
+    named = [", ".join(fields)] if fields else []
+    return " and ".join([*named, "its template"] if change.template_changed else named) or "its prompt"
 
 
 def _is_file(name: str) -> bool:
@@ -86,21 +121,15 @@ def _registry(path: str, other: str, files: PersonaFiles) -> PersonaRegistry:
     return alone.registry(os.path.dirname(other) if path == "-" else "")
 
 
-def _thawed(change: PersonaChange) -> str:
-    why = "its template" if change.template_changed and not change.fields else "its content"
-    text = f"{change.after.ref}: {why} changed under an unchanged version; give it a new one"
-    return f"{painted('frozen:', 'red', bold=True, err=True)} {one_line(text)}"
-
-
 def _print(change: RegistryChange, *, side_by_side: bool) -> None:
-    for key in change.added:
-        line(painted(f"+ {safe(key)} is new", "green"))
-    for key in change.removed:
-        line(painted(f"- {safe(key)} is gone", "red"))
-    for persona in change.changed:
+    for name in change.added:
+        line(painted(f"+ {one_line(name)} is new", COLOURS["+"]))
+    for name in change.removed:
+        line(painted(f"- {one_line(name)} is gone", COLOURS["-"]))
+    for persona in dict.fromkeys((*change.changed, *change.thawed)):
         _print_persona(persona, side_by_side=side_by_side)
     for rollout in change.rollouts:
-        line(_rollout(rollout))
+        line(painted(one_line(_rollout(rollout)), COLOURS["~"]))
     if not change:
         line("no difference")
 
@@ -108,70 +137,50 @@ def _print(change: RegistryChange, *, side_by_side: bool) -> None:
 def _print_persona(change: PersonaChange, *, side_by_side: bool) -> None:
     old, new = change.before, change.after
     names = new.key if old.key == new.key else f"{old.key} -> {new.key}"
-    versions = f" (version {old.version} -> {new.version})" if old.version != new.version else ""
-    line(painted(f"{safe(names)}{safe(versions)}", bold=True))
+    versions = f" (version {old.version or 'none'} -> {new.version or 'none'})" if old.version != new.version else ""
+    line(painted(one_line(f"{names}{versions}"), bold=True))
     for field in change.fields:
         text = str(field)
         line(f"  {painted(one_line(text), COLOURS[text[0]])}")
     if change.template_changed:
         line(f"  {painted('~ the template, or what it uses', COLOURS['~'])}")
     if change.prompt_before is None or change.prompt_after is None:
-        line(f"  the prompts cannot be compared: {one_line(change.why_not or '')}")
+        line("  the prompts cannot be compared:")
+        for text in (change.why_not or "").split("\n"):
+            line(f"    {one_line(text)}")
+        return
+    if not change.prompt_changed:
+        line("  the prompt is the same")
         return
     if change.stable_kept is not None:
-        line(f"  {change.stable_kept:.0%} of the old stable prefix survives ({_kept(change)})")
-    lines = _columns(change) if side_by_side else _unified(change.prompt_before, change.prompt_after)
+        line(f"  {_kept(change.stable_kept, change.prompt_before.stable_length)}")
+    lines = (columns if side_by_side else _unified)(change.prompt_before, change.prompt_after)
     for each in lines:
         line(f"  {each}")
 
 
-def _kept(change: PersonaChange) -> str:
-    length = change.prompt_before.stable_length if change.prompt_before else 0
-    return f"{round((change.stable_kept or 0) * length):,} of {counted(length, 'character')}"
+def _kept(share: float, length: int) -> str:
+    """Say how much is kept; all of it only where it is all."""
+    kept = f"{round(share * length):,} of {counted(length, 'character')}"
+    return f"{math.floor(share * 100)}% of the old stable prefix survives ({kept})"
 
 
 def _unified(before: Prompt, after: Prompt) -> Iterator[str]:
-    old, new = (f"{prompt.ref} in {prompt.template}" for prompt in (before, after))
+    old, new = title(before), title(after)
     for text in difflib.unified_diff(before.text.split("\n"), after.text.split("\n"), old, new, lineterm=""):
         yield painted(one_line(text), COLOURS.get(text[0]), dim=text[0] == " ")
 
 
-def _columns(change: PersonaChange) -> Iterator[str]:
-    assert change.prompt_before is not None
-    assert change.prompt_after is not None
-    old, new = change.prompt_before.text.split("\n"), change.prompt_after.text.split("\n")
-    width = max(20, _width() // 2 - 4)
-    for tag, start, end, new_start, new_end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        left, right = _wrapped(old[start:end], width), _wrapped(new[new_start:new_end], width)
-        for index in range(max(len(left), len(right))):
-            one = left[index] if index < len(left) else ""
-            other = right[index] if index < len(right) else ""
-            sign = " " if tag == "equal" else "|" if one and other else "<" if one else ">"
-            colours = (None, None) if tag == "equal" else ("red", "green")
-            yield f"{painted(one.ljust(width), colours[0])} {sign} {painted(other, colours[1])}".rstrip()
-
-
-def _wrapped(lines: Sequence[str], width: int) -> list[str]:
-    """Cut lines to a width, so that both columns stay in place; an empty line is one line."""
-    spelled = [one_line(text) for text in lines]
-    return [text[at : at + width] for text in spelled for at in range(0, max(len(text), 1), width)]
-
-
-def _width() -> int:
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns
-    except (OSError, ValueError):
-        return 160
-
-
 def _rollout(change: RolloutChange) -> str:
-    def shown(weights: Any) -> str:
-        return ", ".join(f"{version}: {percent}%" for version, percent in weights.items() if percent)
+    salted = " with another salt" if change.before.salt != change.after.salt else ""
+    shares = f"{_shares(change.before)} -> {_shares(change.after)}{salted}"
+    return f"rollout of {change.name}: {shares}; {change.moved:.1%} of units move"
 
-    text = (
-        f"rollout of {change.name}: {shown(change.before)} -> {shown(change.after)}; {change.moved:.1%} of units move"
-    )
-    return painted(one_line(text), COLOURS["~"])
+
+def _shares(rollout: Rollout) -> str:
+    """Write the shares, the served version first: `1: 90%, 2: 10%`."""
+    shares = sorted(rollout.weights, key=lambda each: each[0] != rollout.served)
+    return ", ".join(f"{version}: {percent}%" for version, percent in shares if percent or version == rollout.served)
 
 
 def _data(change: RegistryChange) -> dict[str, object]:
@@ -181,10 +190,16 @@ def _data(change: RegistryChange) -> dict[str, object]:
         "removed": list(change.removed),
         "changed": [_persona_data(each) for each in change.changed],
         "rollouts": [
-            {"name": each.name, "before": dict(each.before), "after": dict(each.after), "moved": each.moved}
+            {
+                "name": each.name,
+                "before": dict(each.before.weights),
+                "after": dict(each.after.weights),
+                "moved": each.moved,
+            }
             for each in change.rollouts
         ],
-        "frozen_violations": [each.after.ref for each in change.thawed],
+        "frozen_violations": [{"ref": each.after.ref, **_persona_data(each)} for each in change.thawed],
+        "unversioned": list(change.unversioned),
     }
 
 
@@ -200,6 +215,7 @@ def _persona_data(change: PersonaChange) -> dict[str, object]:
         ],
         "template_changed": change.template_changed,
         "stable_kept": change.stable_kept,
+        "why_not": change.why_not,
         "prompt_before": None if change.prompt_before is None else change.prompt_before.text,
         "prompt_after": None if change.prompt_after is None else change.prompt_after.text,
     }
