@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .bound import Bound, bundled
 from .errors import InheritanceError, InvalidValueError, PersonaError
@@ -20,6 +20,7 @@ from .texts import PersonaTexts
 from .tools import select_tools
 
 Definition = TypeVar("Definition", bound=Mapping[str, Any])
+Texts = Sequence[str] | Mapping[str, Sequence[str]] | None  # a list, an edit of the parent's, or null to empty it
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -56,6 +57,33 @@ class Persona:
     _side: bool = False
     _bound: Bound | None = field(default=None, compare=False)
     _texts: PersonaTexts | None = field(default=None, init=False, compare=False)
+
+    if TYPE_CHECKING:  # what may be given; the fields say what is kept
+
+        def __init__(
+            self,
+            name: str,
+            role: str = ...,
+            company: str | None = ...,
+            tone: str = ...,
+            capabilities: Texts = ...,
+            constraints: Texts = ...,
+            greeting: str | None = ...,
+            custom_sections: Mapping[str, str | None] = ...,
+            *,
+            display_name: str | None = ...,
+            parent: str | None = ...,
+            version: str | int | None = ...,
+            variables: Mapping[str, str | None] | Sequence[str] = ...,
+            template: str | None = ...,
+            tools: Texts = ...,
+            abstract: bool = ...,
+            description: str | None = ...,
+            metadata: Mapping[str, Any] = ...,
+            _given: frozenset[str] | None = ...,
+            _side: bool = ...,
+            _bound: Bound | None = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         name, version = self._split_name()
