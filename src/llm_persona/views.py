@@ -109,6 +109,9 @@ class Table(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return self._filling.fill(self._entries[name])
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries  # Mapping's own would fill the text
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 

@@ -1,0 +1,120 @@
+"""A prompt: its text, and where it came from."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import pytest
+
+from llm_persona import Persona, PersonaRegistry, multiline
+from llm_persona.errors import InvalidValueError
+from llm_persona.prompt import Prompt, check_stamp
+
+MAYA = Persona(name="Maya", role="Helper", version="1", tone="kind to {user}", variables={"user": None, "plan": "free"})
+SESSION = {"user": "secret\nvalue", "extra": "other secret", "doc": multiline("a\nb")}
+
+
+def test_it_compares_as_its_text_does() -> None:
+    """With a str and with another prompt, whatever they came from; and with nothing else."""
+    prompt = MAYA.render(user="Jo")
+    same = Prompt(text=prompt.text, persona="Other", version=None, template="x")
+    assert prompt == prompt.text == str(prompt)
+    assert prompt.text == prompt
+    assert prompt == same
+    assert hash(prompt) == hash(same) == hash(prompt.text)
+    assert prompt != MAYA.render(user="Ana")
+    assert prompt != prompt.text + " "
+    assert prompt.__eq__(5) is NotImplemented
+    assert {prompt.text: 1}[prompt] == 1  # type: ignore[index]
+    assert "kind to Jo" in prompt
+    assert "Ana" not in prompt
+
+
+def test_it_cannot_change() -> None:
+    """A prompt is a value."""
+    with pytest.raises(AttributeError):
+        MAYA.render(user="Jo").text = "x"  # type: ignore[misc]
+
+
+def test_stable_and_rest_are_its_text() -> None:
+    """The stable part comes first and ends a line before the first session value."""
+    prompt = MAYA.render(user="Jo")
+    assert prompt.stable + prompt.rest == prompt.text
+    assert prompt.stable == "You are Maya, a Helper.\n"
+    assert prompt.rest == "\nTone: kind to Jo"
+
+
+def test_repr_shows_no_session_value() -> None:
+    """Logs get the reference, the template and lengths."""
+    prompt = MAYA.render(**SESSION)
+    assert repr(prompt) == f"<Prompt Maya@1 in 'default': {len(prompt.text)} characters, {prompt.stable_length} stable>"
+
+
+def test_the_stamp_is_ready_for_json_and_holds_no_value() -> None:
+    """It says what made the prompt: names and fingerprints, never what a session said."""
+    prompt = MAYA.render(**SESSION)
+    stamp = prompt.stamp()
+    assert json.loads(json.dumps(stamp)) == stamp
+    assert "secret" not in json.dumps(stamp)
+    assert stamp["ref"] == prompt.ref == "Maya@1"
+    assert stamp["session"] == ["doc", "extra", "user"]
+    assert check_stamp(stamp) == stamp
+    assert stamp == MAYA.render(**{**SESSION, "user": "another", "extra": "x"}).stamp()
+    assert stamp != MAYA.render("compact", **SESSION).stamp()
+
+
+def test_it_pickles_with_all_it_knows() -> None:
+    """To another process, with the same fingerprints."""
+    prompt = MAYA.render(**SESSION)
+    again = pickle.loads(pickle.dumps(prompt))
+    assert (again, again.stamp(), again.fingerprint) == (prompt, prompt.stamp(), prompt.fingerprint)
+    assert (again.unused, again.folded, again.sections) == (prompt.unused, prompt.folded, prompt.sections)
+
+
+def test_unused_and_folded_name_variables() -> None:
+    """`unused`: what neither persona nor template mentions; `folded`: what was made one line."""
+    prompt = MAYA.render(**SESSION)
+    assert prompt.unused == ("extra", "doc")
+    assert prompt.folded == ("user",)
+    assert MAYA.render(user="Jo", extra_sections={"a\nb": "c"}).unused == ()
+    assert MAYA.render(user="Jo", extra_sections={"a\nb": "c"}).folded == ("extra_sections",)
+
+
+def test_the_reference_without_a_version_is_the_name() -> None:
+    """`Maya@1`, or `Maya`; the persona's key, whatever it calls itself."""
+    assert Persona(name="Maya", role="R", display_name="Alex").render().ref == "Maya"
+    assert Persona(name="Maya@2", role="R").render().ref == "Maya@2"
+
+
+def test_a_registry_verifies_a_stamp() -> None:
+    """What `stamp` wrote, `verify` reads."""
+    registry = PersonaRegistry()
+    registry.define(MAYA)
+    assert not registry.verify(registry.get("Maya").render(user="Jo").stamp())
+
+
+STAMP = MAYA.render(user="Jo").stamp()
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        None,
+        [],
+        "text",
+        {},
+        {**STAMP, "format": "llm-persona/stamp/2"},
+        {**STAMP, "format": 1},
+        {**STAMP, "ref": ""},
+        {**STAMP, "ref": None},
+        {**STAMP, "template_fingerprint": 5},
+        {**STAMP, "session": "user"},
+        {**STAMP, "session": [1]},
+        {name: value for name, value in STAMP.items() if name != "session"},
+    ],
+)
+def test_a_malformed_stamp_is_refused(stamp: object) -> None:
+    """In words that say what is wrong with it."""
+    with pytest.raises(InvalidValueError, match="stamp"):
+        check_stamp(stamp)

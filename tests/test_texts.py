@@ -1,0 +1,116 @@
+"""A persona's texts made ready: what they need, and that nothing of a session changes who speaks."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_persona import Persona
+from llm_persona.errors import InvalidValueError, MissingVariableError
+
+values = st.text(st.sampled_from("{}$ab\n<"), max_size=8) | st.sampled_from(
+    ["{name}", "{company}", "{{name}}", "{user}"]
+)
+
+
+@given(values.filter(str.strip), values.filter(bool), values)
+def test_own_values_are_text_once_they_are_filled_in(spoken: str, default: str, user: str) -> None:
+    """A spoken name, a default or a session value that looks like a placeholder is printed as it is."""
+    spoken = spoken.replace("\n", "") or "Maya"
+    persona = Persona(
+        name="M",
+        role="R",
+        display_name=spoken,
+        tone="{name}|{default}|{user}|{{name}}",
+        variables={"user": None, "default": default},
+    )
+    folded = re.sub("\n+", " ", user)
+    assert persona.build_system_prompt(user=user).endswith(f"Tone: {spoken}|{default}|{folded}|{{name}}")
+
+
+def test_the_company_inside_the_company_is_the_sessions() -> None:
+    """Only there, and where the persona has none, does `{company}` take the session's."""
+    persona = Persona(name="M", role="R", company="{company} Ltd", tone="of {company}")
+    assert persona.build_system_prompt(company="Acme") == "You are M, a R at Acme Ltd.\n\nTone: of Acme Ltd"
+    with pytest.raises(MissingVariableError) as raised:
+        persona.render()
+    assert raised.value.names == ("company",)
+    without = Persona(name="M", role="R", tone="of {company}")
+    assert without.build_system_prompt(company="Acme") == "You are M, a R.\n\nTone: of Acme"
+    fixed = Persona(name="M", role="R", company="Acme", tone="of {company}")
+    assert "Evil" not in fixed.build_system_prompt(company="Evil", name="Evil", role="Evil")
+
+
+def test_all_that_is_missing_is_told_at_once() -> None:
+    """Whatever the template prints; with the field that asks for it, and what was meant."""
+    persona = Persona(
+        name="M",
+        role="{a}",
+        capabilities=["x", "{bcd}"],
+        variables={"a": None, "bcd": None, "unprinted": None, "d": "x"},
+    )
+    with pytest.raises(MissingVariableError) as raised:
+        persona.render("compact", bcc="1")
+    assert raised.value.names == ("a", "bcd", "unprinted")
+    assert str(raised.value) == (
+        "M: the session lacks 'a' (role), 'bcd' (capabilities[2]; did you mean 'bcd' by 'bcc'?), 'unprinted' (variables.unprinted)"
+    )
+    assert pickle.loads(pickle.dumps(raised.value)).names == raised.value.names
+
+
+def test_a_greetings_variables_count_where_it_is_built_or_printed() -> None:
+    """A prompt that does not print the greeting needs none of them."""
+    persona = Persona(name="M", role="R", greeting="Hi {user}, {name} here.")
+    assert persona.build_system_prompt() == "You are M, a R.\n\nTone: helpful and professional"
+    assert persona.build_greeting(user="Jo\nX") == "Hi Jo X, M here."
+    with pytest.raises(MissingVariableError, match="'user'"):
+        persona.build_greeting()
+    assert Persona(name="M", role="R").build_greeting() is None
+
+
+def test_a_slip_of_a_name_whose_default_was_used_is_an_error() -> None:
+    """And an unused name that is like none is fine."""
+    persona = Persona(name="M", role="R", tone="{refund_limit}", variables={"refund_limit": "$50"})
+    with pytest.raises(InvalidValueError, match="did you mean 'refund_limit'"):
+        persona.render(refund_limt="$500")
+    assert persona.render(locale="de").unused == ("locale",)
+
+
+def test_none_takes_the_default() -> None:
+    """None counts as not given, and an empty text as given."""
+    persona = Persona(name="M", role="R", tone="t{plan}", variables={"plan": " free\n"})
+    assert persona.build_system_prompt(plan=None).endswith("Tone: t free\n")
+    assert persona.build_system_prompt(plan="").endswith("Tone: t")
+
+
+def test_defaults_are_the_authors_text() -> None:
+    """Neither folded nor escaped; session values are."""
+    persona = Persona(name="M", role="R", tone="{a}", variables={"a": "<b>\n&"})
+    assert "<tone>\n<b>\n&\n</tone>" in persona.build_system_prompt("xml")
+    assert "<tone>\n&lt;b&gt; &amp;\n</tone>" in persona.build_system_prompt("xml", a="<b>\n&")
+
+
+def test_fingerprints_are_of_what_can_reach_a_prompt() -> None:
+    """Description and metadata are in none; the order of sections is."""
+    one = Persona(name="M", role="R", custom_sections={"a": "1", "b": "2"})
+    other = Persona(name="M", role="R", custom_sections={"b": "2", "a": "1"})
+    told = Persona(name="M", role="R", custom_sections={"a": "1", "b": "2"}, description="d", metadata={"x": 1})
+    prints = [persona.render().persona_fingerprint for persona in (one, other, told)]
+    assert prints[0] == prints[2] != prints[1]
+
+
+def test_a_template_of_its_own_sees_every_field(tmp_path: Path) -> None:
+    """Fields of texts, and what the product's tools are."""
+    from llm_persona import PersonaRegistry
+
+    (tmp_path / "t.j2").write_text(
+        "{{ persona.key }} {{ persona.name }} {{ persona.version }} {{ persona.tools|join }} {{ persona.greeting }}"
+    )
+    registry = PersonaRegistry(templates=tmp_path)
+    registry.define(Persona(name="M", role="R", display_name="Maya", version="3", tools=["a", "b"], greeting="Hi {u}"))
+    assert registry.get("M").build_system_prompt("t", u="Jo") == "M Maya 3 ab Hi Jo"

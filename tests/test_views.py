@@ -1,0 +1,105 @@
+"""What a template sees of a persona and a session, and when it has looked at the session."""
+
+from __future__ import annotations
+
+import pytest
+
+from llm_persona.assembly import Watch
+from llm_persona.errors import InvalidValueError, TemplateError
+from llm_persona.placeholders import Placeholder
+from llm_persona.session import Record, SessionText, Verbatim
+from llm_persona.views import NEVER_RENDERED, Filling, PersonaView, SessionView, Table, Text, Texts, TextTable
+
+
+def filling(**values: object) -> Filling:
+    return Filling("Maya", values, Watch())
+
+
+def test_texts_are_filled_when_they_are_reached() -> None:
+    """A list's length, and items before the first that names the session, look at nothing."""
+    fill = filling(u="U")
+    texts = Texts(("a", Text((Placeholder("u"), "!"), ("capabilities", 1)), "c"), fill)
+    assert len(texts) == 3
+    assert bool(texts)
+    assert texts[0] == "a"
+    assert texts[2] == "c"
+    assert not fill.watch.touched
+    assert texts[1] == "U!"
+    assert fill.watch.touched
+    assert list(texts) == ["a", "U!", "c"] == list(texts[:])
+    assert texts == ["a", "U!", "c"]
+    assert texts != ["a"]
+    assert "U!" in texts
+    assert (texts.index("c"), texts.count("a")) == (2, 1)
+    with pytest.raises(IndexError):
+        texts[3]
+
+
+def test_a_table_is_filled_value_by_value() -> None:
+    """Its names and its length look at nothing."""
+    fill = filling(u="U")
+    table = Table({"A": "a", "B": Text((Placeholder("u"),), ("custom_sections", "B"))}, fill)
+    assert (list(table), len(table), table["A"], "B" in table) == (["A", "B"], 2, "a", True)
+    entries = iter(table.items())
+    assert next(entries) == ("A", "a")
+    assert not fill.watch.touched
+    assert next(entries) == ("B", "U")
+    assert fill.watch.touched
+
+
+def test_a_field_is_its_value() -> None:
+    """Texts, lists, tables, or None where it is absent; any other name is an error with what was meant."""
+    fields = {
+        "name": "Maya",
+        "company": None,
+        "tone": Text((Placeholder("u"),), ("tone",)),
+        "tools": ("a",),
+        "custom_sections": TextTable({}),
+    }
+    view = PersonaView(fields, filling(u="U"))
+    assert (view.lookup("name"), view.lookup("company"), view.lookup("tone")) == ("Maya", None, "U")
+    assert isinstance(view.lookup("tools"), Texts)
+    assert isinstance(view.lookup("custom_sections"), Table)
+    with pytest.raises(TemplateError, match="persona has no 'nmae'; did you mean 'name'"):
+        view.lookup("nmae")
+    for name in NEVER_RENDERED:
+        with pytest.raises(TemplateError, match="never rendered"):
+            view.lookup(name)
+
+
+def test_asking_the_session_is_looking_at_it() -> None:
+    """For what is there and for what is not."""
+    for name in ("u", "absent", "extra_sections"):
+        fill = filling(u="U")
+        view = SessionView(fill)
+        try:
+            assert view.lookup(name) in ("U", Record())
+        except KeyError:
+            assert name == "absent"
+        assert fill.watch.touched
+
+
+def test_an_absent_variable_is_told_with_what_was_meant() -> None:
+    """Or with how a template may ask for it."""
+    view = SessionView(filling(user_name="Jo"))
+    assert view.absent("usr_name") == "session has no 'usr_name'; did you mean 'user_name'?"
+    assert view.absent("zzz") == "session has no 'zzz'; where it may be absent, test 'session.zzz is defined' first"
+    assert "session['a-b']" in view.absent("a-b")
+    assert "begin with '_'" in view.absent("__class__")
+
+
+@pytest.mark.parametrize("value", [True, ("a",), Record({})])
+def test_what_cannot_be_printed_is_told_with_its_field(value: object) -> None:
+    """The persona, the field and the variable; never the value."""
+    with pytest.raises(
+        InvalidValueError, match=r"Maya\.capabilities\[2\]: session variable 'u' is .*cannot be printed"
+    ):
+        filling(u=value).fill(Text((Placeholder("u"),), ("capabilities", 1)))
+
+
+def test_persona_text_in_xml_is_filled_with_escaped_values() -> None:
+    """Its own text stays as it is."""
+    fill = Filling("Maya", {"s": SessionText("<s>"), "d": Verbatim("<d>"), "n": 5}, Watch(), Verbatim)
+    filled = fill.fill(Text(("<p>", Placeholder("s"), Placeholder("d"), Placeholder("n")), ("tone",)))
+    assert type(filled) is Verbatim
+    assert filled == "<p>&lt;s&gt;<d>5"
