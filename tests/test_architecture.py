@@ -22,7 +22,7 @@ CORE = """
     invisible frozen session
     tools providers
     prompt
-    complaints markers assembly views fixed generation filters sandbox syntax precompiled template_files templates
+    complaints markers fixed assembly views parting generation filters sandbox syntax precompiled template_files templates
     bound texts fields persona
     samples inheritance
     source json_reader json_syntax yaml_messages yaml_text yaml_scalars yaml_syntax reading
@@ -50,9 +50,9 @@ ALONE = {
         "complaints",
         "explaining",
         "filters",
-        "fixed",
         "generation",
         "page",
+        "parting",
         "pitfalls",
         "sandbox",
         "syntax",

@@ -479,7 +479,7 @@ OPTIONAL = {
     "tools": st.none() | st.lists(TEXT, max_size=2),
     "template": st.sampled_from([None, "markdown", "xml"]),
     "description": st.none() | TEXT,
-    "metadata": st.dictionaries(TEXT, PLAIN.filter(lambda value: value is not None), max_size=2),  # null takes away
+    "metadata": st.dictionaries(TEXT, PLAIN, max_size=2),
 }
 
 
