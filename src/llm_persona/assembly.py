@@ -1,15 +1,18 @@
 """From what a template writes to the prompt's text: white space, sections, and the stable prefix.
 
 A template yields events. Its own text comes as `str`, so it may be tidied; what it printed of the persona or the
-session comes as a tuple of one text, which is never touched; a block begins and ends with a pair.
+session comes as a tuple of one text, which is never touched; a block begins and ends with a pair; a fixed part comes
+as a tuple of three, and is run where it is not known yet.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from .fixed import Fixed, Kept, State
 from .markers import NUL, Steered
 
 Data = tuple[str]
@@ -52,7 +55,9 @@ class Pieces(str):
         return text + _tidy(written)
 
 
-Event = str | Data | Mark | Pieces
+# A part that was set apart: its name, what yields its events, and the context to run it in.
+Part = tuple[str, Callable[[Any], Iterable[Any]], Any]
+Event = str | Data | Mark | Pieces | Part
 
 
 class Watch:
@@ -83,7 +88,9 @@ class Assembler:
     __slots__ = (
         "_between",
         "_blocks",
+        "_inner",
         "_joined",
+        "_kept",
         "_length",
         "_line",
         "_out",
@@ -93,8 +100,9 @@ class Assembler:
         "_watch",
     )
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, kept: Kept | None = None) -> None:
         self._watch = watch
+        self._kept = kept
         self._out: list[str] = []
         self._length = 0
         self._line = 0  # where the last emitted line break stands; the stable prefix may be cut there
@@ -102,6 +110,7 @@ class Assembler:
         self._joined = False  # at the start of a block that a blank line sets apart: white space is dropped
         self._between: str | None = None  # what the template wrote since a block ended, if only white space
         self._blocks: list[tuple[str, int]] = []  # open blocks, and their first character or -1
+        self._inner = 0  # of them, those that are not OUTER
         self._sections: list[tuple[str, int, int]] = []
         self._stable: int | None = None
 
@@ -120,12 +129,21 @@ class Assembler:
             sections[name] = f"{sections[name]}\n\n{text[start:end]}" if name in sections else text[start:end]
         return Assembled(text, len(text) if self._stable is None else self._stable, sections)
 
+    def _take_all(self, events: Iterable[Event]) -> None:
+        watch = self._watch
+        for event in events:
+            if watch.touched and self._stable is None:
+                self._touch()
+            self._take(event)
+
     def _take(self, event: Event) -> None:
         if type(event) is str:
             self._write(event)
         elif type(event) is tuple:
             if len(event) == 1:
                 self._print(event[0])
+            elif len(event) == 3:
+                self._take_part(*event)
             elif event[1]:
                 self._begin(event[0])
             else:
@@ -133,6 +151,52 @@ class Assembler:
         elif isinstance(event, Pieces):
             for inner in event.events:
                 self._take(inner)
+
+    def _take_part(self, name: str, run: Callable[[Any], Iterable[Event]], context: object) -> None:
+        """Take a fixed part: as it is known, or by running it."""
+        if self._kept is None:
+            self._take_all(run(context))
+            return
+        state = (name, self._length > 0, self._inner > 0, self._pending, self._joined, self._between)
+        fixed = self._kept.get(state)
+        if fixed is None:
+            self._learn(state, run(context), self._kept)
+        else:
+            self._repeat(fixed)
+
+    def _learn(self, state: State, events: Iterable[Event], kept: Kept) -> None:
+        watch, length, line = self._watch, self._length, self._line
+        written, found = len(self._out), len(self._sections)
+        touched, watch.touched = watch.touched, False
+        self._blocks.append((OUTER, -1))
+        self._kept = None  # a part within this one is known with it
+        self._take_all(events)
+        self._kept = kept
+        start = self._blocks.pop()[1]
+        if not watch.touched:
+            fixed = Fixed(
+                text="".join(self._out[written:]),
+                start=start - length if start >= 0 else -1,
+                line=self._line - length if self._line > line else -1,
+                sections=tuple((name, first - length, end - length) for name, first, end in self._sections[found:]),
+                pending=self._pending,
+                joined=self._joined,
+                between=self._between,
+            )
+            kept.keep(state, fixed)
+        watch.touched |= touched
+
+    def _repeat(self, fixed: Fixed) -> None:
+        length = self._length
+        if fixed.text:
+            self._open(length + fixed.start)
+            self._out.append(fixed.text)
+            self._length += len(fixed.text)
+        if fixed.line >= 0:
+            self._line = length + fixed.line
+        for name, start, end in fixed.sections:
+            self._sections.append((name, length + start, length + end))
+        self._pending, self._joined, self._between = fixed.pending, fixed.joined, fixed.between
 
     def _touch(self) -> None:
         # A pending line break, or the start of a block, ends the line before: nothing can be added to it.
@@ -166,10 +230,14 @@ class Assembler:
             start += len(text) - len(text.lstrip())
         self._pending = ""
         self._joined = False
+        self._open(start)
+        self._put(text)
+
+    def _open(self, start: int) -> None:
+        """Let the open blocks that printed nothing yet begin here."""
         for index, (name, first) in enumerate(self._blocks):
             if first < 0:
                 self._blocks[index] = (name, start)
-        self._put(text)
 
     def _put(self, text: str) -> None:
         cut = text.rfind("\n")
@@ -179,8 +247,10 @@ class Assembler:
         self._length += len(text)
 
     def _begin(self, name: str) -> None:
-        if not self._outermost():  # a block within another stands in its lines
-            self._blocks.append((name, -1))
+        within = self._inner
+        self._blocks.append((name, -1))
+        self._inner += name != OUTER
+        if within:  # a block within another stands in its lines
             return
         if self._between is not None and (not self._between or "\n" in self._between):
             self._pending = "\n\n" if self._length else ""
@@ -188,18 +258,15 @@ class Assembler:
         elif not self._length:
             self._joined = True
         self._between = None
-        self._blocks.append((name, -1))
 
     def _end(self) -> None:
         name, start = self._blocks.pop()
-        if not self._outermost():
+        self._inner -= name != OUTER
+        if self._inner:
             return
         if start >= 0 and name != OUTER:
             self._sections.append((name, start, self._length))
         self._between = ""
-
-    def _outermost(self) -> bool:
-        return all(outer == OUTER for outer, _ in self._blocks)
 
 
 def _flat(events: Iterable[Event]) -> Iterable[str | Data]:
@@ -213,4 +280,6 @@ def _flat(events: Iterable[Event]) -> Iterable[str | Data]:
 
 def _tidy(written: str) -> str:
     """Drop spaces at the ends of lines, and all blank lines in a row but one."""
+    if " \n" not in written and "\t\n" not in written and "\n\n\n" not in written:
+        return written
     return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", written))

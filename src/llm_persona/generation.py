@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Undefined, nodes
@@ -10,10 +12,13 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import BlockReference, Context
 
 from .assembly import Event, Pieces
+from .parting import is_part
 
 
 class Generator(CodeGenerator):
     """Yields what was printed as it is, apart from the template's own text, and marks where blocks begin and end."""
+
+    _captured = False  # the block that is written now is called where a template catches what it prints
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
         if not isinstance(node, nodes.TemplateData):
@@ -57,9 +62,28 @@ class Generator(CodeGenerator):
     def visit_Block(self, node: nodes.Block, frame: Frame) -> None:  # noqa: N802 - jinja2's name
         if frame.toplevel and self.has_known_extends:
             return
+        if is_part(node.name):
+            self._visit_part(node)
+            return
         self.simple_write(repr((node.name, True)), frame)
+        self._captured = frame.buffer is not None
         super().visit_Block(node, frame)
+        self._captured = False
         self.simple_write(repr((node.name, False)), frame)
+
+    def _visit_part(self, node: nodes.Block) -> None:
+        self.writeline("if context.streaming:", node)
+        self.indent()
+        self.writeline(f"yield ({node.name!r}, block_{node.name}, context)")
+        self.outdent()
+        self.writeline("else:")
+        self.indent()
+        self.writeline(f"yield from block_{node.name}(context)")
+        self.outdent()
+
+    def get_context_ref(self) -> str:
+        reference = super().get_context_ref()
+        return f"{reference}.capturing()" if self._captured else reference
 
 
 class SuperReference(BlockReference):
@@ -75,14 +99,34 @@ class SuperReference(BlockReference):
         return parent if isinstance(parent, Undefined) else own(parent)
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where the run of a template begins, and its blocks with those of the templates that were passed over."""
+
+    root: Callable[[Context], Iterable[Any]]
+    blocks: dict[str, list[Any]]
+    whole: bool  # no more blocks come while it runs
+
+
 class EventContext(Context):
+    streaming = False  # what is yielded reaches the assembler one by one: fixed parts may be left to it
+
+    def capturing(self) -> EventContext:
+        """Return this context for where what is yielded is caught: fixed parts are run there."""
+        if not self.streaming:
+            return self
+        twin = copy(self)
+        twin.streaming = False
+        return twin
+
     def super(self, name: str, current: Callable[[Context], Iterator[str]]) -> BlockReference | Undefined:
         parent = super().super(name, current)
         return parent if isinstance(parent, Undefined) else own(parent)
 
 
 def own(parent: BlockReference) -> SuperReference:
-    return SuperReference(parent.name, parent._context, parent._stack, parent._depth)
+    context: EventContext = parent._context  # type: ignore[assignment]  # a Sandbox makes no other
+    return SuperReference(parent.name, context.capturing(), parent._stack, parent._depth)
 
 
 def trimmed(events: list[Event]) -> list[Event]:

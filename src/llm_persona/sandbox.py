@@ -14,7 +14,7 @@ from types import CodeType
 from typing import Any
 from uuid import UUID
 
-from jinja2 import StrictUndefined, Undefined
+from jinja2 import StrictUndefined, Template, Undefined, nodes
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import UndefinedError
 from jinja2.filters import _GroupTuple as GroupTuple
@@ -27,8 +27,9 @@ from .assembly import Data, Event, Pieces
 from .complaints import absent, described
 from .errors import TemplateError
 from .filters import FILTERS, TESTS, XML_FILTERS, joined, text_of
-from .generation import EventContext, Generator, own, trimmed, white_ends
+from .generation import EventContext, Generator, Start, own, trimmed, white_ends
 from .markers import Marker, marker_text
+from .parting import Parting, is_part, parent_of
 from .session import Record, Verbatim, escape
 from .views import PersonaView, SessionView, Table, Texts
 
@@ -116,6 +117,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     available: Mapping[str, Callable[..., Any]] = FILTERS
     concat = staticmethod(Pieces)  # a str that keeps its events
     joined = staticmethod(joined)
+    parting: Parting | None = None  # sets fixed parts apart, where what they come to is kept
 
     def __init__(self, loader: BaseLoader) -> None:
         # Nothing is left to Jinja2's escaping, which escapes quotes too and forgets the events of macros:
@@ -134,10 +136,40 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.tests = {name: test for name, test in self.tests.items() if name in TESTS or not name.isalpha()}
         self.tests |= {"defined": _defined, "undefined": lambda value: not _defined(value)}
         self.globals = dict(GLOBALS)
+        self._parents: dict[str, str | None] = {}
+        self._starts: dict[str, Start] = {}
 
     def join_path(self, template: str, parent: str) -> str:
         """Return the full name of what a template calls another: a product's `markdown` may extend `markdown`."""
         return str(self.loader.chain[parent].uses[template])  # type: ignore[union-attr]  # the registry's own loader
+
+    def _generate(self, source: nodes.Template, name: str | None, *args: Any, **options: Any) -> str:
+        if self.parting is not None:
+            self.parting.part(source)
+        self._parents[str(name)] = parent_of(source)
+        return super()._generate(source, name, *args, **options)
+
+    def start(self, compiled: Template, names: dict[str, Any]) -> Iterable[Event]:
+        """Begin to run a template with these names, and return its events."""
+        start = self._starts.get(str(compiled.name))
+        if start is None:
+            start = self._starts[str(compiled.name)] = self._start(compiled)
+        context = EventContext(self, names, compiled.name, {})
+        context.blocks = start.blocks if start.whole else {name: list(stack) for name, stack in start.blocks.items()}
+        context.streaming = True
+        return start.root(context)
+
+    def _start(self, compiled: Template) -> Start:
+        """Return where a template begins: a parent's beginning, where all that it does is to give it blocks."""
+        blocks: dict[str, list[Any]] = {}
+        while True:
+            for name, block in compiled.blocks.items():
+                if not is_part(name):
+                    blocks.setdefault(name, []).append(block)
+            parent = self._parents[str(compiled.name)]
+            if not parent:
+                return Start(compiled.root_render_func, blocks, whole=parent is None)
+            compiled = self.get_template(parent, compiled.name)
 
     def _compile(self, source: str, filename: str) -> CodeType:
         try:

@@ -121,6 +121,10 @@ def neutralise(given: Mapping[str, object], family: Family = PLAIN) -> Session:
             raise InvalidValueError(f"session variable {name!r} begins with '_'; such names are not for sessions")
         if value is None:
             continue
+        # What is printable has no line break, control character or surrogate.
+        if type(value) is str and value.isprintable() and name != "extra_sections":
+            values[name] = SessionText(value) if family.escapes else value
+            continue
         neutral = _Neutraliser(name, family)
         if name == "extra_sections":
             values[name] = neutral.extra_sections(value)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import BaseLoader, TemplateSyntaxError, nodes
 from jinja2 import Template as JinjaTemplate
@@ -20,6 +21,7 @@ from .complaints import explain
 from .errors import InvalidValueError, PersonaError, TemplateError
 from .fingerprints import fingerprint
 from .names import did_you_mean, kind_of, shorten
+from .parting import Parting
 from .sandbox import GLOBALS, Sandbox, XmlSandbox
 from .session import MARKDOWN, PLAIN, XML, Family
 from .syntax import Syntax, check_closure, place, read_syntax
@@ -64,16 +66,15 @@ class Template:
 
     def run(self, fields: Mapping[str, Field], filling: Filling, assembler: Assembler | None = None) -> Assembled:
         """Run the template. Raises TemplateError with file and line for whatever goes wrong in it."""
-        environment = self.compiled.environment
+        environment = cast(Sandbox, self.compiled.environment)
         names = {**GLOBALS, "persona": PersonaView(fields, filling), "session": SessionView(filling)}
-        context = environment.context_class(environment, names, self.name, self.compiled.blocks)
         try:
-            return (assembler or Assembler(filling.watch)).assemble(self.compiled.root_render_func(context))
+            return (assembler or Assembler(filling.watch)).assemble(environment.start(self.compiled, names))
         except Exception as error:
             raise self._translated(error) from None
 
     def _translated(self, error: Exception) -> PersonaError:
-        name, line = _last_place(error.__traceback__)
+        name, line = _place(error)
         syntax = self.syntaxes[name or str(self.compiled.name)]
         if isinstance(error, PersonaError):
             return place(error, syntax, line) if isinstance(error, TemplateError) else error
@@ -169,6 +170,9 @@ class Templates:
         family = _family(chain[name], chain)
         check_closure(chain.values(), TEMPLATE_FIELDS)
         environment = (XmlSandbox if family.escapes else Sandbox)(_Loader(chain))
+        environment.parting = Parting(
+            [each.tree for each in _lineage(chain[name], chain)], [each.tree for each in chain.values()]
+        )
         for used, syntax in chain.items():
             with _translating(syntax):
                 environment.get_template(used)
@@ -272,9 +276,15 @@ def _unusable(source: Source, asking: Syntax | None, name: str) -> TemplateError
 
 def _family(syntax: Syntax, chain: Mapping[str, Syntax]) -> Family:
     named = {BUNDLED_PREFIX + family.name: family for family in (MARKDOWN, XML)}
-    while syntax.name not in named and syntax.extends is not None:
+    return next((named[each.name] for each in _lineage(syntax, chain) if each.name in named), PLAIN)
+
+
+def _lineage(syntax: Syntax, chain: Mapping[str, Syntax]) -> Iterator[Syntax]:
+    """Yield a template, what it extends, what that extends, and so on."""
+    yield syntax
+    while syntax.extends is not None:
         syntax = chain[syntax.uses[syntax.extends]]
-    return named.get(syntax.name, PLAIN)
+        yield syntax
 
 
 @contextmanager
@@ -291,15 +301,24 @@ def _translating(syntax: Syntax) -> Iterator[None]:
         raise syntax.error(explain(error)[0], _line_read(error, syntax)) from None
 
 
-def _last_place(traceback: TracebackType | None) -> tuple[str | None, int | None]:
-    """Return the template and the line that ran last before an error."""
-    name, line = None, None
+def _place(error: Exception) -> tuple[str | None, int | None]:
+    """Return the template and the line that ran last before an error, or where it began to call itself without end."""
+    ran = [each for each in _walk(error.__traceback__) if "__jinja_template__" in each.tb_frame.f_globals]
+    if not ran:
+        return None, None
+    last = ran[-1]
+    if isinstance(error, RecursionError):
+        # Where Python's limit strikes depends on how deep the caller stands.
+        times = Counter(each.tb_frame.f_code for each in ran)
+        last = next((each for each in ran if times[each.tb_frame.f_code] > 1), last)
+    template = last.tb_frame.f_globals["__jinja_template__"]
+    return template.name, template.get_corresponding_lineno(last.tb_lineno)
+
+
+def _walk(traceback: TracebackType | None) -> Iterator[TracebackType]:
     while traceback is not None:
-        template = traceback.tb_frame.f_globals.get("__jinja_template__")
-        if template is not None:
-            name, line = template.name, template.get_corresponding_lineno(traceback.tb_lineno)
+        yield traceback
         traceback = traceback.tb_next
-    return name, line
 
 
 def _line_read(error: Exception, syntax: Syntax) -> int:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .assembly import Assembled, Watch
+from .assembly import Assembled, Assembler, Watch
 from .errors import InvalidValueError, MissingVariableError, field_text
 from .fingerprints import fingerprint
+from .fixed import Kept
 from .frozen import thaw
 from .names import nearest, shorten
 from .placeholders import Parts, Placeholder, Placeholders, resolve
@@ -72,12 +73,13 @@ class Complete(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A prompt that was precompiled for a template and the names of a session's variables."""
+    """What is known of the prompts of a template, for the names of a session's variables: all but their values."""
 
-    prompt: Precompiled
     template: Template
+    prompt: Precompiled | None  # None where the template is run for every session
+    names: tuple[str, ...]  # sorted
     unused: tuple[str, ...]
-    careful: bool  # there is more to do than to fill in lines: escape, or look at values that are not printed
+    careful: bool  # there is more to do than to fill in lines: run, escape, or look at values that are not printed
 
 
 class PersonaTexts:
@@ -100,7 +102,8 @@ class PersonaTexts:
         self.names = frozenset((*self._declared, *self._needs, *self._greeting_needs))
         self._by_family: dict[str, tuple[Mapping[str, Field], Mapping[str, object]]] = {}
         self._fingerprint: str | None = None
-        self._plans: dict[tuple[str | None, ...], Plan | None] = {}
+        self._plans: dict[tuple[str | None, ...], Plan] = {}
+        self._kept: dict[str, Kept] = {}  # by template
 
     def _without_default(self, needs: Mapping[str, Path]) -> dict[str, Path]:
         return {name: path for name, path in needs.items() if name not in self._defaults}
@@ -117,23 +120,29 @@ class PersonaTexts:
 
     def quick(self, name: str | None, given: Mapping[str, object]) -> str | None:
         """Return the prompt in a template, as it was named, where all is known but the values; else None."""
+        if name is not None and type(name) is not str:
+            return None
         plan = self._plans.get((name, *given))
         if plan is None:
             return None
-        pieces = plan.prompt.pieces.copy()
-        for index, place in plan.prompt.places:
+        prompt = plan.prompt
+        if prompt is None or plan.careful:
+            return self._careful(plan, given)
+        pieces = prompt.pieces.copy()
+        for index, place in prompt.places:
             value = given[place]
             # What is printable has no line break, control character or surrogate: nothing to fold.
             if type(value) is not str or not value or not value.isprintable():
                 return self._careful(plan, given)
             pieces[index] = value
-        if plan.careful:
-            return self._careful(plan, given)
         return "".join(pieces)  # type: ignore[arg-type]  # every place was filled
 
     def _careful(self, plan: Plan, given: Mapping[str, object]) -> str | None:
         values = neutralise(given, plan.template.family).values
-        return plan.prompt.join(values) if len(values) == len(given) else None
+        if len(values) != len(given):
+            return None
+        text = None if plan.prompt is None else plan.prompt.join(values)
+        return self.run(plan.template, values).text if text is None else text
 
     def render(
         self,
@@ -150,11 +159,8 @@ class PersonaTexts:
         plan = self._plans.get(key)
         if plan is None:
             unused = self._check_names(template, session.values, given)
-            if precompiling and key not in self._plans:
-                plan = self._plan(template, key, session.values, unused)
-        else:
-            unused = plan.unused
-        assembled = None if plan is None else plan.prompt.assemble(session.values)
+            plan = self._plan(template, key, unused, precompiling)
+        assembled = None if plan.prompt is None else plan.prompt.assemble(session.values)
         if assembled is None:
             assembled = self.run(template, session.values)
         persona = self.persona
@@ -165,9 +171,9 @@ class PersonaTexts:
             template=template.name,
             stable_length=assembled.stable,
             sections=assembled.sections,
-            unused=unused,
+            unused=plan.unused,
             folded=session.folded,
-            session_names=tuple(sorted(session.values)),
+            session_names=plan.names,
             persona_fingerprint=self.fingerprint,
             template_fingerprint=template.fingerprint,
             _explain=explain,
@@ -176,16 +182,24 @@ class PersonaTexts:
     def run(self, template: Template, values: Mapping[str, object]) -> Assembled:
         """Run the template for neutralised values."""
         fields, defaults = self.ready_for(template.family)
-        return template.run(fields, self._filling(template.family, {**defaults, **values}))
+        filling = self._filling(template.family, {**defaults, **values})
+        return template.run(fields, filling, Assembler(filling.watch, self._kept_for(template)))
+
+    def _kept_for(self, template: Template) -> Kept:
+        kept = self._kept.get(template.name)
+        if kept is None:
+            if len(self._kept) >= MAX_PLANS:
+                self._kept = {}
+            kept = self._kept[template.name] = Kept()
+        return kept
 
     def _plan(
-        self, template: Template, key: tuple[str | None, ...], names: Iterable[str], unused: tuple[str, ...]
-    ) -> Plan | None:
-        plan = None
-        prompt = self._precompile(template, names) if template.precompilable else None
-        if prompt is not None:
-            careful = prompt.escapes or {name for _, name in prompt.places} != set(names)
-            plan = Plan(prompt, template, unused, careful)
+        self, template: Template, key: tuple[str | None, ...], unused: tuple[str, ...], precompiling: bool
+    ) -> Plan:
+        names = tuple(sorted(each for each in key[1:] if each is not None))  # the first is the template's
+        prompt = self._precompile(template, names) if precompiling and template.precompilable else None
+        careful = prompt is None or prompt.escapes or {name for _, name in prompt.places} != set(names)
+        plan = Plan(template, prompt, names, unused, careful)
         if len(self._plans) >= MAX_PLANS:
             self._plans = {}
         self._plans[key] = plan
@@ -203,17 +217,23 @@ class PersonaTexts:
         self, template: Template, values: Mapping[str, object], given: Mapping[str, object]
     ) -> tuple[str, ...]:
         """Return the names that nothing uses. Raises for names that are missing, or slips of others."""
-        required = self._required
-        if "greeting" in template.fields:
-            required = {**required, **self._greeting_required}
-        self._check_given(required, values, given)
+        self._check_given(self.required_by(template), values, given)
         unused = self._unused(values, template.session_names, template.dynamic)
         self._check_slips(unused, values)
         return unused
 
+    def required_by(self, template: Template) -> dict[str, Path]:
+        """Return what a session must hold for a template, and the field that names it.
+
+        What the greeting alone names counts where the greeting is printed, or where the template asks for it itself.
+        """
+        asks_for_all = "greeting" in template.fields
+        greeting = self._greeting_required.items()
+        return self._required | {n: path for n, path in greeting if asks_for_all or n in template.session_names}
+
     def sample_session(self, template: Template) -> dict[str, str]:
         """Return `{name}` for every variable without a default that the persona or the template asks for."""
-        asked = [*self._required, *(self._greeting_required if "greeting" in template.fields else ())]
+        asked = [*self.required_by(template)]
         asked += sorted(template.session_names - self._defaults.keys() - {"extra_sections"})
         return {name: f"{{{name}}}" for name in dict.fromkeys(asked)}
 
