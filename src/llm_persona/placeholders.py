@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-# A run of braces, an identifier, a run of braces. The look-behind starts each run once, so scanning is linear,
-# and leaves `${n}` alone.
-_CANDIDATE = re.compile(r"(?<![{$])(\{++)([^\W\d]\w*+)(\}++)")
+# A run of braces, an identifier, a run of braces. The look-behind starts each run once, so scanning is linear, and
+# leaves `${n}` alone; it stands behind the first brace, which is what the search for a start looks for.
+_CANDIDATE = re.compile(r"(\{(?<![{$]\{)\{*+)([^\W\d]\w*+)(\}++)")
 
 OWN_NAMES = ("name", "company")
 
