@@ -74,12 +74,10 @@ class Placeholders:
 
     def undeclared(self, text: str) -> list[str]:
         """Return the `{identifier}`s of a text that a persona with declared variables forgot to declare."""
-        if not self._names or "{" not in text:
+        if not self._names:
             return []
-        singles = (match for match in _CANDIDATE.finditer(text) if len(match[1]) == len(match[3]) == 1)
-        return list(
-            dict.fromkeys(match[2] for match in singles if match[2].isidentifier() and not self._known(match[2]))
-        )
+        singles = [name for opening, name, closing in _CANDIDATE.findall(text) if len(opening) == len(closing) == 1]
+        return [name for name in dict.fromkeys(singles) if not self._known(name) and name.isidentifier()]
 
     def fill_own(self, text: str, own: Mapping[str, str]) -> str:
         """Fill the persona's own `{name}` and `{company}`, and leave all else as it is written.
@@ -101,7 +99,8 @@ class Placeholders:
         return normal(match[2]) if single and self._known(match[2]) else None
 
     def _known(self, identifier: str) -> bool:
-        return self._names is None or normal(identifier) in self._names or identifier in OWN_NAMES
+        names = self._names
+        return names is None or identifier in names or identifier in OWN_NAMES or normal(identifier) in names
 
 
 def normal(identifier: str) -> str:
