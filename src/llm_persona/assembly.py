@@ -115,11 +115,11 @@ class Assembler:
         self._stable: int | None = None
 
     def assemble(self, events: Iterable[Event]) -> Assembled:
-        watch = self._watch
+        watch, take = self._watch, self._take
         for event in events:
-            if watch.touched and self._stable is None:
+            if self._stable is None and watch.touched:
                 self._touch()
-            self._take(event)
+            take(event)
         if watch.touched and self._stable is None:
             self._touch()
         text = "".join(self._out)
@@ -211,10 +211,11 @@ class Assembler:
             if not self._joined and self._length:
                 self._pending += text
             return
+        tail = text[len(body) :]
         if self._joined or not self._length:
             body = body.lstrip()
         self._emit(_tidy(self._pending + body), pending=False)
-        self._pending = text[len(text.rstrip()) :]
+        self._pending = tail
 
     def _print(self, text: str) -> None:
         """Take data: it comes out as it is, and what is empty leaves no trace."""
@@ -235,6 +236,8 @@ class Assembler:
 
     def _open(self, start: int) -> None:
         """Let the open blocks that printed nothing yet begin here."""
+        if not self._blocks or self._blocks[-1][1] >= 0:  # where a block has begun, those around it have
+            return
         for index, (name, first) in enumerate(self._blocks):
             if first < 0:
                 self._blocks[index] = (name, start)
