@@ -62,6 +62,9 @@ def resolve(key: str, definitions: Definitions, known: dict[str, Lineage]) -> Li
     Raises InheritanceError for a parent that is not there, a cycle, a chain of more than 32, and an edit that does
     not fit what is inherited; InvalidValueError for a persona that is left without a role.
     """
+    definition = definitions[key]
+    if definition.parent is None:
+        return known.setdefault(key, Lineage(definition, definition))
     for persona in reversed(_chain(key, definitions, known)):
         parent = None if persona.parent is None else find(definitions, persona.parent)
         known[persona.key] = Lineage(persona, persona) if parent is None else _child(persona, known[parent.key])
