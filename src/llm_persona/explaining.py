@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from types import GeneratorType
 from typing import cast
 
-from jinja2 import BaseLoader
 from jinja2 import Template as JinjaTemplate
 
 from .assembly import Assembled, Assembler, Data, Event, Pieces, Watch
@@ -71,7 +70,7 @@ class _Filling(Filling):
 
 
 def _printed(value: object, data: Data | Pieces) -> Data | Pieces:
-    if isinstance(data, tuple) and isinstance(value, Traced):
+    if isinstance(data, tuple) and isinstance(value, Traced) and value.parts:
         return (traced(str.__str__(data[0]), value.parts),)
     return data
 
@@ -146,14 +145,10 @@ def explain(
     values: dict[str, object] = {name: tracing(text, ("variables", name)) for name, text in defaults.items()}
     values |= {name: tracing(value, ("session", name), session=True) for name, value in session.values.items()}
     filling = _Filling(persona.key, values, Watch(), Verbatim if template.family.escapes else None)
-    environment = (_XmlSandbox if template.family.escapes else _Sandbox)(
-        cast("BaseLoader", template.compiled.environment.loader)
-    )
-    compiled = environment.get_template(str(template.compiled.name))
+    compiled = template.compiled_by(_XmlSandbox if template.family.escapes else _Sandbox)
     traced_fields = {name: tracing(value, (name,)) for name, value in fields.items()}
     assembler = _TracingAssembler(filling.watch)
-    traced_template = replace(template, compiled=compiled)
-    assembled = traced_template.run(cast("Mapping[str, Field]", traced_fields), filling, assembler)
+    assembled = compiled.run(cast("Mapping[str, Field]", traced_fields), filling, assembler)
     return tuple(_lines(assembled.text, assembler.written, template, explanation))
 
 
@@ -229,7 +224,7 @@ def _sources(piece: _Written, template: Template) -> Iterable[tuple[int, Path | 
     """
     if piece.data is None:
         yield piece.length, None, False
-    elif not isinstance(piece.data, Traced):
+    elif not isinstance(piece.data, Traced) or not piece.data.parts:
         yield piece.length, *_mentioned(piece, template)
     elif len(piece.data.parts) == 1:  # escaping may have made it longer
         (part,) = piece.data.parts

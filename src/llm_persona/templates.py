@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -63,6 +63,13 @@ class Template:
     precompilable: bool  # asks nothing that a marker in the place of a session value would answer for itself
     compiled: JinjaTemplate
     syntaxes: Mapping[str, Syntax]
+    _others: dict[type[Sandbox], JinjaTemplate] = field(default_factory=dict, compare=False, repr=False)
+
+    def compiled_by(self, environment: type[Sandbox]) -> Template:
+        """Return this template as another environment compiles it, which it does once."""
+        if environment not in self._others:
+            self._others[environment] = environment(_Loader(self.syntaxes)).get_template(str(self.compiled.name))
+        return replace(self, compiled=self._others[environment])
 
     def run(self, fields: Mapping[str, Field], filling: Filling, assembler: Assembler | None = None) -> Assembled:
         """Run the template. Raises TemplateError with file and line for whatever goes wrong in it."""

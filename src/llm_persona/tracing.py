@@ -26,9 +26,12 @@ class Part:
 
 
 class Traced:
-    """What remembers where it is from; all parts of a text together are the text."""
+    """What remembers where it is from; all parts of a text together are the text.
 
-    parts: tuple[Part, ...]
+    What a method of a text made, `upper()` of a Markup, may be of the same class, and remembers nothing.
+    """
+
+    parts: tuple[Part, ...] = ()
 
 
 class TracedText(Traced, str):
