@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import jinja2
@@ -69,11 +70,10 @@ def pairs() -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
     )
     persona = {"name": "Maya", **FIELDS, "capabilities": CAPABILITIES, "constraints": CONSTRAINTS}
     given = {"persona": {**persona, "custom_sections": SECTIONS}, "session": {**SESSION, "extra_sections": {}}}
-    found = {}
+    found: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {}
     for name in sources:
-        template = environment.get_template(name)
-        ours = lambda stem=name.removesuffix(".j2"): maya.build_system_prompt(stem, **SESSION)  # type: ignore[misc]  # noqa: E731
-        plain = lambda template=template: template.render(given)  # type: ignore[misc]  # noqa: E731
+        ours = partial(maya.build_system_prompt, name.removesuffix(".j2"), **SESSION)
+        plain = partial(environment.get_template(name).render, given)
         assert str(ours()).split() == str(plain()).split()
         found[name] = (ours, plain)
     return found
@@ -84,7 +84,9 @@ def main() -> None:
 
     for name, (ours, plain) in pairs().items():
         times = interleaved({"ours": ours, "plain": plain}, rounds=11)
-        print(f"{name}: {times['ours'] / times['plain']:.2f}  ({times['ours'] * 1e6:.1f} µs, {times['plain'] * 1e6:.1f} µs)")
+        print(
+            f"{name}: {times['ours'] / times['plain']:.2f}  ({times['ours'] * 1e6:.1f} µs, {times['plain'] * 1e6:.1f} µs)"
+        )
 
 
 if __name__ == "__main__":

@@ -12,9 +12,17 @@ from harness import interleaved, report, versions
 
 from llm_persona import Persona, PersonaRegistry
 
-CAPABILITIES = [f"Look up the status of order type {number} in the warehouse and explain it to the customer" for number in range(12)]
-CONSTRAINTS = [f"Never promise a delivery date for goods of class {number} that the warehouse has not confirmed" for number in range(9)]
-GUIDE = "Answer in short sentences. Ask one question at a time. When you are not sure, say so and offer to ask a colleague. " * 4
+CAPABILITIES = [
+    f"Look up the status of order type {number} in the warehouse and explain it to the customer" for number in range(12)
+]
+CONSTRAINTS = [
+    f"Never promise a delivery date for goods of class {number} that the warehouse has not confirmed"
+    for number in range(9)
+]
+GUIDE = (
+    "Answer in short sentences. Ask one question at a time. When you are not sure, say so and offer to ask a colleague. "
+    * 4
+)
 TEMPLATE = """You are {{ persona.name }}, a {{ persona.role }} at {{ persona.company }}.
 
 Tone: {{ persona.tone }}
@@ -69,7 +77,9 @@ def hand_written() -> Callable[[], object]:
         parts.append("You can:\n" + "\n".join(f"- {capability}" for capability in CAPABILITIES))
         parts.append("Do not:\n" + "\n".join(f"- {constraint}" for constraint in CONSTRAINTS))
         for section in (GUIDE, LAST):
-            parts.append(section.replace("{user_name}", " ".join(user_name.split())).replace("{plan}", " ".join(plan.split())))
+            parts.append(
+                section.replace("{user_name}", " ".join(user_name.split())).replace("{plan}", " ".join(plan.split()))
+            )
         return "\n\n".join(parts)
 
     assert render() == expected()
@@ -119,7 +129,7 @@ def mini_jinja() -> Callable[[], object]:
 def banks_prompt() -> Callable[[], object]:
     from banks import Prompt
 
-    prompt = Prompt(jinja_source())
+    prompt = Prompt(jinja_source().replace("%}\n", "%}\n\n"))  # banks drops the line break after a tag
     given = values()
     return checked(lambda: prompt.text(given))
 
@@ -139,7 +149,13 @@ def langchain(template_format: str) -> Callable[[], object]:
         prompt = PromptTemplate.from_template(jinja_source(), template_format="jinja2")
         given = values()
         return checked(lambda: prompt.format(**given))
-    text = expected().replace("{", "{{").replace("}", "}}").replace("Ana", "{user_name}").replace("pro plan", "{plan} plan")
+    text = (
+        expected()
+        .replace("{", "{{")
+        .replace("}", "}}")
+        .replace("Ana", "{user_name}")
+        .replace("pro plan", "{plan} plan")
+    )
     prompt = PromptTemplate.from_template(text)
     return checked(lambda: prompt.format(**SESSION))
 
@@ -151,10 +167,11 @@ def prompty() -> Callable[[], object]:
     import prompty as module
 
     folder = Path(tempfile.mkdtemp())
-    (folder / "p.prompty").write_text(f"---\nname: p\nmodel:\n  id: none\ntemplate: jinja2\n---\nsystem:\n{jinja_source()}\n")
+    front = "name: p\nmodel:\n  id: none\ntemplate:\n  format:\n    kind: jinja2\n  parser:\n    kind: prompty\n"
+    (folder / "p.prompty").write_text(f"---\n{front}---\n{jinja_source()}")
     prompt = module.load(str(folder / "p.prompty"))
     given = values()
-    return lambda: module.render(prompt, given)
+    return checked(lambda: module.render(prompt, given))
 
 
 def optional(make: Callable[[], Callable[[], object]]) -> Callable[[], object] | None:
@@ -166,14 +183,20 @@ def optional(make: Callable[[], Callable[[], object]]) -> Callable[[], object] |
 
 
 def main() -> None:
+    from steered import pairs
+
     made, plain = registry(), registry(precompile=False)
     held = made.get("Maya")
     functions: dict[str, Callable[[], object] | None] = {
         "floor: f-string over prepared text": floor(),
         "llm-persona, persona held": lambda: held.build_system_prompt(user_name="Ana", plan="pro"),
-        "llm-persona, registry.get each time": lambda: made.get("Maya").build_system_prompt(user_name="Ana", plan="pro"),
+        "llm-persona, registry.get each time": lambda: made.get("Maya").build_system_prompt(
+            user_name="Ana", plan="pro"
+        ),
         "llm-persona, render() with its Prompt": lambda: held.render(user_name="Ana", plan="pro"),
-        "llm-persona, template run each time": lambda: plain.get("Maya").build_system_prompt(user_name="Ana", plan="pro"),
+        "llm-persona, template run each time": lambda: plain.get("Maya").build_system_prompt(
+            user_name="Ana", plan="pro"
+        ),
         "hand-written building": hand_written(),
         "Jinja2": raw_jinja(),
         "minijinja": optional(mini_jinja),
@@ -183,9 +206,18 @@ def main() -> None:
         "Haystack PromptBuilder": optional(haystack),
         "Prompty": optional(prompty),
     }
-    times = interleaved({name: function for name, function in functions.items() if function is not None})
+    steered = pairs()
+    every = {name: function for name, function in functions.items() if function is not None}
+    for name, (ours, jinja) in steered.items():
+        every |= {f"{name}, ours": ours, f"{name}, Jinja2": jinja}
+    times = interleaved(every)
+    shares = {
+        f"ordinary path / plain Jinja2 of the same template, {name}": times.pop(f"{name}, ours")
+        / times.pop(f"{name}, Jinja2")
+        for name in steered
+    }
     base = times["floor: f-string over prepared text"]
-    figures = {name: spent / base for name, spent in sorted(times.items(), key=lambda item: item[1])}
+    figures = {name: spent / base for name, spent in sorted(times.items(), key=lambda item: item[1])} | shares
     packages = ("llm-persona", "jinja2", "minijinja", "banks", "langchain-core", "haystack-ai", "prompty")
     report("warm_render", figures, versions(*packages))
 

@@ -154,8 +154,8 @@ class Assembler:
 
     def _take_part(self, name: str, run: Callable[[Any], Iterable[Event]], context: object) -> None:
         """Take a fixed part: as it is known, or by running it."""
-        if self._kept is None:
-            self._take_all(run(context))
+        if self._kept is None or name in self._kept.moving:
+            self._take_all(run(context))  # what stands within may be fixed
             return
         state = (name, self._length > 0, self._inner > 0, self._pending, self._joined, self._between)
         fixed = self._kept.get(state)
@@ -173,7 +173,9 @@ class Assembler:
         self._take_all(events)
         self._kept = kept
         start = self._blocks.pop()[1]
-        if not watch.touched:
+        if watch.touched:
+            kept.moving.add(state[0])
+        else:
             fixed = Fixed(
                 text="".join(self._out[written:]),
                 start=start - length if start >= 0 else -1,

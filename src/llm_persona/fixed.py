@@ -32,10 +32,11 @@ State = tuple[str, bool, bool, str, bool, str | None]
 class Kept:
     """The fixed parts of one persona in one template. Safe for threads; a full one is emptied."""
 
-    __slots__ = ("_found",)
+    __slots__ = ("_found", "moving")
 
     def __init__(self) -> None:
         self._found: dict[State, Fixed] = {}
+        self.moving: set[str] = set()  # parts that look at the session after all, through the persona's texts
 
     def __len__(self) -> int:
         return len(self._found)

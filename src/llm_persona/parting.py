@@ -76,8 +76,14 @@ class Parting:
     def _set_apart(self, run: list[nodes.Node]) -> list[nodes.Node]:
         if all(isinstance(node, nodes.Output) and _is_data(node) for node in run):
             return run
+        if len(run) > 1:
+            # Where a part turns out to look at the session, most of what it is made of does not.
+            run = [self._part([node]) if isinstance(node, nodes.For | nodes.If) else node for node in run]
+        return [self._part(run)]
+
+    def _part(self, run: list[nodes.Node]) -> nodes.Block:
         line, environment = run[0].lineno, run[0].environment
-        return [nodes.Block(str(next(self._numbers)), run, False, False, lineno=line, environment=environment)]
+        return nodes.Block(str(next(self._numbers)), run, False, False, lineno=line, environment=environment)
 
     def _is_fixed(self, node: nodes.Node) -> bool:
         if isinstance(node, _MOVING) or next(node.find_all(_MOVING), None) is not None:

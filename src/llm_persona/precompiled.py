@@ -82,12 +82,11 @@ class Precompiled:
         text = self.join(values)
         if text is None:
             return None
-        sections = {
-            name: "".join(
-                [self._text(values[piece]) or "" if index % 2 else piece for index, piece in enumerate(pieces)]
-            )
-            for name, pieces in self.sections.items()
-        }
+        sections = {name: pieces[0] for name, pieces in self.sections.items()}
+        for name, pieces in self.sections.items():
+            if len(pieces) > 1:
+                filled = [self._text(values[piece]) if index % 2 else piece for index, piece in enumerate(pieces)]
+                sections[name] = "".join(filled)  # type: ignore[arg-type]  # `join` found no None
         return Assembled(text, self.stable, sections)
 
     def _text(self, value: object) -> str | None:
