@@ -15,7 +15,7 @@ from .names import nearest, shorten
 from .placeholders import Parts, Placeholder, Placeholders, resolve
 from .precompiled import Precompiled, precompile
 from .prompt import Prompt
-from .session import PLAIN, Family, Record, Verbatim, neutralise
+from .session import PLAIN, Family, Record, Verbatim, escape, neutralise
 from .templates import Template
 from .views import Field, Filling, Text, TextTable
 
@@ -79,7 +79,7 @@ class Plan:
     prompt: Precompiled | None  # None where the template is run for every session
     names: tuple[str, ...]  # sorted
     unused: tuple[str, ...]
-    careful: bool  # there is more to do than to fill in lines: run, escape, or look at values that are not printed
+    careful: bool  # there is more to do than to fill in lines: run, or look at values that are not printed
 
 
 class PersonaTexts:
@@ -133,6 +133,8 @@ class PersonaTexts:
             value = given[place]
             # What is printable has no line break, control character or surrogate: nothing to fold.
             if type(value) is not str or not value or not value.isprintable():
+                return self._careful(plan, given)
+            if prompt.escapes and escape(value) != value:
                 return self._careful(plan, given)
             pieces[index] = value
         return "".join(pieces)  # type: ignore[arg-type]  # every place was filled
@@ -198,7 +200,7 @@ class PersonaTexts:
     ) -> Plan:
         names = tuple(sorted(each for each in key[1:] if each is not None))  # the first is the template's
         prompt = self._precompile(template, names) if precompiling and template.precompilable else None
-        careful = prompt is None or prompt.escapes or {name for _, name in prompt.places} != set(names)
+        careful = prompt is None or {name for _, name in prompt.places} != set(names)
         plan = Plan(template, prompt, names, unused, careful)
         if len(self._plans) >= MAX_PLANS:
             self._plans = {}
