@@ -55,7 +55,8 @@ def main() -> None:
     memory = {name: statistics.median(peak for _, peak in taken) for name, taken in samples.items()}
     bare = wall["import jinja2, yaml"] - wall["nothing"]
     figures: dict[str, object] = {
-        "import llm_persona adds to import jinja2, yaml (share)": (wall["import both"] - wall["import jinja2, yaml"]) / bare,
+        "import llm_persona adds to import jinja2, yaml (share)": (wall["import both"] - wall["import jinja2, yaml"])
+        / bare,
         "file to first prompt, 1,000 personas: llm-persona / (yaml.load + Jinja2), wall": wall["llm-persona"]
         / wall["yaml.load + Jinja2"],
         "the same, peak memory": memory["llm-persona"] / memory["yaml.load + Jinja2"],

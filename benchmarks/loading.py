@@ -36,7 +36,10 @@ def main() -> None:
     figures: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
         for count in counts:
-            path, json_path = write_yaml(Path(folder, f"{count}.yaml"), count), write_json(Path(folder, f"{count}.json"), count)
+            path, json_path = (
+                write_yaml(Path(folder, f"{count}.yaml"), count),
+                write_json(Path(folder, f"{count}.json"), count),
+            )
             functions: dict[str, Callable[[], object]] = {
                 "yaml": lambda path=path: yaml.load(path.read_text("utf-8"), yaml.CSafeLoader),  # type: ignore[misc]
                 "ours": lambda path=path: PersonaRegistry.from_file(path),  # type: ignore[misc]
@@ -48,7 +51,9 @@ def main() -> None:
             figures[f"{count:,} personas: from_file of YAML / yaml.load(CSafeLoader)"] = times["ours"] / times["yaml"]
             figures[f"{count:,} personas: from_file of JSON / json.loads"] = times["ours json"] / times["json"]
             figures[f"{count:,} personas: microseconds a persona, YAML"] = times["ours"] / count * 1e6
-            figures[f"{count:,} personas: memory held / that of yaml.load"] = held(functions["ours"]) / held(functions["yaml"])
+            figures[f"{count:,} personas: memory held / that of yaml.load"] = held(functions["ours"]) / held(
+                functions["yaml"]
+            )
     report("loading", figures, versions("llm-persona", "pyyaml", "jsonschema-rs"))
 
 
