@@ -106,7 +106,7 @@ class Templates:
         self._read()
 
     def _start(self) -> None:
-        self._lock = threading.Lock()
+        self._locks: dict[int, threading.Lock] = {}
         self._sources: dict[str, Source] | None = None
         self._syntaxes: dict[str, Syntax] = {}
         self._templates: dict[str, Template] = {}
@@ -135,7 +135,8 @@ class Templates:
         if type(name) is str and (template := self._templates.get(name)) is not None:
             return template
         full = self._find(name)
-        with self._lock:
+        # Each process has its own: one that another thread held at a fork would stay locked in the child for ever.
+        with self._locks.setdefault(os.getpid(), threading.Lock()):
             template = self._templates.get(full) or self._compile(full)
             self._templates[full] = self._templates[name] = template
             return template
