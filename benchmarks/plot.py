@@ -38,7 +38,7 @@ def bars(axes: pyplot.Axes, shown: dict[str, float], title: str) -> None:
 def main() -> None:
     warm = {name: value for name, value in figures("warm_render").items() if not name.startswith("ordinary path")}
     figure, axes = pyplot.subplots(figsize=(9, 0.42 * len(warm) + 1.2), layout="constrained")
-    bars(axes, warm, "Time of one prompt, as a multiple of an f-string over prepared text (shorter is faster)")
+    bars(axes, warm, "Time of one prompt, as a multiple of an f-string over prepared text")
     figure.savefig(RESULTS / "warm_render.png", dpi=150, metadata={"Software": None})
 
 
