@@ -12,6 +12,7 @@ from jinja2 import Template as JinjaTemplate
 
 from .assembly import Assembled, Assembler, Data, Event, Pieces, Watch
 from .errors import field_text
+from .filters import FILTERS, XML_FILTERS
 from .persona import Persona
 from .placeholders import Placeholder
 from .provenance import Explanation, Provenance
@@ -19,9 +20,10 @@ from .sandbox import Sandbox, XmlSandbox
 from .session import Verbatim, neutralise
 from .syntax import Syntax
 from .templates import Template
-from .tracing import Part, Path, Traced, traced, tracing
-from .views import Field, Filling, Text
+from .tracing import Part, Path, Traced, remembering, traced, tracing
+from .views import Field, Filling, Text, TextTable
 
+_Source = tuple[int, Path | None, bool]  # a length, a field's path, and whether session text is in it
 _MENTIONED = re.compile(r"\b(persona|session)\s*(?:\.\s*(\w+)|\[\s*['\"]([^'\"]+)['\"]\s*\])")
 
 
@@ -75,12 +77,20 @@ def _printed(value: object, data: Data | Pieces) -> Data | Pieces:
     return data
 
 
+_FILTERS = {name: remembering(each) for name, each in FILTERS.items()}
+_XML_FILTERS = {name: remembering(each) for name, each in XML_FILTERS.items()}
+
+
 class _Sandbox(Sandbox):
+    available = _FILTERS
+
     def printed(self, value: object) -> Data | Pieces:
         return _printed(value, super().printed(value))
 
 
 class _XmlSandbox(XmlSandbox):
+    available = _XML_FILTERS
+
     def printed(self, value: object) -> Data | Pieces:
         return _printed(value, super().printed(value))
 
@@ -149,22 +159,24 @@ def explain(
     traced_fields = {name: tracing(value, (name,)) for name, value in fields.items()}
     assembler = _TracingAssembler(filling.watch)
     assembled = compiled.run(cast("Mapping[str, Field]", traced_fields), filling, assembler)
-    return tuple(_lines(assembled.text, assembler.written, template, explanation))
+    sources = [(piece, source) for piece in assembler.written for source in _sources(piece, template, fields)]
+    return tuple(_lines(assembled.text, sources, template, explanation))
 
 
-def _lines(text: str, written: list[_Written], template: Template, explanation: Explanation | None) -> Iterable[Line]:
+def _lines(
+    text: str, sources: Iterable[tuple[_Written, _Source]], template: Template, explanation: Explanation | None
+) -> Iterable[Line]:
     spans: list[Span] = []
     offset = 0
-    for piece in written:
-        for length, path, session in _sources(piece, template):
-            chunk = text[offset : offset + length]
-            offset += length
-            *ended, last = chunk.split("\n")
-            for part in ended:
-                _add(spans, _span(part, piece, path, session, template, explanation))
-                yield Line("".join(span.text for span in spans), tuple(spans))
-                spans = []
-            _add(spans, _span(last, piece, path, session, template, explanation))
+    for piece, (length, path, session) in sources:
+        chunk = text[offset : offset + length]
+        offset += length
+        *ended, last = chunk.split("\n")
+        for part in ended:
+            _add(spans, _span(part, piece, path, session, template, explanation))
+            yield Line("".join(span.text for span in spans), tuple(spans))
+            spans = []
+        _add(spans, _span(last, piece, path, session, template, explanation))
     yield Line("".join(span.text for span in spans), tuple(spans))
 
 
@@ -216,30 +228,38 @@ def _origin(path: Path, explanation: Explanation) -> Provenance | None:
     return None if whole or name not in explanation else explanation.origin(path)
 
 
-def _sources(piece: _Written, template: Template) -> Iterable[tuple[int, Path | None, bool]]:
+def _sources(piece: _Written, template: Template, fields: Mapping[str, Field]) -> Iterable[_Source]:
     """Yield, for each part of what was written, its length, the persona's field, and whether session text is in it.
 
-    What a filter made of a text has forgotten where it was from: then the template's line says what it may be, and
-    which field only where the line mentions one field and nothing else.
+    What a method made of a text, or a filter of a list, has forgotten where it was from: then the template's line says
+    what it may be, and which field only where the line mentions one field and nothing else.
     """
     if piece.data is None:
         yield piece.length, None, False
     elif not isinstance(piece.data, Traced) or not piece.data.parts:
-        yield piece.length, *_mentioned(piece, template)
+        yield piece.length, *_mentioned(piece, template, fields)
     elif len(piece.data.parts) == 1:  # escaping may have made it longer
         (part,) = piece.data.parts
-        yield piece.length, None if part.path[0] == "session" else part.path, part.session
+        yield piece.length, None if part.path and part.path[0] == "session" else part.path, part.session
     else:
         for part in piece.data.parts:
             yield part.length, part.path, part.session
 
 
-def _mentioned(piece: _Written, template: Template) -> tuple[Path | None, bool]:
+def _mentioned(piece: _Written, template: Template, fields: Mapping[str, Field]) -> tuple[Path | None, bool]:
     syntax = template.syntaxes.get(piece.template)
     line = "" if syntax is None or piece.line is None else _line(syntax.source, piece.line)
     found = {(match[1], match[2] or match[3]) for match in _MENTIONED.finditer(line)}
-    fields = [name for root, name in found if root == "persona"]
-    return (fields[0],) if len(found) == 1 and fields else None, len(fields) < len(found)
+    names = [name for root, name in found if root == "persona"]
+    session = len(names) < len(found) or any(_is_filled(fields.get(name)) for name in names)
+    return (names[0],) if len(found) == 1 and names else None, session
+
+
+def _is_filled(field: Field) -> bool:
+    """Tell whether session values may be filled into a field."""
+    if isinstance(field, TextTable):
+        return any(map(_is_filled, field.entries.values()))
+    return any(map(_is_filled, field)) if isinstance(field, tuple) else isinstance(field, Text)
 
 
 def _line(source: str, number: int) -> str:

@@ -148,7 +148,7 @@ def _templates(
         for index, name in enumerate([named] if isinstance(named, str) else named if isinstance(named, list) else []):
             if not isinstance(name, str):
                 continue
-            start = "" if document.path in (NO_PATH, "<stdin>") else os.path.dirname(document.path)
+            start = document.folder
             path = os.path.join(start, name)
             if os.path.isdir(path):
                 chosen.append(path)

@@ -37,7 +37,7 @@ _Step = tuple[str | int, dict[str | int, tuple[object, int]]]  # a part of a pat
 class Document:
     """The data of one file and the places of all that is in it: small, picklable, not to be changed.
 
-    `path` is as the caller gave it (`<stdin>` for `-`). `data` holds plain Python values only, and is empty where a
+    `path` is as the caller gave it (`<stdin>` for `-`), `folder` where the relative names in it start. `data` holds plain Python values only, and is empty where a
     problem ended the reading. `problems` are in file order. Where a value was refused and the reading went on, `data`
     has its text as written; of two equal keys it has the first.
     """
@@ -53,6 +53,7 @@ class Document:
     ) -> None:
         """Take the places of the data, or the JSON source from which they are made when first asked for."""
         self.path = path
+        self.folder = "" if path == STANDARD_INPUT else os.path.dirname(path)
         self.data = data
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
         self._nodes = nodes

@@ -104,8 +104,8 @@ class PersonaRegistry:
         """
         documents = [read(each, limits=limits) for each in (path, *more)]
         for document in documents:
-            if os.fspath(folder) and document.path == STANDARD_INPUT:
-                document.path = os.path.join(folder, STANDARD_INPUT)
+            if document.path == STANDARD_INPUT:
+                document.folder = folder
         return cls._from(load_documents(documents, _listed(templates), default_template, _described(tools)))
 
     @classmethod

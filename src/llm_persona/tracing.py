@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeVar, cast
 from uuid import UUID
 
+from .assembly import Pieces
 from .session import Record, Verbatim
 from .views import Text, TextTable
 
@@ -21,7 +23,7 @@ class Part:
     """A part of a printed text: its length, the field or variable it is from, and whether the session gave it."""
 
     length: int
-    path: Path
+    path: Path | None  # None where several are mixed
     session: bool
 
 
@@ -110,3 +112,19 @@ def tracing(value: object, path: Path, *, session: bool = False) -> object:
             }
         )
     return traced(value, (Part(len(value) if isinstance(value, str) else 0, path, session),))
+
+
+def remembering(function: Callable[..., object]) -> Callable[..., object]:
+    """Return a filter whose text remembers what its arguments remember; several fields are none."""
+
+    @functools.wraps(function)
+    def remembered(*arguments: object, **named: object) -> object:
+        result = function(*arguments, **named)
+        parts = [part for each in (*arguments, *named.values()) if isinstance(each, Traced) for part in each.parts]
+        if not parts or not isinstance(result, str) or isinstance(result, Pieces):
+            return result
+        paths = {part.path for part in parts}
+        path = paths.pop() if len(paths) == 1 else None
+        return traced(result, (Part(len(result), path, any(part.session for part in parts)),))
+
+    return remembered

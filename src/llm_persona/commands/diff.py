@@ -108,7 +108,9 @@ def _thawed(change: PersonaChange) -> str:
     """Name what changed: `tone, constraints and its template`."""
     fields = dict.fromkeys(str(each.path[0]) for each in change.fields if each.path[0] not in NEVER_RENDERED)
     named = [", ".join(fields)] if fields else []
-    return " and ".join([*named, "its template"] if change.template_changed else named) or "its prompt"
+    if change.template_changed and "template" not in fields:
+        named.append("its template")
+    return " and ".join(named) or "its prompt"
 
 
 def _is_file(name: str) -> bool:

@@ -1,0 +1,288 @@
+"""`llm-persona diff` and `render --explain` with files of their own; reviewed cases are in tests/cli."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.cells import cell_len
+
+from llm_persona import Persona, PersonaRegistry
+from llm_persona.cli import cli
+from llm_persona.commands.columns import columns
+
+FILE = """\
+$templates: templates
+Base: {abstract: true, company: Acme, template: support}
+Maya:
+  parent: Base
+  version: 1
+  role: Guide
+  tone: kind
+Max: {role: Helper}
+"""
+TEMPLATE = '{% extends "markdown.j2" %}\n{% block session %}\nBe brief.\n{% endblock %}\n'
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose personas stand in a folder of their own; the command runs above it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app" / "templates").mkdir(parents=True)
+    (tmp_path / "app" / "personas.yaml").write_text(FILE)
+    (tmp_path / "app" / "templates" / "support.j2").write_text(TEMPLATE)
+    return tmp_path
+
+
+def diff(*arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(cli, ["diff", *arguments], input=stdin, prog_name="llm-persona")
+
+
+def edited(project: Path, before: str, after: str) -> Path:
+    """Return the file in a copy of the project, edited once."""
+    shutil.copytree(project / "app", project / "new", dirs_exist_ok=True)
+    path = project / "new" / "personas.yaml"
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after, 1))
+    return path
+
+
+# Standard input
+
+
+@pytest.mark.parametrize("arguments", [("-", "app/personas.yaml"), ("app/personas.yaml", "-")])
+def test_standard_input_lies_beside_the_other(project: Path, arguments: tuple[str, str]) -> None:
+    """A file on standard input has the templates of the folder that the other file stands in."""
+    result = diff(*arguments, "--frozen", stdin=FILE)
+    assert (result.exit_code, result.output) == (0, "no difference\n")
+    changed = diff(*arguments, stdin=FILE.replace("kind", "brisk"))
+    signs = ("-", "+") if arguments[0] == "-" else ("+", "-")
+    assert f"  {signs[0]}brisk\n" in changed.output
+    assert f"  {signs[1]}kind\n" in changed.output
+
+
+def test_standard_input_that_is_wrong_is_shown(project: Path) -> None:
+    """What is wrong with the file on standard input is told with its line, and nothing is compared."""
+    result = diff("-", "app/personas.yaml", stdin="Maya:\n  role: Guide\n  tne: kind\n")
+    assert result.exit_code == 1
+    assert "<stdin>:3:3: Maya: unknown field 'tne'" in result.output
+    assert "  tne: kind" in result.output
+
+
+# Frozen
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "what"),
+    [
+        ("tone: kind", "tone: brisk", "tone"),
+        ("company: Acme", "company: Acne", "company"),
+        ("role: Guide\n", "role: Guide\n  constraints: [Never lie]\n", "constraints"),
+        ("role: Guide", "role: Chief\n  description: x", "role"),
+        ("template: support", "template: markdown", "template"),
+    ],
+)
+def test_frozen_version_that_changed(project: Path, before: str, after: str, what: str) -> None:
+    """Content that changed under an unchanged version, an ancestor's too, ends with 1 and names what."""
+    result = diff("app/personas.yaml", str(edited(project, before, after)), "--frozen")
+    assert result.exit_code == 1
+    assert result.stderr == f"frozen: Maya@1: {what} changed under an unchanged version; give it a new one\n"
+    assert diff("app/personas.yaml", "new/personas.yaml").exit_code == 0
+
+
+def test_frozen_version_whose_template_changed(project: Path) -> None:
+    """An edit of a template, here the old one's and the new one's folder differ, is an edit of all that it renders."""
+    edited(project, "kind", "kind")
+    (project / "new" / "templates" / "support.j2").write_text(TEMPLATE.replace("brief", "quick"))
+    result = diff("app/personas.yaml", "new/personas.yaml", "--frozen")
+    assert (result.exit_code, "frozen: Maya@1: its template changed" in result.stderr) == (1, True)
+    assert "  -Be brief.\n  +Be quick.\n" in result.stdout
+    assert "  ~ the template, or what it uses\n" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("tone: kind", "tone: kind\n  description: x\n  metadata: {a: 1}"),
+        ("version: 1\n  role: Guide\n  tone: kind", "version: 2\n  role: Guide\n  tone: brisk"),
+        ("Max:", "Mox:"),
+        ("Maya:\n", "Maya@1: {parent: Base, role: Guide, tone: kind}\nMaya:\n  display_name: May\n"),
+    ],
+    ids=["notes", "new-version", "renamed", "kept"],
+)
+def test_frozen_holds(project: Path, before: str, after: str) -> None:
+    """Notes for people, a new version, other names, and an old version kept beside the new one are no violations."""
+    path = edited(project, before, after)
+    if "Maya@1" in after:
+        path.write_text(path.read_text().replace("version: 1", "version: 2"))
+    result = diff("app/personas.yaml", str(path), "--frozen")
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_unversioned_personas_are_not_held(project: Path) -> None:
+    """A persona without a version that changed is no violation, and --frozen says once that it holds no such one."""
+    path = edited(project, "{role: Helper}", "{role: Aide}\nMia: {role: Helper}")
+    result = diff("app/personas.yaml", str(path), "--frozen")
+    note = "note: changed, and not held, as without a version they promise nothing: Max\n"
+    assert (result.exit_code, result.stderr) == (0, note)
+    assert diff("app/personas.yaml", str(path)).stderr == ""
+
+
+# What is told
+
+
+def test_json_has_all_of_it(project: Path) -> None:
+    """JSON has what the text has: keys, fields, prompts, rollouts with the share that moves, and violations."""
+    old = project / "old.json"
+    new = project / "new.json"
+    data: dict[str, Any] = {
+        "Maya": {"role": "Guide", "version": "1"},
+        "Maya@2": {"role": "Chief"},
+        "Max": {"role": "x"},
+    }
+    old.write_text(json.dumps({"$rollouts": {"Maya": {"2": 10}}, **data}))
+    data["Maya"]["variables"] = {"user": None}
+    new.write_text(json.dumps({"$rollouts": {"Maya": {"2": 20}}, **{k: v for k, v in data.items() if k != "Max"}}))
+    result = json.loads(diff(str(old), str(new), "--format", "json", "--frozen").stdout)
+    assert (result["added"], result["removed"], result["unversioned"]) == ([], ["Max"], [])
+    assert result["rollouts"] == [
+        {"name": "Maya", "before": {"1": 90, "2": 10}, "after": {"1": 80, "2": 20}, "moved": pytest.approx(0.1)}
+    ]
+    (change,) = result["changed"]
+    assert change["fields"] == [{"path": ["variables"], "kind": "added", "before": None, "after": {"user": None}}]
+    assert change["prompt_before"] == change["prompt_after"]
+    assert [each["ref"] for each in result["frozen_violations"]] == ["Maya@1"]
+    assert "  the prompt is the same\n" in diff(str(old), str(new)).stdout
+
+
+def test_prompt_that_cannot_be_rendered(project: Path) -> None:
+    """A persona that cannot be rendered is compared by its fields, with the reason; --frozen holds it all the same."""
+    bad = TEMPLATE.replace("Be brief.", "{{ session.order.total }}")
+    (project / "app" / "templates" / "support.j2").write_text(bad)
+    path = edited(project, "tone: kind", "tone: brisk")
+    result = diff("app/personas.yaml", str(path), "--frozen")
+    assert result.exit_code == 1
+    assert "  ~ tone: 'kind' -> 'brisk'\n  the prompts cannot be compared:\n    before: " in result.stdout
+    assert "support.j2:3" in result.stdout
+    rendered = diff("app/personas.yaml", str(path), "-s", 'order:={"total": 5}')
+    assert "  -kind\n  +brisk\n" in rendered.stdout
+
+
+def test_each_side_has_its_own_template(project: Path) -> None:
+    """Each persona is rendered in its own template, which the prompt's heading names."""
+    result = diff("Maya", "Max", "-f", "app/personas.yaml")
+    assert "  --- Maya@1 in support\n  +++ Max in default\n" in result.stdout
+
+
+def test_control_characters_do_not_act(project: Path) -> None:
+    """No text of a file reaches the terminal as something that it obeys, whichever way the prompts are shown."""
+    evil = project / "evil.json"
+    fields = {"role": "a\x1b[2J", "tone": "t\x07", "custom_sections": {"\x1b]0;x\x07": "\x9b2J"}}
+    evil.write_text(json.dumps({"A\u202eb": {"role": "x"}, "B": fields, "C": {**fields, "tone": "\x1b"}}))
+    other = project / "other.json"
+    other.write_text(json.dumps({"B": {"role": "y"}}))
+    explained = CliRunner().invoke(cli, ["render", "B", "--explain", "-f", str(evil)])
+    outputs = [explained.output] + [
+        diff(*arguments).output
+        for arguments in (
+            ("B", "C", "-f", str(evil)),
+            (str(evil), str(other)),
+            (str(other), str(evil), "--side-by-side"),
+        )
+    ]
+    for output in outputs:
+        assert output
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", output)
+
+
+# The terminal
+
+
+def on_a_terminal(arguments: list[str], width: int = 60, **environment: str) -> str:
+    pty = pytest.importorskip("pty", reason="needs a pseudo-terminal, which this system has not")
+    ours, theirs = pty.openpty()
+    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "llm_persona", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env={**clean, "TERM": "xterm", "COLUMNS": str(width), **environment},
+    ) as process:
+        os.close(theirs)
+        read = b""
+        while True:
+            try:
+                chunk = os.read(ours, 65536)
+            except OSError:  # Linux says EIO where the other end is closed
+                break
+            if not chunk:
+                break
+            read += chunk
+        process.wait(60)
+    os.close(ours)
+    return read.decode().replace("\r\n", "\n")
+
+
+COMMANDS = [
+    ["diff", "app/personas.yaml", "new/personas.yaml", "--frozen"],
+    ["diff", "Maya", "Max", "-f", "app/personas.yaml", "--side-by-side"],
+    ["render", "Maya", "--explain", "-f", "app/personas.yaml"],
+]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_colours_are_for_terminals(project: Path, arguments: list[str]) -> None:
+    """A terminal gets colours; with NO_COLOR, or in a pipe, the same text comes without one escape code."""
+    edited(project, "tone: kind", "tone: brisk")
+    coloured = on_a_terminal(arguments)
+    plain = on_a_terminal(arguments, NO_COLOR="1")
+    assert "\x1b[3" in coloured
+    assert re.sub(r"\x1b\[\d*m", "", coloured) == plain
+    piped = subprocess.run([sys.executable, "-m", "llm_persona", *arguments], capture_output=True, check=False)
+    assert b"\x1b" not in piped.stdout + piped.stderr
+    assert piped.stdout
+
+
+@pytest.mark.parametrize("width", [46, 60, 101])
+def test_columns_fit_the_terminal(project: Path, width: int) -> None:
+    """Both columns stay within the terminal, and where they begin, with wide characters and long lines too."""
+    (project / "wide.json").write_text(
+        json.dumps(
+            {
+                "A": {"role": "日本語の案内係" * 6, "tone": "x" * 100, "constraints": ["same 🎉"]},
+                "B": {"role": "日本語" * 9, "tone": "y" * 30, "constraints": ["same 🎉", "more"]},
+            }
+        )
+    )
+    shown = on_a_terminal(["diff", "A", "B", "-f", "wide.json", "--side-by-side"], width, NO_COLOR="1")
+    rows = shown[shown.index("  A in default") :].splitlines()
+    assert max(map(cell_len, rows)) <= width
+    column = (width - 5) // 2
+    marked = [row for row in rows if re.search(r" [|<>] ", row) or row.endswith(" <")]
+    assert marked
+    for row in marked:
+        found = {cell_len(row[: match.start()]) for match in re.finditer(r"(?<= )[|<>](?= |$)", row)}
+        assert 2 + column + 1 in found
+
+
+def test_rows_of_both_columns_belong_together() -> None:
+    """A line that is cut into several rows has the other side's line beside its first, and signs on all of them."""
+    made = PersonaRegistry()
+    made.define(Persona("A", "Guide", tone="x" * 200), Persona("B", "Guide", tone="y" * 90, constraints=["z"]))
+    rows = list(columns(made.get("A").render(), made.get("B").render()))
+    long = [row for row in rows if "xxx" in row]
+    assert [row[78] for row in long] == ["|", "|", "|"]
+    assert ["y" in row for row in long] == [True, True, False]
+    assert [row[78:].split() for row in rows if "Do not:" in row or "- z" in row] == [
+        [">", "Do", "not:"],
+        [">", "-", "z"],
+    ]

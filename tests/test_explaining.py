@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_persona import Persona, PersonaRegistry, multiline, trusted
+from llm_persona.errors import PersonaError, field_text
+from llm_persona.explaining import Line, Span
+from llm_persona.inheritance import texts
+
+TEMPLATES = {
+    "plain": "{{ persona.name }}: {{ session.plan }}\n{{ persona.tone }}",
+    "blocks": '{% extends "markdown.j2" %}\n{% block session %}\n- Plan: {{ session.plan }}\n{% endblock %}\n',
+    "inxml": '{% extends "xml.j2" %}\n{% block tools %}\n<plan>{{ session.plan }}</plan>\n{% endblock %}\n'
+    "{% block tone %}\n{{ super() }}\n<b>{{ persona.tone|upper }}</b>{% endblock %}",
+    "macros": "{% macro line(text) %}\n* {{ text }}\n\n\n{% endmacro %}\n{% import 'parts.j2' as parts %}\n"
+    "{{ line(persona.role) }}{% for c in persona.constraints %}\n{{ line(c) }}\n{% endfor %}\n{{ parts.shout(session.plan) }}",
+    "includes": "{% include 'part.j2' %}\n{% set kept %}\n a {{ persona.tone }} \n{% endset %}\n[{{ kept }}]\n"
+    "{% set plan = session.plan %}\nPlan: {{ plan }}",
+    "filters": "{{ persona.capabilities|join(', ') }}\n{{ persona.name|upper }} {{ persona.tone|lower }}\n"
+    "{{ persona.role ~ ' of ' ~ session.plan }}\n{{ session.plan|title }}\n{{ persona.role|default('-') }}\n{{ persona.role.upper() }}{{ persona.tone }}\n{% filter upper %}x {{ persona.role }}{% endfilter %}",
+    "loops": "{% for n, t in persona.custom_sections.items() %}\n{{ n }}:\n\n\n{{ t }}\n{% endfor %}\n"
+    "{% for v in session.many %}\n- {{ v }} {{ loop.index }}\n{% endfor %}\n"
+    "{% for k, v in session.table.items() %}\n{{ k }}={{ v }}\n{% endfor %}",
+    "part": "Here is {{ persona.name }}.\n\n\n\n\n   \n{% for c in persona.capabilities %}\n- {{ c }}\n{% endfor %}\n",
+    "parts": "{% macro shout(text) %}\n<{{ text }}>\n{% endmacro %}",
+}
+NAMES = [*TEMPLATES, "default", "markdown", "xml", "compact"]
+TEXT = st.text(st.sampled_from("aZ <&>\"'\n\t\r\x85 é😀"), min_size=1, max_size=8).map(lambda text: f"p{text}")
+PERSONA_TEXT = st.builds(
+    lambda text, name: text + name, TEXT, st.sampled_from(["", "{plan}", " {given}{days}", "{name}"])
+)
+SESSION_TEXT = st.text(st.sampled_from("aZ <&>\n{}\x85é😀"), max_size=8)
+VALUE = (
+    SESSION_TEXT
+    | SESSION_TEXT.map(multiline)
+    | SESSION_TEXT.map(trusted)
+    | st.integers(-5, 5)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.decimals(allow_nan=False, allow_infinity=False, places=2)
+    | st.dates()
+    | st.datetimes()
+    | st.uuids()
+)
+FIELDS = st.fixed_dictionaries(
+    {"role": PERSONA_TEXT, "variables": st.just({"plan": None, "given": "default", "days": "14"})},
+    optional={
+        "company": PERSONA_TEXT,
+        "tone": PERSONA_TEXT,
+        "greeting": PERSONA_TEXT,
+        "display_name": st.sampled_from(["May", "<b>Mia</b>"]),
+        "capabilities": st.lists(PERSONA_TEXT, max_size=3),
+        "constraints": st.lists(PERSONA_TEXT, max_size=3),
+        "custom_sections": st.dictionaries(st.sampled_from(["A", "B <&>", "C\nd"]), PERSONA_TEXT, max_size=3),
+    },
+)
+SESSION = st.fixed_dictionaries(
+    {"plan": VALUE, "many": st.lists(VALUE, max_size=3), "table": st.dictionaries(SESSION_TEXT, VALUE, max_size=2)},
+    optional={
+        "given": VALUE,
+        "days": VALUE,
+        "extra_sections": st.dictionaries(SESSION_TEXT, SESSION_TEXT, max_size=2),
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> PersonaRegistry:
+    folder = tmp_path_factory.mktemp("templates")
+    for name, text in TEMPLATES.items():
+        (folder / f"{name}.j2").write_text(text, encoding="utf-8")
+    return PersonaRegistry(folder, "plain", precompile=False)
+
+
+def spans(lines: tuple[Line, ...]) -> Iterator[Span]:
+    for line in lines:
+        yield from line.spans
+
+
+def defined(registry: PersonaRegistry, fields: dict[str, Any]) -> Persona:
+    registry.define(Persona("Maya", **{"role": "Guide", **fields}), replace=True)
+    return registry.get("Maya")
+
+
+@given(st.sampled_from(NAMES), FIELDS, SESSION)
+@settings(max_examples=200, deadline=None)
+def test_lines_are_the_prompt(
+    registry: PersonaRegistry, template: str, fields: dict[str, Any], session: dict[str, Any]
+) -> None:
+    """For any persona, template and session the lines make the prompt, to the character, and the spans their line."""
+    prompt = defined(registry, fields).render(template, **session)
+    lines = prompt.explain()
+    assert "\n".join(line.text for line in lines) == prompt.text
+    for line in lines:
+        assert "".join(span.text for span in line.spans) == line.text == str(line)
+        assert all(span.text for span in line.spans)
+
+
+@given(st.sampled_from([name for name in NAMES if name != "filters"]), FIELDS, SESSION)
+@settings(max_examples=150, deadline=None)
+def test_fields_are_what_they_say(
+    registry: PersonaRegistry, template: str, fields: dict[str, Any], session: dict[str, Any]
+) -> None:
+    """A span with a field holds that field's text; what the session filled in there is marked."""
+    persona = defined(registry, fields)
+    known = {field_text(path): text for path, text in texts(persona)}
+    known |= {f"variables.{name}": text or "" for name, text in (persona.variables or {}).items()}
+    known |= {"name": persona.spoken_name, "custom_sections": "\n".join(persona.custom_sections)}
+    for span in spans(persona.render(template, **session).explain()):
+        if span.field is not None and not span.session:
+            haystack = known[span.field]
+            assert span.text in haystack or span.text in haystack.upper()
+            assert span.origin is None or span.origin.persona in ("Maya", None)
+
+
+@given(st.sampled_from([name for name in NAMES if name != "filters"]), st.data())
+@settings(max_examples=150, deadline=None)
+def test_session_text_is_marked(registry: PersonaRegistry, template: str, data: st.DataObject) -> None:
+    """Whatever the session gave stands in marked spans, and nothing else does: numbers, lists and names of sections too."""
+    marks = "QXJK"
+
+    def marked(value: object) -> object:
+        if isinstance(value, str):
+            return type(value)("".join(marks[ord(ch) % len(marks)] if ch.isalnum() else ch for ch in value))
+        if isinstance(value, list):
+            return [marked(item) for item in value]
+        return {marked(key): marked(item) for key, item in value.items()} if isinstance(value, dict) else "Q"
+
+    fields = data.draw(FIELDS)
+    session = {name: marked(value) for name, value in data.draw(SESSION).items()}
+    for span in spans(defined(registry, fields).render(template, **session).explain()):
+        assert span.session or not set(span.text) & set(marks), span
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        7,
+        2.5,
+        Decimal("3.10"),
+        date(2026, 1, 2),
+        datetime(2026, 1, 2, 3),
+        UUID(int=5),
+        "x",
+        multiline("x\ny"),
+        trusted("x"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("template", ["includes", "inxml"])
+def test_any_kind_of_value_is_marked(registry: PersonaRegistry, template: str, value: object) -> None:
+    """A value of any kind that can be printed is marked where it is printed, also after it was set aside."""
+    session = [span for span in spans(defined(registry, {}).render(template, plan=value).explain()) if span.session]
+    assert [span.field for span in session] == [None] * len(session)
+    shown = "2026-01-02" if isinstance(value, date) else str(value).splitlines()[-1]
+    assert shown in "\n".join(span.text for span in session)
+
+
+def test_defaults_are_their_authors(registry: PersonaRegistry) -> None:
+    """A text with placeholders is parted: the author's words, a default with who declared it, and what the session gave."""
+    registry.define(
+        Persona("Base", abstract=True, tone="from {given} to {plan}!", variables={"given": "old", "plan": None}),
+        Persona("Maya", "Guide", parent="Base", variables={"given": "new"}),
+        replace=True,
+    )
+    *_, line = registry.get("Maya").render(plan="pro").explain()
+    assert [(span.text, span.field, str(span.origin), span.session) for span in line.spans] == [
+        ("from ", "tone", "Base", False),
+        ("new", "variables.given", "Maya", False),
+        (" to ", "tone", "Base", False),
+        ("pro", "tone", "Base", True),
+        ("!", "tone", "Base", False),
+    ]
+
+
+def test_filtered_values_are_what_their_line_mentions(registry: PersonaRegistry) -> None:
+    """What a filter made of a text is that text's. Of anything else it is from the one field that its line mentions;
+    where it mentions more, no field is claimed."""
+    lines = defined(registry, {"capabilities": ["a", "b"], "tone": "KIND"}).render("filters", plan="pro").explain()
+    found = [[(span.text, span.field, span.session) for span in line.spans] for line in lines]
+    assert found == [
+        [("a, b", "capabilities", False)],
+        [("MAYA", "name", False), (" ", None, False), ("kind", "tone", False)],
+        [("Guide of pro", None, True)],
+        [("Pro", None, True)],
+        [("Guide", "role", False)],
+        [("GUIDE", None, False), ("KIND", "tone", False)],
+        [("X GUIDE", "role", False)],
+    ]
+
+
+def test_ancestors_files_and_lines(tmp_path: Path) -> None:
+    """Each span names its template's file and line, and each field the ancestor that gave it, with file and line."""
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "acme.j2").write_text(
+        '{% extends "markdown.j2" %}\n{% block tone %}\n# Tone\n\n\n## {{ persona.tone }}{% endblock %}'
+    )
+    path = tmp_path / "personas.yaml"
+    path.write_text(
+        "$templates: t\nBase:\n  abstract: true\n  constraints: [Never shout]\nMaya:\n  parent: Base\n  role: Guide\n"
+        "  tone: kind\n  template: acme\n  constraints: [Never lie]\n"
+    )
+    lines = {line.text: line.spans for line in PersonaRegistry.from_file(path).get("Maya").render().explain()}
+    product = str(tmp_path / "t" / "acme.j2")
+    assert [(span.template, span.line) for span in lines["# Tone"]] == [(product, 3)]
+    assert [(span.template, span.line, span.field) for span in lines["## kind"]] == [
+        (product, 6, None),
+        (product, 6, "tone"),
+    ]
+    origins = {text: lines[text][-1].origin for text in ("- Never shout", "- Never lie", "## kind")}
+    assert {text: (o.persona, o.path, o.line) for text, o in origins.items() if o} == {
+        "- Never shout": ("Base", str(path), 4),
+        "- Never lie": ("Maya", str(path), 10),
+        "## kind": ("Maya", str(path), 8),
+    }
+    assert lines["# Maya"][-1].template == "llm_persona/markdown.j2"
+    assert lines[""] == ()
+
+
+def test_default_has_no_ancestor() -> None:
+    """A tone that nobody gave is the default; a name is its persona's, or its display name's author's."""
+    made = PersonaRegistry()
+    made.define(Persona("Base", "Guide", display_name="May"), Persona("Maya", parent="Base"), Persona("Max", "Guide"))
+    origins = {s.field: str(s.origin) for s in spans(made.get("Maya").render().explain()) if s.field}
+    assert origins == {"name": "Base", "role": "Base", "tone": "default"}
+    assert {s.field: str(s.origin) for s in spans(made.get("Max").render().explain()) if s.field}["name"] == "Max"
+
+
+def test_prompt_of_no_registry_says_so() -> None:
+    """A prompt that was pickled, or made without a registry, cannot be explained and says why."""
+    made = PersonaRegistry()
+    made.define(Persona("Maya", "Guide"))
+    prompt = made.get("Maya").render()
+    assert prompt.explain()
+    for other in (pickle.loads(pickle.dumps(prompt)), Persona("Maya", "Guide").render()):
+        assert other == prompt
+        with pytest.raises(PersonaError, match="only a prompt that a registry's persona rendered"):
+            other.explain()
+
+
+def test_persona_that_was_replaced_keeps_its_text() -> None:
+    """A prompt of a persona that was replaced since is explained as it is, without ancestors that may have changed."""
+    made = PersonaRegistry()
+    made.define(Persona("Maya", "Guide", tone="kind"))
+    prompt = made.get("Maya").render()
+    made.define(Persona("Maya", "Chief"), replace=True)
+    lines = prompt.explain()
+    assert "\n".join(map(str, lines)) == prompt.text
+    assert {span.origin for span in spans(lines)} == {None}
