@@ -246,6 +246,7 @@ def test_colours_are_for_terminals(project: Path, arguments: list[str]) -> None:
     coloured = on_a_terminal(arguments)
     plain = on_a_terminal(arguments, NO_COLOR="1")
     assert "\x1b[3" in coloured
+    assert "\x1b[22m" not in coloured  # it would end the bold of the line that it stands in
     assert re.sub(r"\x1b\[\d*m", "", coloured) == plain
     piped = subprocess.run([sys.executable, "-m", "llm_persona", *arguments], capture_output=True, check=False)
     assert b"\x1b" not in piped.stdout + piped.stderr
@@ -272,6 +273,16 @@ def test_columns_fit_the_terminal(project: Path, width: int) -> None:
     for row in marked:
         found = {cell_len(row[: match.start()]) for match in re.finditer(r"(?<= )[|<>](?= |$)", row)}
         assert 2 + column + 1 in found
+
+
+def test_sources_stand_below_one_another(project: Path) -> None:
+    """The sources of short lines begin in one column, wide characters or not; a long line is not cut."""
+    made = PersonaRegistry()
+    made.define(Persona("A", "案内係", constraints=["日本 🎉", "short", "long " * 20]))
+    made.to_yaml(project / "wide.yaml")
+    shown = CliRunner().invoke(cli, ["render", "A", "--explain", "-f", "wide.yaml"]).stdout.splitlines()
+    marks = [cell_len(row.partition("# llm_persona/")[0]) for row in shown if row]
+    assert marks == [72, 72, 72, 72, 72, len("- " + "long " * 20) + 2]
 
 
 def test_rows_of_both_columns_belong_together() -> None:

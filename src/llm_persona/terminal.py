@@ -38,7 +38,9 @@ def line(text: str = "", *, err: bool = False) -> None:
 
 def painted(text: str, colour: str | None = None, *, bold: bool = False, dim: bool = False, err: bool = False) -> str:
     """Colour a text for standard output, or for standard error, if that is a terminal which wants colours."""
-    return click.style(text, fg=colour, bold=bold, dim=dim) if _has_colours(err) else text
+    if not (colour or bold or dim) or not _has_colours(err):
+        return text
+    return click.style(text, fg=colour, bold=bold or None, dim=dim or None)  # False would end what a line began
 
 
 def _has_colours(err: bool) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from rich.cells import cell_len
+
 from ..errors import one_line
 from ..explaining import Line, Span
 from ..terminal import line, painted, print_json
 
-WIDTH = 72  # characters of a prompt's line before its sources; a longer line is never cut
+WIDTH = 72  # cells of a prompt's line before its sources; a longer line is never cut
 COLOURS = ("cyan", "green", "magenta", "blue")  # of ancestors, in order of appearance
 SESSION = "yellow"
 
@@ -22,7 +24,7 @@ def print_explained(lines: Sequence[Line], form: str) -> None:
     colours: dict[str, str] = {}
     for each in lines:
         text = "".join(_painted(span, colours) for span in each.spans)
-        gap = " " * max(2, WIDTH - len(one_line(each.text)))
+        gap = " " * max(2, WIDTH - cell_len(one_line(each.text)))
         line(f"{text}{gap}{painted(_sources(each), dim=True)}" if each.spans else "")
 
 
