@@ -12,14 +12,12 @@ from .bound import Bound, bundled
 from .errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text
 from .inheritance import versions
 from .names import did_you_mean, shorten, split_reference
-from .oversights import oversights
 from .persona import Persona
 from .plain_data import NO_PATH
 from .provenance import Places
 from .reading import Document, Limits, read
 from .resolution import State, complete
 from .rollouts import Rollout
-from .suspicions import suspicions
 from .templates import Folder, Templates
 from .validation import check_document
 
@@ -62,6 +60,9 @@ def inspect_documents(
     """Return what `load_documents` does, with warnings among the problems."""
     documents = list(documents)
     loaded = load_documents(documents, folders, default_template, None)
+    from .oversights import oversights
+    from .suspicions import suspicions
+
     warnings = [warning for document in documents for warning in suspicions(document)]
     warnings += oversights(loaded.state, loaded.bound, loaded.places)
     loaded.problems = _in_file_order([*loaded.problems, *warnings], documents)

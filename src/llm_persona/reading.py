@@ -14,7 +14,6 @@ from pathlib import PurePath
 from typing import Literal
 
 from .errors import Problem
-from .json_reader import JsonReader
 from .json_syntax import load_json, locate_json
 from .source import LINE_BREAK, Limits, Nodes, Place, Source, SyntaxStop
 
@@ -197,6 +196,8 @@ def _parse_json(path: str, content: bytes, text: str, limits: Limits) -> Documen
     if data is not None:
         return Document(path, data, source=content)
     source = Source(path, text, limits, len(content))
+    from .json_reader import JsonReader
+
     reader = JsonReader(source)
     try:
         data = reader.document()

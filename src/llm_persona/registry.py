@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .bound import Bound, bundled
-from .comparison import RegistryChange, compare_registries
 from .errors import (
     DuplicatePersonaError,
     InvalidValueError,
@@ -19,12 +18,10 @@ from .errors import (
     UnknownPersonaError,
     UnknownVersionError,
 )
-from .explaining import Line, explain
 from .inheritance import Definitions, find, versions
 from .loading import Loaded, load_documents
 from .names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
 from .persona import Persona
-from .plain_data import plain_document
 from .prompt import check_stamp
 from .provenance import Explanation, explanation
 from .reading import STANDARD_INPUT, Limits, read
@@ -33,7 +30,9 @@ from .rollouts import Rollout
 from .templates import Folder, Template, Templates
 from .tools import tool_descriptions, tools_by_name
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what a service that loads and renders never needs is imported where it is used
+    from .comparison import RegistryChange
+    from .explaining import Line
     from .stable_shares import StableShare
 
 Catalog = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
@@ -118,6 +117,8 @@ class PersonaRegistry:
         tools: Catalog | None = None,
     ) -> PersonaRegistry:
         """Make a registry of data as a file has it: the same rules, the same PersonaFileError, without lines."""
+        from .plain_data import plain_document
+
         document = plain_document(data)
         return cls._from(load_documents([document], _listed(templates), default_template, _described(tools)))
 
@@ -238,6 +239,8 @@ class PersonaRegistry:
 
     def explain_prompt(self, persona: Persona, template: Template, session: Mapping[str, object]) -> tuple[Line, ...]:
         """Return the lines of a prompt, each with where it came from: what `prompt.explain()` calls."""
+        from .explaining import explain
+
         known = self._state.complete.made.get(persona.key) is persona
         return explain(persona, template, session, self.explain(persona.key) if known else None)
 
@@ -298,6 +301,8 @@ class PersonaRegistry:
 
         Prompts are rendered with the session given; variables that it lacks are printed as they are written.
         """
+        from .comparison import compare_registries
+
         return compare_registries(self, other, session)
 
     def to_dict(self) -> dict[str, Any]:
