@@ -84,7 +84,9 @@ def test_every_help_text_has_an_example(command: click.Command) -> None:
     assert examples(command)
 
 
-@pytest.mark.parametrize("command", [cli, render, list_personas, show, schema, check, diff], ids=lambda command: command.name)
+@pytest.mark.parametrize(
+    "command", [cli, render, list_personas, show, schema, check, diff], ids=lambda command: command.name
+)
 def test_examples_run(command: click.Command) -> None:
     """The examples of help texts do what they say with the personas of the documentation."""
     for example in examples(command):

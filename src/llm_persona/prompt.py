@@ -32,7 +32,8 @@ class Prompt:
     `stable` and `rest` are its two parts, `stable + rest == text`: the first was written before the session was looked
     at, so it is the same for every session. `sections` has the text of each block of the template, by name and in
     order. `unused` names session variables that neither persona nor template mentions, `folded` those whose text was
-    made one line. No session value is kept anywhere but in the text.
+    made one line. No session value is kept but in the text and, in this process and for `explain`
+    alone, as it was given.
     """
 
     text: str
