@@ -247,6 +247,14 @@ def test_prompt_of_no_registry_says_so() -> None:
             other.explain()
 
 
+def test_what_the_caller_does_later_changes_nothing(registry: PersonaRegistry) -> None:
+    """A prompt is explained with the session that it was rendered with, though the caller's list has grown since."""
+    many = ["a", multiline("b\nc")]
+    prompt = defined(registry, {}).render("loops", many=many, table={})
+    many.append("d")
+    assert "\n".join(map(str, prompt.explain())) == prompt.text
+
+
 def test_persona_that_was_replaced_keeps_its_text() -> None:
     """A prompt of a persona that was replaced since is explained as it is, without ancestors that may have changed."""
     made = PersonaRegistry()

@@ -17,7 +17,7 @@ from .persona import Persona
 from .placeholders import Placeholder
 from .provenance import Explanation, Provenance
 from .sandbox import Sandbox, XmlSandbox
-from .session import Verbatim, neutralise
+from .session import Verbatim
 from .syntax import Syntax
 from .templates import Template
 from .tracing import Part, Path, Traced, remembering, traced, tracing
@@ -143,17 +143,16 @@ def _place_in(events: GeneratorType[Event, None, None]) -> tuple[str, int | None
 
 
 def explain(
-    persona: Persona, template: Template, given: Mapping[str, object], explanation: Explanation | None
+    persona: Persona, template: Template, session: Mapping[str, object], explanation: Explanation | None
 ) -> tuple[Line, ...]:
     """Return the lines of the prompt that a persona has in a template, each with where it came from.
 
-    Raises as `render` does.
+    The session's values are those that were neutralised for it. Raises as `render` does.
     """
     texts = persona._prepared()
     fields, defaults = texts.ready_for(template.family)
-    session = neutralise(given, template.family)
     values: dict[str, object] = {name: tracing(text, ("variables", name)) for name, text in defaults.items()}
-    values |= {name: tracing(value, ("session", name), session=True) for name, value in session.values.items()}
+    values |= {name: tracing(value, ("session", name), session=True) for name, value in session.items()}
     filling = _Filling(persona.key, values, Watch(), Verbatim if template.family.escapes else None)
     compiled = template.compiled_by(_XmlSandbox if template.family.escapes else _Sandbox)
     traced_fields = {name: tracing(value, (name,)) for name, value in fields.items()}

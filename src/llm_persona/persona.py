@@ -228,7 +228,7 @@ class Persona:
             session,
             template,
             precompiling=bound is None or bound.precompile,
-            explain=None if registry is None else partial(registry.explain_prompt, self, chosen, session),
+            explain=None if registry is None else partial(registry.explain_prompt, self, chosen),
         )
 
     def build_greeting(self, **session: object) -> str | None:

@@ -33,7 +33,7 @@ class Prompt:
     at, so it is the same for every session. `sections` has the text of each block of the template, by name and in
     order. `unused` names session variables that neither persona nor template mentions, `folded` those whose text was
     made one line. No session value is kept but in the text and, in this process and for `explain`
-    alone, as it was given.
+    alone, as templates saw it.
     """
 
     text: str

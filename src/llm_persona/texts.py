@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from .assembly import Assembled, Assembler, Watch
@@ -153,7 +154,7 @@ class PersonaTexts:
         name: str | None,
         *,
         precompiling: bool,
-        explain: Callable[[], tuple[Any, ...]] | None = None,
+        explain: Callable[[Mapping[str, object]], tuple[Any, ...]] | None = None,
     ) -> Prompt:
         """Return the prompt in a template, which the call named so."""
         session = neutralise(given, template.family)
@@ -178,7 +179,7 @@ class PersonaTexts:
             session_names=plan.names,
             persona_fingerprint=self.fingerprint,
             template_fingerprint=template.fingerprint,
-            _explain=explain,
+            _explain=None if explain is None else partial(explain, session.values),
         )
 
     def run(self, template: Template, values: Mapping[str, object]) -> Assembled:
