@@ -179,7 +179,9 @@ def _read_names(syntax: Syntax) -> None:
             raise syntax.error(f"{root!r} cannot be set: it is what the template is given", stored[root], near=root)
     syntax.stored = frozenset(stored)
     undeclared = meta.find_undeclared_variables(tree) - set(ROOTS) - set(GLOBALS)
-    syntax.unknown = {name: read.get(name, 1) for name in sorted(undeclared, key=lambda name: (read.get(name, 1), name))}
+    syntax.unknown = {
+        name: read.get(name, 1) for name in sorted(undeclared, key=lambda name: (read.get(name, 1), name))
+    }
     syntax.fields = frozenset(name for name, _ in _attributes(syntax, "persona"))
     for name, line in _attributes(syntax, "session"):
         syntax.session_names.setdefault(name, line)
