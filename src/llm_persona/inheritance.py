@@ -227,3 +227,9 @@ def texts(persona: Persona, holding: str = "") -> list[tuple[Path, str]]:
         found += [((name, index), text) for index, text in enumerate(items) if holding in text]
     sections = persona.custom_sections.items()
     return found + [(("custom_sections", name), text) for name, text in sections if text and holding in text]
+
+
+def joined_texts(persona: Persona) -> str:
+    """Return the same texts as one, parted by NUL, which none of them holds: for a first look."""
+    some = (persona.role, persona.company or "", persona.tone, persona.greeting or "")
+    return "\0".join((*some, *persona.capabilities, *persona.constraints, *persona.custom_sections.values()))

@@ -9,7 +9,7 @@ from .bound import Bound
 from .errors import DuplicatePersonaError, InvalidValueError, PersonaError, TemplateError
 from .fingerprints import fingerprint
 from .frozen import ListEdit, thaw
-from .inheritance import Definitions, Lineage, filled, find, resolve, texts
+from .inheritance import Definitions, Lineage, filled, find, joined_texts, resolve, texts
 from .names import did_you_mean, split_reference
 from .persona import Persona
 from .placeholders import Placeholders
@@ -136,6 +136,8 @@ def _undeclared(lineage: Lineage) -> Iterator[InvalidValueError]:
     if not persona.variables:
         return
     placeholders = Placeholders(persona.variables)
+    if not placeholders.undeclared(joined_texts(persona)):
+        return
     for path, text in texts(persona, "{"):
         for name in placeholders.undeclared(text):
             source = origin_of(lineage, path)
