@@ -25,6 +25,7 @@ def interleaved(
     try:
         for _ in range(rounds):
             for name, function in functions.items():
+                gc.collect()  # what the last one left behind is not to make this one look for memory
                 samples[name].append(_timed(function, loops[name]) / loops[name])
     finally:
         gc.enable()
