@@ -277,7 +277,7 @@ def _or_none(value: Any) -> object:
 
 def _ascii_variables(value: Any) -> object:
     """Return variables as they are kept: NFKC changes no ASCII name."""
-    return FrozenDict(value) if "".join(value).isascii() else _variables(value, ("variables",))
+    return FrozenDict.over(value) if "".join(value).isascii() else _variables(value, ("variables",))
 
 
 # What needs no second look: by the value's type, then the field.
@@ -285,6 +285,6 @@ _AS_READ: dict[type, dict[str, Callable[[Any], object]]] = {
     str: dict.fromkeys(("role", "tone", "parent", "template"), _same)
     | dict.fromkeys(("company", "greeting", "display_name", "description"), _or_none),
     list: dict.fromkeys(("capabilities", "constraints", "tools"), tuple),
-    dict: {"custom_sections": FrozenDict, "variables": _ascii_variables},
+    dict: {"custom_sections": FrozenDict.over, "variables": _ascii_variables},
     bool: {"abstract": _same},
 }

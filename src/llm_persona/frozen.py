@@ -17,6 +17,13 @@ class FrozenDict(Mapping[str, V], Generic[V]):
     def __init__(self, entries: Mapping[str, V] = {}) -> None:
         object.__setattr__(self, "_entries", dict(entries))
 
+    @classmethod
+    def over(cls, entries: dict[str, V]) -> FrozenDict[V]:
+        """Return one over this very dict, which nobody changes from now on."""
+        made = cls.__new__(cls)
+        _set_entries(made, entries)
+        return made
+
     def __getitem__(self, key: str) -> V:
         return self._entries[key]
 
@@ -45,6 +52,9 @@ class FrozenDict(Mapping[str, V], Generic[V]):
 
     def __reduce__(self) -> tuple[type[FrozenDict[V]], tuple[dict[str, V]]]:
         return type(self), (self._entries,)
+
+
+_set_entries = FrozenDict._entries.__set__  # type: ignore[attr-defined,misc]  # a slot
 
 
 class ListEdit(tuple[str, ...]):

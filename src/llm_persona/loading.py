@@ -10,7 +10,7 @@ from typing import Any
 from . import rollouts as rollout_rules
 from .bound import Bound, bundled
 from .errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text
-from .inheritance import versions
+from .inheritance import LISTS, versions
 from .names import did_you_mean, shorten, split_reference
 from .persona import Persona
 from .plain_data import NO_PATH
@@ -109,7 +109,7 @@ def _definitions(documents: Iterable[Document], loaded: Loaded, broken: set[str]
                 broken.add(key)
                 continue
             try:
-                definitions[key] = Persona(key, **config) if document.path == NO_PATH else Persona._read(key, config)
+                definitions[key] = Persona(key, **config) if document.path == NO_PATH else _read(key, config)
             except PersonaError as error:
                 error.persona = key
                 broken.add(key)
@@ -117,6 +117,15 @@ def _definitions(documents: Iterable[Document], loaded: Loaded, broken: set[str]
             except TypeError:  # the schema refuses an unknown field before this can
                 broken.add(key)
     return definitions
+
+
+def _read(key: str, config: dict[str, Any]) -> Persona:
+    """Return the persona of a file's entry, whose lists are from now on those that the persona keeps."""
+    persona = Persona._read(key, config)
+    for name in LISTS:
+        if type(config.get(name)) is list:
+            config[name] = getattr(persona, name)
+    return persona
 
 
 def _twice(key: str, document: Document, first: Document) -> Problem:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from operator import attrgetter
+from functools import lru_cache, partial
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .bound import Bound, bundled
@@ -194,9 +194,9 @@ class Persona:
         values = dict(_UNREAD)
         for field_name, value in config.items():
             values[field_name] = as_read(field_name, value, key)
-        if version is not None or (values["parent"] is None and any(type(values[name]) is ListEdit for name in _LISTS)):
+        if version is not None or (values["parent"] is None and ListEdit in map(type, _lists(values))):
             return cls(key, **config)
-        values["name"], values["_given"] = name, frozenset(config)
+        values["name"], values["_given"] = name, _names_given(tuple(config))
         return _made(values.values())
 
     def _settled(self, values: Mapping[str, Any], bound: Bound | None = None) -> Persona:
@@ -284,10 +284,16 @@ class Persona:
 
 
 _SLOTS = tuple(each.name for each in dataclasses.fields(Persona))
-_LISTS = ("capabilities", "constraints", "tools")
+_lists = itemgetter("capabilities", "constraints", "tools")
 _UNREAD: dict[str, Any] = {**dict.fromkeys(_SLOTS), **DEFAULTS, "_side": False}  # in the order of _SLOTS
 _values = attrgetter(*_SLOTS)
 _SET = [getattr(Persona, name).__set__ for name in _SLOTS]
+
+
+@lru_cache(maxsize=256)
+def _names_given(names: tuple[str, ...]) -> frozenset[str]:
+    """Return the names as a set: one for all personas that give the same fields."""
+    return frozenset(names)
 
 
 def _made(values: Iterable[Any]) -> Persona:

@@ -93,14 +93,14 @@ class Nodes:
             for key, value in container.items():
                 yield key, value, node + 1
                 node = self._after(value, node + 1)
-        elif isinstance(container, list):
+        elif isinstance(container, list | tuple):
             for position, value in enumerate(container):
                 yield position, value, node
                 node = self._after(value, node)
 
     def _after(self, value: object, node: int) -> int:
         """Return the first node after a value; an alias is one node, whatever it stands for."""
-        if node in self.aliases or not isinstance(value, dict | list):
+        if node in self.aliases or not isinstance(value, dict | list | tuple):
             return node + 1
         following = node + 1
         if isinstance(value, dict):

@@ -76,7 +76,7 @@ def _is_plain(value: object) -> bool:
         return not _is_unusual(value)
     if isinstance(value, dict):
         return not any(map(_is_unusual_key, value)) and all(map(_is_plain, value.values()))
-    return not isinstance(value, list) or all(map(_is_plain, value))
+    return not isinstance(value, list | tuple) or all(map(_is_plain, value))
 
 
 def _is_unusual(text: str) -> bool:
@@ -98,7 +98,7 @@ def _unusual(value: object, path: Path) -> Iterator[tuple[Path, str, bool]]:
             if len(path) != 1 and _is_unusual_key(key):
                 yield (*path, key), key, True
             yield from _unusual(below, (*path, key))
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for place, below in enumerate(value):
             yield from _unusual(below, (*path, place))
 
