@@ -45,7 +45,7 @@ def personas(draw: st.DrawFn) -> Persona:
         "constraints": st.lists(plain_texts, max_size=2),
         "greeting": texts,
         "custom_sections": st.dictionaries(plain_texts | st.just(SECTION), texts, max_size=2),
-        "display_name": texts,
+        "display_name": st.just("") | plain_texts,  # blank ones are refused
         "version": st.sampled_from(["1", "1.10", "2026-01-01", 3]),
         "variables": st.sampled_from([{}, {"user": None, "plan": "free"}, ["user"]]),
         "template": st.sampled_from(["markdown", "xml", None]),
