@@ -22,8 +22,8 @@ CORE = """
     invisible frozen session
     tools providers
     prompt
-    complaints markers fixed assembly views parting generation filters sandbox syntax precompiled template_files templates
-    bound texts fields persona
+    complaints markers assembly views parting generation filters sandbox syntax template_files templates
+    bound texts precompiled plans fields persona
     samples inheritance
     source json_reader json_syntax yaml_messages yaml_text yaml_scalars yaml_syntax reading
     remedies mistakes validation

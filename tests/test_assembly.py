@@ -70,7 +70,11 @@ def test_sections_are_the_blocks_that_print() -> None:
     inner = block("b", "B", *block("nested", "N"), ("\nD ",), "\n")
     events = block("prompt", *block("a", "\nA\n"), "\n", *block("empty"), "\n", *inner, *block("a", "again"))
     done = assembled(*events)
-    assert list(done.sections.items()) == [("a", "A\n\nagain"), ("b", "BN\nD ")]
+    assert [(name, done.text[start:end]) for name, start, end in done.spans] == [
+        ("a", "A"),
+        ("b", "BN\nD "),
+        ("a", "again"),
+    ]
     assert done.text == "A\n\nBN\nD \n\nagain"
 
 

@@ -20,9 +20,9 @@ from jinja2 import BaseLoader
 
 from llm_persona import Persona, PersonaError, PersonaRegistry, Prompt, multiline, trusted
 from llm_persona.bound import Bound
-from llm_persona.precompiled import Precompiled
+from llm_persona.plans import MAX_PLANS, Plans
+from llm_persona.precompiled import MAX_KNOWN, Precompiled, Precompiler
 from llm_persona.templates import Template, Templates
-from llm_persona.texts import MAX_PLANS, PersonaTexts
 
 SECONDS = float(os.environ.get("LLM_PERSONA_THREADS_SECONDS", "2"))
 
@@ -311,7 +311,7 @@ def wholly_run(persona: Persona, template: Template, session: Mapping[str, objec
     """Return what `outcome` does, of a prompt of which nothing was kept from other renders."""
     try:
         persona._check_complete()
-        prompt = persona._prepared().render(unparted(template), session, "t", precompiling=False)
+        prompt = Plans(persona._prepared(), precompiling=False).render(unparted(template), session, "t")
     except PersonaError as error:
         return type(error), str(error), f"{type(error).__name__}: {error}"
     return shown(prompt)
@@ -365,8 +365,7 @@ def plan(source: str, **session: object) -> Precompiled | None:
         persona.render("t", **session)
     except PersonaError:
         return None
-    texts = persona._prepared()
-    return next((found.prompt for found in texts._plans.values()), None)
+    return next((found.prompt for found in persona._planned()._plans.values()), None)
 
 
 @pytest.mark.parametrize(
@@ -423,7 +422,6 @@ def test_a_value_that_prints_nothing_runs_the_template() -> None:
     assert persona.build_system_prompt("t", a="x", b="-") == "A\n\n-\n\nB"
     assert persona.build_system_prompt("t", a="x", b="") == "A\n\nB"
     assert persona.render("t", a="x", b="").text == "A\n\nB"
-    assert persona._prepared().quick("t", {"a": "x", "b": ""}) == "A\n\nB"
 
 
 def test_a_registry_may_switch_it_off() -> None:
@@ -432,11 +430,70 @@ def test_a_registry_may_switch_it_off() -> None:
     registry.define(PERSONA)
     maya = registry.get("Maya")
     text = maya.build_system_prompt(a="Ana")
-    assert all(found.prompt is None for found in maya._prepared()._plans.values())
+    assert all(found.prompt is None for found in maya._planned()._plans.values())
     registry = PersonaRegistry()
     registry.define(PERSONA)
     assert registry.get("Maya").build_system_prompt(a="Ana") == text
-    assert any(found.prompt for found in registry.get("Maya")._prepared()._plans.values())
+    assert any(found.prompt for found in registry.get("Maya")._planned()._plans.values())
+
+
+# ---- parts of what is not precompiled as a whole
+
+STEERED = (
+    "{% extends 'markdown' %}{% block session %}- Plan: {{ session.b }}\n"
+    "{% if session.b == 'pro' %}Pro{% else %}Free{% endif %}{% endblock %}"
+)
+
+
+def parts(persona: Persona) -> Precompiler:
+    return next(iter(persona._planned()._plans.values()))._parts
+
+
+@pytest.mark.parametrize("precompile", [True, False])
+def test_parts_that_the_session_does_not_steer_are_known(precompile: bool) -> None:
+    """What a steered template only prints is run once; without precompiling, what never looks at the session."""
+    made = compiled({"t": STEERED})
+    plain = dataclasses.replace(PERSONA, tone="kind", capabilities=["one"], _bound=Bound(made, precompile=precompile))
+    prompts = [plain.build_system_prompt("t", a="Ana", b=b) for b in ("free", "pro", "free")]
+    assert prompts[0] == prompts[2] == prompts[1].replace("pro", "free").replace("Pro", "Free")
+    assert len(parts(plain)) == (2 if precompile else 1)
+    assert len(parts(plain).steered) == (0 if precompile else 1)
+
+
+def test_a_part_with_placeholders_is_known() -> None:
+    """Texts of a persona with placeholders in them are no reason to run a part again."""
+    maya = dataclasses.replace(PERSONA, _bound=Bound(compiled({"t": STEERED})))
+    for a in ("Ana", "Bo", "C\nD"):
+        shown = a.replace("\n", " ")
+        assert f"kind to {shown}\n" in (text := maya.build_system_prompt("t", a=a, b="pro"))
+        assert f"- two {shown}\n" in text
+    assert len(parts(maya)) == 2
+    assert parts(maya).steered == set()
+
+
+def test_what_is_within_a_steered_part_may_be_known() -> None:
+    """A part that does more with a text than print it is run; the lists in it are not."""
+    source = (
+        "{{ persona.tone|upper }}\n{% for c in persona.capabilities %}- {{ c }}\n{% endfor %}\n"
+        "{% if session.b %}!{% endif %}"
+    )
+    maya = dataclasses.replace(PERSONA, _bound=Bound(compiled({"t": source})))
+    for a in ("Ana", "Bo"):
+        assert maya.build_system_prompt("t", a=a, b="x") == f"KIND TO {a.upper()}\n- one\n- two {a}\n!"
+    assert len(parts(maya)) == 1
+    assert len(parts(maya).steered) == 1
+
+
+def test_what_is_known_of_parts_is_bounded() -> None:
+    """White space that grows with the session gives ever new states: a full memo is emptied."""
+    source = "A{% for each in session.l %}\n{% endfor %}{% if persona.company %}x{% endif %}B"
+    maya = dataclasses.replace(PERSONA, _bound=Bound(compiled({"t": source})))
+    for number in range(MAX_KNOWN + 10):
+        maya.build_system_prompt("t", a="Ana", l=["x"] * number)
+        assert len(parts(maya)) <= MAX_KNOWN
+
+
+# ---- bounds
 
 
 def test_plans_are_bounded() -> None:
@@ -446,7 +503,7 @@ def test_plans_are_bounded() -> None:
     maya = registry.get("Maya")
     for number in range(3 * MAX_PLANS):
         maya.build_system_prompt(**{"a": "Ana", f"other{number}x": "y"})
-        assert len(maya._prepared()._plans) <= MAX_PLANS
+        assert len(maya._planned()) <= MAX_PLANS
     assert maya.render(a="Ana", other5x="y").unused == ("other5x",)
 
 
@@ -502,6 +559,4 @@ def test_plans_hold_no_session_value() -> None:
     maya = registry.get("Maya")
     for template in FAMILIES:
         maya.build_system_prompt(template, a="secret-value", b="secret-too")
-    texts = maya._prepared()
-    assert isinstance(texts, PersonaTexts)
-    assert "secret" not in repr(texts._plans)
+    assert "secret" not in repr(maya._planned()._plans)

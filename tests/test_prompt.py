@@ -118,3 +118,10 @@ def test_a_malformed_stamp_is_refused(stamp: object) -> None:
     """In words that say what is wrong with it."""
     with pytest.raises(InvalidValueError, match="stamp"):
         check_stamp(stamp)
+
+
+def test_a_section_is_all_that_its_block_printed() -> None:
+    """Sections come by name and in order; a block that a template prints twice is one section."""
+    prompt = Prompt("A\n\nB\n\na", "Maya", None, "t", _spans=(("x", 0, 1), ("y", 3, 4), ("x", 6, 7)))
+    assert prompt.sections == {"x": "A\n\na", "y": "B"}
+    assert list(prompt.sections) == ["x", "y"]

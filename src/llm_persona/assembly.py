@@ -1,18 +1,16 @@
 """From what a template writes to the prompt's text: white space, sections, and the stable prefix.
 
 A template yields events. Its own text comes as `str`, so it may be tidied; what it printed of the persona or the
-session comes as a tuple of one text, which is never touched; a block begins and ends with a pair; a fixed part comes
-as a tuple of three, and is run where it is not known yet.
+session comes as a tuple of one text, which is never touched; a block begins and ends with a pair; a part that was set apart
+comes as a tuple of three, and is run where it is not known what it comes to.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
 
-from .fixed import Fixed, Kept, State
 from .markers import NUL, Steered
 
 Data = tuple[str]
@@ -69,13 +67,52 @@ class Watch:
         self.touched = False
 
 
-@dataclass(frozen=True, slots=True)
-class Assembled:
-    """A prompt's text; how many of its characters cannot depend on the session; its sections by name."""
+Span = tuple[str, int, int]  # a section's name, and where it begins and ends in a text
+
+# What a part could depend on of the prompt so far: whether anything was printed, whether it stands in a block, and the
+# white space that is not decided yet (see Assembler).
+State = tuple[bool, bool, str, bool, str | None]
+BEGINNING: State = (False, False, "", False, None)
+
+BEFORE = -1  # a place before the part that it is told of
+
+
+class Assembled(NamedTuple):
+    """A prompt's text; how many of its characters cannot depend on the session; where its sections are."""
 
     text: str
     stable: int
-    sections: dict[str, str]
+    spans: tuple[Span, ...] = ()
+
+
+class Trace(NamedTuple):
+    """What running a part added to a prompt, and what it left undecided. Places count from the part's beginning."""
+
+    text: str
+    begins: int  # where what it prints begins, after the white space before it; BEFORE where it prints nothing
+    line: int  # its last line break, or BEFORE
+    stable: int | None  # where the stable prefix ends, as the part looks at the session; None where it does not
+    spans: tuple[Span, ...]
+    after: tuple[str, bool, str | None]  # the white space that is not decided yet
+
+
+class Known(Protocol):
+    """What a part comes to, for any values of the session."""
+
+    @property
+    def trace(self) -> Trace: ...
+
+    def filled(self, values: Mapping[str, object]) -> list[str] | None:
+        """Return its text in pieces; None where it has to be run for these values."""
+        ...
+
+    def spans(self, filled: list[str]) -> tuple[Span, ...]: ...
+
+
+class Parts(Protocol):
+    """What is known of the parts of one template."""
+
+    def known(self, part: Part, state: State) -> Known | None: ...
 
 
 class Assembler:
@@ -90,19 +127,21 @@ class Assembler:
         "_blocks",
         "_inner",
         "_joined",
-        "_kept",
         "_length",
         "_line",
         "_out",
+        "_parts",
         "_pending",
         "_sections",
         "_stable",
+        "_values",
         "_watch",
     )
 
-    def __init__(self, watch: Watch, kept: Kept | None = None) -> None:
+    def __init__(self, watch: Watch, parts: Parts | None = None, values: Mapping[str, object] | None = None) -> None:
         self._watch = watch
-        self._kept = kept
+        self._parts = parts
+        self._values = values or {}
         self._out: list[str] = []
         self._length = 0
         self._line = 0  # where the last emitted line break stands; the stable prefix may be cut there
@@ -111,30 +150,40 @@ class Assembler:
         self._between: str | None = None  # what the template wrote since a block ended, if only white space
         self._blocks: list[tuple[str, int]] = []  # open blocks, and their first character or -1
         self._inner = 0  # of them, those that are not OUTER
-        self._sections: list[tuple[str, int, int]] = []
+        self._sections: list[Span] = []
         self._stable: int | None = None
 
     def assemble(self, events: Iterable[Event]) -> Assembled:
+        self._take_all(events)
+        text = "".join(self._out)
+        return Assembled(text, len(text) if self._stable is None else self._stable, tuple(self._sections))
+
+    def trace(self, events: Iterable[Event], state: State) -> Trace:
+        """Return what these events come to where a prompt is in this state. For a new assembler."""
+        begun, within, self._pending, self._joined, self._between = state
+        first = self._length = int(begun)  # all that is asked of the length is whether there is any
+        self._line = first + BEFORE
+        self._inner = int(within)
+        self._blocks.append((OUTER, -1))
+        self._take_all(events)
+        begins = self._blocks.pop()[1]
+        return Trace(
+            text="".join(self._out),
+            begins=BEFORE if begins < 0 else begins - first,
+            line=self._line - first,
+            stable=None if self._stable is None else self._stable - first,
+            spans=tuple((name, start - first, end - first) for name, start, end in self._sections),
+            after=(self._pending, self._joined, self._between),
+        )
+
+    def _take_all(self, events: Iterable[Event]) -> None:
         watch, take = self._watch, self._take
         for event in events:
-            if self._stable is None and watch.touched:
+            if watch.touched and self._stable is None:
                 self._touch()
             take(event)
         if watch.touched and self._stable is None:
             self._touch()
-        text = "".join(self._out)
-        sections: dict[str, str] = {}
-        for name, start, end in self._sections:
-            # A template may print a block twice; its section is all that it printed.
-            sections[name] = f"{sections[name]}\n\n{text[start:end]}" if name in sections else text[start:end]
-        return Assembled(text, len(text) if self._stable is None else self._stable, sections)
-
-    def _take_all(self, events: Iterable[Event]) -> None:
-        watch = self._watch
-        for event in events:
-            if watch.touched and self._stable is None:
-                self._touch()
-            self._take(event)
 
     def _take(self, event: Event) -> None:
         if type(event) is str:
@@ -143,7 +192,7 @@ class Assembler:
             if len(event) == 1:
                 self._print(event[0])
             elif len(event) == 3:
-                self._take_part(*event)
+                self._take_part(event)
             elif event[1]:
                 self._begin(event[0])
             else:
@@ -152,53 +201,32 @@ class Assembler:
             for inner in event.events:
                 self._take(inner)
 
-    def _take_part(self, name: str, run: Callable[[Any], Iterable[Event]], context: object) -> None:
-        """Take a fixed part: as it is known, or by running it."""
-        if self._kept is None or name in self._kept.moving:
-            self._take_all(run(context))  # what stands within may be fixed
-            return
-        state = (name, self._length > 0, self._inner > 0, self._pending, self._joined, self._between)
-        fixed = self._kept.get(state)
-        if fixed is None:
-            self._learn(state, run(context), self._kept)
-        else:
-            self._repeat(fixed)
+    def _take_part(self, part: Part) -> None:
+        """Take a part: as it is known, or by running it."""
+        if self._parts is not None:
+            state = (self._length > 0, self._inner > 0, self._pending, self._joined, self._between)
+            known = self._parts.known(part, state)
+            filled = None if known is None else known.filled(self._values)
+            if known is not None and filled is not None:
+                self._repeat(known, filled)
+                return
+        _, run, context = part
+        self._take_all(run(context))  # what stands within may be known
 
-    def _learn(self, state: State, events: Iterable[Event], kept: Kept) -> None:
-        watch, length, line = self._watch, self._length, self._line
-        written, found = len(self._out), len(self._sections)
-        touched, watch.touched = watch.touched, False
-        self._blocks.append((OUTER, -1))
-        self._kept = None  # a part within this one is known with it
-        self._take_all(events)
-        self._kept = kept
-        start = self._blocks.pop()[1]
-        if watch.touched:
-            kept.moving.add(state[0])
-        else:
-            fixed = Fixed(
-                text="".join(self._out[written:]),
-                start=start - length if start >= 0 else -1,
-                line=self._line - length if self._line > line else -1,
-                sections=tuple((name, first - length, end - length) for name, first, end in self._sections[found:]),
-                pending=self._pending,
-                joined=self._joined,
-                between=self._between,
-            )
-            kept.keep(state, fixed)
-        watch.touched |= touched
-
-    def _repeat(self, fixed: Fixed) -> None:
-        length = self._length
-        if fixed.text:
-            self._open(length + fixed.start)
-            self._out.append(fixed.text)
-            self._length += len(fixed.text)
-        if fixed.line >= 0:
-            self._line = length + fixed.line
-        for name, start, end in fixed.sections:
-            self._sections.append((name, length + start, length + end))
-        self._pending, self._joined, self._between = fixed.pending, fixed.joined, fixed.between
+    def _repeat(self, known: Known, filled: list[str]) -> None:
+        length, trace = self._length, known.trace
+        if trace.stable is not None and self._stable is None:
+            self._stable = self._line if trace.stable == BEFORE else length + trace.stable
+            self._watch.touched = True
+        if trace.begins != BEFORE:
+            self._open(length + trace.begins)
+            self._out += filled
+            self._length += sum(map(len, filled))
+        if trace.line != BEFORE:
+            self._line = length + trace.line
+        if trace.spans:
+            self._sections += [(name, length + start, length + end) for name, start, end in known.spans(filled)]
+        self._pending, self._joined, self._between = trace.after
 
     def _touch(self) -> None:
         # A pending line break, or the start of a block, ends the line before: nothing can be added to it.

@@ -109,10 +109,16 @@ class Start:
 
 
 class EventContext(Context):
-    streaming = False  # what is yielded reaches the assembler one by one: fixed parts may be left to it
+    streaming = False  # what is yielded reaches the assembler one by one: parts may be left to it
+
+    def seeing(self, names: dict[str, Any]) -> EventContext:
+        """Return a context with the same blocks, and these names in the place of all others."""
+        twin = EventContext(self.environment, names, self.name, {})
+        twin.blocks, twin.streaming = self.blocks, self.streaming
+        return twin
 
     def capturing(self) -> EventContext:
-        """Return this context for where what is yielded is caught: fixed parts are run there."""
+        """Return this context for where what is yielded is caught: parts are run there."""
         if not self.streaming:
             return self
         twin = copy(self)

@@ -1,4 +1,8 @@
-"""Which parts of a template are fixed: those that nothing but the persona can reach. They are set apart when it is compiled."""
+"""Which parts of a template are set apart when it is compiled: those that do nothing with the session but print it.
+
+A template whose session values steer it is run at every render. Most of it looks at the persona alone, or prints a
+value, so what that comes to can be known before (see `precompiled`).
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,10 @@ def _is_data(output: nodes.Output) -> bool:
 
 
 class Parting:
-    """Sets apart the fixed parts of the templates of one chain, the first of which is the one that is rendered."""
+    """Sets parts of the templates of one chain apart, the first of which is the one that is rendered.
+
+    A part is "fixed" here where nothing but the persona can reach it, or what it prints of the session.
+    """
 
     def __init__(self, lineage: Iterable[nodes.Template], chain: Iterable[nodes.Template]) -> None:
         self._numbers = count()
@@ -77,7 +84,7 @@ class Parting:
         if all(isinstance(node, nodes.Output) and _is_data(node) for node in run):
             return run
         if len(run) > 1:
-            # Where a part turns out to look at the session, most of what it is made of does not.
+            # Where a part turns out to be steered, by a persona's text with a placeholder, most within it is not.
             run = [self._part([node]) if isinstance(node, nodes.For | nodes.If) else node for node in run]
         return [self._part(run)]
 
@@ -90,7 +97,8 @@ class Parting:
             return False
         names = list(node.find_all(nodes.Name))
         known = _GIVEN.union(name.name for name in names if name.ctx != "load") - self._exported
-        if not all(name.name in known for name in names if name.ctx == "load"):
+        printed = {id(name) for name in _printed_sessions(node)}
+        if not all(name.name in known or id(name) in printed for name in names if name.ctx == "load"):
             return False
         blocks = [node] if isinstance(node, nodes.Block) else []
         return all(self._is_fixed_block(block) for block in (*blocks, *node.find_all(nodes.Block)))
@@ -103,6 +111,17 @@ class Parting:
             found = self._blocks.get(block.name, block)
             self._answers[block.name] = not found.required and all(self._is_fixed(node) for node in found.body)
         return self._answers[block.name]
+
+
+def _printed_sessions(node: nodes.Node) -> Iterator[nodes.Name]:
+    """Yield each `session` of which one variable is printed, and no more done with it."""
+    for output in (node, *node.find_all(nodes.Output)):
+        for asked in output.nodes if isinstance(output, nodes.Output) else ():
+            by_name = isinstance(asked, nodes.Getitem) and isinstance(asked.arg, nodes.Const)
+            if by_name or isinstance(asked, nodes.Getattr):
+                assert isinstance(asked, nodes.Getitem | nodes.Getattr)
+                if isinstance(asked.node, nodes.Name) and asked.node.name == "session":
+                    yield asked.node
 
 
 def _single(body: Iterable[nodes.Node]) -> Iterator[nodes.Node]:

@@ -14,6 +14,8 @@ from .errors import InheritanceError, InvalidValueError, PersonaError
 from .fields import DEFAULTS, NOT_GIVEN, as_read, checked
 from .frozen import FrozenDict, ListEdit
 from .names import check_name, join_reference, kind_of, shorten, split_reference
+from .plans import Plans
+from .precompiled import Precompiled
 from .prompt import Prompt
 from .templates import Template
 from .texts import PersonaTexts
@@ -56,7 +58,8 @@ class Persona:
     _given: frozenset[str] | None = None
     _side: bool = False
     _bound: Bound | None = field(default=None, compare=False)
-    _texts: PersonaTexts | None = field(default=None, init=False, compare=False)
+    _plans: Plans | None = field(default=None, init=False, compare=False)
+    _ready: dict[str | None, Precompiled] | None = field(default=None, init=False, compare=False)  # of the plans
 
     if TYPE_CHECKING:  # what may be given; the fields say what is kept
 
@@ -202,16 +205,20 @@ class Persona:
     def _settled(self, values: Mapping[str, Any], bound: Bound | None = None) -> Persona:
         """Return this persona with these values and without its parent, which gave them. They are not checked again."""
         given = (self._given or frozenset()).union(values) - {"parent"}
-        changes = {**values, "parent": None, "_given": given, "_bound": bound, "_texts": None}
+        changes = {**values, "parent": None, "_given": given, "_bound": bound, "_plans": None, "_ready": None}
         return _made([changes.get(name, value) for name, value in zip(_SLOTS, _values(self), strict=True)])
 
     def build_system_prompt(self, template: str | None = None, /, **session: object) -> str:
         """Return the system prompt as text; what may be raised is what `render` raises."""
-        if self._texts is not None:
-            text = self._texts.quick(template, session)
+        if self._ready is not None:
+            try:
+                text = self._ready[template].fill(session)
+            except (KeyError, TypeError):  # another template or other names; a list, say, is no template's name
+                text = None
             if text is not None:
                 return text
-        return self.render(template, **session).text
+        self._check_complete()
+        return self._planned().text(self.own_template(template), session, template)
 
     def render(self, template: str | None = None, /, **session: object) -> Prompt:
         """Render the persona for a session with the template named, else its own, else the registry's default.
@@ -221,15 +228,10 @@ class Persona:
         parent was not applied yet, and PersonaError for an abstract persona.
         """
         self._check_complete()
-        bound, chosen = self._bound, self.own_template(template)
-        registry = None if bound is None else bound.registry
-        return self._prepared().render(
-            chosen,
-            session,
-            template,
-            precompiling=bound is None or bound.precompile,
-            explain=None if registry is None else partial(registry.explain_prompt, self, chosen),
-        )
+        chosen = self.own_template(template)
+        registry = None if self._bound is None else self._bound.registry
+        explain = None if registry is None else partial(registry.explain_prompt, self, chosen)
+        return self._planned().render(chosen, session, template, explain)
 
     def build_greeting(self, **session: object) -> str | None:
         """Return the greeting with its placeholders filled, or None where there is none; raises what `render` does."""
@@ -259,12 +261,18 @@ class Persona:
                 hint=f"define it in a registry and take it from there: registry.get({self.key!r})",
             )
 
-    def _prepared(self) -> PersonaTexts:
-        if self._texts is None:
+    def _planned(self) -> Plans:
+        if self._plans is None:
+            bound = self._bound or bundled()
             # Two threads may both make it; they make the same.
-            object.__setattr__(self, "_texts", PersonaTexts(self, self._bound.tools if self._bound else None))
-        assert self._texts is not None
-        return self._texts
+            plans = Plans(PersonaTexts(self, bound.tools), precompiling=bound.precompile)
+            object.__setattr__(self, "_plans", plans)
+            object.__setattr__(self, "_ready", plans.ready)
+        assert self._plans is not None
+        return self._plans
+
+    def _prepared(self) -> PersonaTexts:
+        return self._planned().texts
 
     def __repr__(self) -> str:
         shown = [f"name={self.key!r}"]
@@ -274,7 +282,7 @@ class Persona:
         return f"Persona({', '.join(shown)})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _restore, ({name: getattr(self, name) for name in _SLOTS if name != "_texts"},)
+        return _restore, ({name: getattr(self, name) for name in _SLOTS if name not in ("_plans", "_ready")},)
 
     def __copy__(self) -> Persona:
         return self

@@ -3,19 +3,30 @@
 A persona and a template do not change between requests. So a template is run once with a marker in the place of each
 session value; a later render only makes the values harmless and joins. That is the same as running the template, as
 long as the template does nothing with a value but print it. A marker sees to that: whatever else is done to it, be it
-a test, a filter or a comparison, ends the attempt, and the template is run for every request instead.
+a test, a filter or a comparison, ends the attempt. Then the template is run for every request, and the same is tried
+with each of its parts (see `parting`), so that what is run is what the session steers.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import accumulate
+from sys import intern
+from typing import Any
 
-from .assembly import Assembled, Watch
+from .assembly import BEGINNING, Assembled, Assembler, Event, Part, Span, State, Trace, Watch
 from .markers import NUL, Marker, Steered, marker_text
 from .placeholders import Placeholder
-from .session import Family, Verbatim, escape, printable
-from .views import Filling, Text
+from .session import Family, Verbatim, escape, printable, shown
+from .templates import Template
+from .texts import PersonaTexts
+from .views import Field, Filling, Text
+
+SHORT = 64  # characters of a piece that is kept once for all prompts
+MAX_KNOWN = 256  # parts of one template, times the states of white space that they were met in
 
 
 class MarkedFilling(Filling):
@@ -23,10 +34,8 @@ class MarkedFilling(Filling):
 
     __slots__ = ("filled",)
 
-    def __init__(
-        self, owner: str, values: Mapping[str, object], watch: Watch, safe: Callable[[str], str] | None = None
-    ) -> None:
-        super().__init__(owner, values, watch, safe)
+    def __init__(self, owner: str, values: Mapping[str, object], family: Family) -> None:
+        super().__init__(owner, values, Watch(), Verbatim if family.escapes else None)
         self.filled: set[str] = set()
 
     def fill(self, text: str | Text) -> str:
@@ -39,87 +48,157 @@ class MarkedFilling(Filling):
         if isinstance(part, str):
             return part
         value = self.values[part.name]
-        if type(value) is not Marker:
-            return self._shown(value)
-        self.filled.add(part.name)
-        return marker_text(value)
-
-    def _shown(self, value: object) -> str:
-        shown = printable(value)
-        if shown is None:
+        if type(value) is Marker:
+            self.filled.add(part.name)
+            return marker_text(value)
+        text = printable(value)
+        if text is None:
             raise Steered
-        return shown
+        return text
 
 
-Pieces = tuple[str, ...]  # literal, name, literal, name, ..., literal
+def _mark(name: str) -> str:
+    return f"{NUL}{name}{NUL}"
+
+
+@lru_cache(maxsize=256)
+def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
+    return names
 
 
 @dataclass(frozen=True, slots=True)
 class Precompiled:
-    """A prompt with places for the values of its session names."""
+    """What a template, or a part of one, comes to, with places for the values of its session names."""
 
-    pieces: list[str | None]  # None where a value belongs
-    places: tuple[tuple[int, str], ...]  # its index, and the name of the value
+    pieces: tuple[str, ...]  # every second one, from the second on, is a place for a value
+    names: tuple[str, ...]  # of the values, in the order of their places
+    others: tuple[str, ...]  # names of values that are not printed
+    count: int  # of names
     escapes: bool
-    stable: int
-    sections: Mapping[str, Pieces]
+    trace: Trace  # its text is in the pieces; its spans are those of the text with markers
 
-    def join(self, values: Mapping[str, object]) -> str | None:
-        """Return the text for neutralised values; None where the template has to be run for them.
+    def fill(self, given: Mapping[str, object]) -> str | None:
+        """Return the text for values as a caller gave them, where each is plain text of one line; else None.
+
+        Raises KeyError where these may be other names.
+        """
+        if len(given) != self.count:
+            return None
+        pieces = [*self.pieces]
+        place = 1
+        for name in self.names:
+            value = given[name]
+            # What is printable has no line break, control character or surrogate: nothing to fold.
+            if type(value) is not str or not value or not value.isprintable():
+                return None
+            pieces[place] = escape(value) if self.escapes else value
+            place += 2
+        for name in self.others:
+            value = given[name]
+            if type(value) is not str or not value.isprintable():
+                return None
+        return "".join(pieces)
+
+    def filled(self, values: Mapping[str, object]) -> list[str] | None:
+        """Return the text in pieces for neutralised values; None where the template has to be run for them.
 
         An empty value may empty a line or a whole block, and one that cannot be printed is an error with its line.
         """
-        pieces = self.pieces.copy()
-        for index, name in self.places:
-            text = self._text(values[name])
+        pieces = [*self.pieces]
+        for index, name in enumerate(self.names):
+            text = shown(values[name], escapes=self.escapes)
             if not text:
                 return None
-            pieces[index] = text
-        return "".join(pieces)  # type: ignore[arg-type]  # every None was filled
+            pieces[2 * index + 1] = text
+        return pieces
 
-    def assemble(self, values: Mapping[str, object]) -> Assembled | None:
-        """Return the text with its sections, or None as `join` does."""
-        text = self.join(values)
-        if text is None:
+    def spans(self, filled: list[str]) -> tuple[Span, ...]:
+        """Return where the sections are in a filled text."""
+        before = [0, *accumulate(map(len, self.pieces))]
+        after = [0, *accumulate(map(len, filled))]
+
+        def moved(place: int) -> int:
+            index = bisect_right(before, place, hi=len(filled)) - 1
+            return after[index] + place - before[index]
+
+        return tuple([(name, moved(start), moved(end)) for name, start, end in self.trace.spans])
+
+    def assembled(self, values: Mapping[str, object]) -> Assembled | None:
+        """Return the whole prompt for neutralised values, or None as `filled` does."""
+        filled = self.filled(values)
+        if filled is None:
             return None
-        sections = {name: pieces[0] for name, pieces in self.sections.items()}
-        for name, pieces in self.sections.items():
-            if len(pieces) > 1:
-                filled = [self._text(values[piece]) if index % 2 else piece for index, piece in enumerate(pieces)]
-                sections[name] = "".join(filled)  # type: ignore[arg-type]  # `join` found no None
-        return Assembled(text, self.stable, sections)
-
-    def _text(self, value: object) -> str | None:
-        text = printable(value)
-        if self.escapes and text is not None:
-            html = getattr(text, "__html__", None)
-            return str.__str__(html()) if html is not None else escape(text)
-        return text
+        text = "".join(filled)
+        stable = self.trace.stable
+        return Assembled(text, len(text) if stable is None else max(stable, 0), self.spans(filled))
 
 
-def precompile(
-    run: Callable[[MarkedFilling], Assembled],
-    owner: str,
-    defaults: Mapping[str, object],
-    names: Iterable[str],
-    family: Family,
-) -> Precompiled | None:
-    """Run a template with a marker for each session name; None where it does more with one than print it."""
-    markers = {name: Marker(f"{NUL}{name}{NUL}") for name in names}
-    if "extra_sections" in markers:
-        return None
-    filling = MarkedFilling(owner, {**defaults, **markers}, Watch(), Verbatim if family.escapes else None)
-    try:
-        assembled = run(filling)
-    except (Steered, Exception):
-        return None  # what is wrong, if anything is, the ordinary render says
-    pieces = assembled.text.split(NUL)
-    if not filling.filled.issubset(pieces[1::2]):
-        return None  # a text was filled and not printed: a value that cannot be printed is an error there too
-    return Precompiled(
-        pieces=[None if index % 2 else piece for index, piece in enumerate(pieces)],
-        places=tuple((index, piece) for index, piece in enumerate(pieces) if index % 2),
-        escapes=family.escapes,
-        stable=assembled.stable,
-        sections={name: tuple(text.split(NUL)) for name, text in assembled.sections.items()},
-    )
+class Precompiler:
+    """Precompiles one template for one persona and set of session names: as a whole, or part by part.
+
+    Without `names` there is a marker in the place of the whole session, and what never looks at it is known. Safe for
+    threads; what is known of parts is bounded, a full memo is emptied.
+    """
+
+    __slots__ = ("_known", "_names", "_template", "_texts", "steered")
+
+    def __init__(self, texts: PersonaTexts, template: Template, names: tuple[str, ...] | None) -> None:
+        self._texts = texts
+        self._template = template
+        self._names = names
+        self._known: dict[tuple[str, State], Precompiled] = {}
+        self.steered: frozenset[str] = frozenset()  # names of parts that are run
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def whole(self) -> Precompiled | None:
+        """Return what the template comes to; None where the session steers it, or the template asks what a marker is."""
+        if not self._template.precompilable:
+            return None
+        return self._precompiled(self._template.events, BEGINNING)
+
+    def known(self, part: Part, state: State) -> Precompiled | None:
+        """Return what a part comes to where a prompt is in this state; None where it has to be run."""
+        name = part[0]
+        found = self._known.get((name, state))
+        if found is None and name not in self.steered:
+            found = self._precompiled(partial(self._template.events_of, part), state)
+            if found is None:
+                self.steered |= {name}
+            else:
+                if len(self._known) >= MAX_KNOWN:
+                    self._known = {}
+                self._known[name, state] = found
+        return found
+
+    def _precompiled(
+        self, events: Callable[[Mapping[str, Field], MarkedFilling], Iterable[Event]], state: State
+    ) -> Precompiled | None:
+        fields, defaults = self._texts.ready_for(self._template.family)
+        filling = self._filling(defaults)
+        try:
+            trace = Assembler(filling.watch).trace(events(fields, filling), state)
+        except (Steered, Exception):
+            return None  # what is wrong, if anything is, the ordinary render says
+        pieces = trace.text.split(NUL)
+        if not filling.filled.issubset(pieces[1::2]):
+            return None  # a text was filled and not printed: a value that cannot be printed is an error there too
+        # Markers are as long as in the text: `spans` counts on it. What is short is often the same for many personas,
+        # and kept once: less has to come into the processor's cache.
+        places = [_mark(piece) if index % 2 else piece for index, piece in enumerate(pieces)]
+        names = self._names or ()
+        return Precompiled(
+            pieces=tuple(intern(piece) if len(piece) <= SHORT else piece for piece in places),
+            names=_shared(tuple(pieces[1::2])),
+            others=tuple(name for name in names if name not in pieces[1::2]),
+            count=len(names),
+            escapes=self._template.family.escapes,
+            trace=trace._replace(text=""),
+        )
+
+    def _filling(self, defaults: Mapping[str, object]) -> MarkedFilling:
+        values: Any = Marker("")
+        if self._names is not None:
+            values = {**defaults, **{name: Marker(_mark(name)) for name in self._names}}
+        return MarkedFilling(self._texts.persona.key, values, self._template.family)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from .errors import InvalidValueError, PersonaError
@@ -30,8 +30,7 @@ class Prompt:
     """A system prompt. It compares as its text does, with another prompt and with a str; `str(prompt)` is its text.
 
     `stable` and `rest` are its two parts, `stable + rest == text`: the first was written before the session was looked
-    at, so it is the same for every session. `sections` has the text of each block of the template, by name and in
-    order. `unused` names session variables that neither persona nor template mentions, `folded` those whose text was
+    at, so it is the same for every session. `unused` names session variables that neither persona nor template mentions, `folded` those whose text was
     made one line. No session value is kept but in the text and, in this process and for `explain`
     alone, as templates saw it.
     """
@@ -40,13 +39,13 @@ class Prompt:
     persona: str
     version: str | None
     template: str
-    stable_length: int = field(default=0)  # characters
-    sections: Mapping[str, str] = field(default_factory=dict)
+    stable_length: int = 0  # characters
     unused: tuple[str, ...] = ()
     folded: tuple[str, ...] = ()
     session_names: tuple[str, ...] = ()
     persona_fingerprint: str = ""
     template_fingerprint: str = ""
+    _spans: tuple[tuple[str, int, int], ...] = ()  # a section's name, where it begins and ends
     _explain: Callable[[], tuple[Any, ...]] | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -65,6 +64,15 @@ class Prompt:
     @property
     def rest(self) -> str:
         return self.text[self.stable_length :]
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """The text of each block of the template, by name and in order; all that it printed where one is printed twice."""
+        found: dict[str, str] = {}
+        for name, start, end in self._spans:
+            text = self.text[start:end]
+            found[name] = f"{found[name]}\n\n{text}" if name in found else text
+        return found
 
     @property
     def fingerprint(self) -> str:

@@ -157,12 +157,12 @@ class PersonaRegistry:
         the same version on every machine; without a rollout, or where a version is named, it does nothing. Raises
         UnknownPersonaError or UnknownVersionError (both KeyErrors) with what may have been meant.
         """
-        state = self._state
-        if version is None and unit is None and isinstance(name, str):
-            found = state.complete.made.get(name)
-            if found is not None:
-                return found
-        return self._look_up(state, name, version, unit)
+        if version is None and unit is None:
+            try:
+                return self._state.complete.made[name]
+            except (KeyError, TypeError):
+                pass  # not made yet, or no name of a persona
+        return self._look_up(self._state, name, version, unit)
 
     def _look_up(self, state: State, name: str, version: str | int | None, unit: str | None) -> Persona:
         if not isinstance(name, str):

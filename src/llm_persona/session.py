@@ -242,7 +242,9 @@ class _Neutraliser:
 
 def escape(text: str) -> str:
     """Escape `&`, `<` and `>`, and nothing else: `O'Brien` stays O'Brien."""
-    return str.__str__(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if "&" in text or "<" in text or ">" in text:
+        return str.__str__(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text if type(text) is str else str.__str__(text)
 
 
 def printable(value: object) -> str | None:
@@ -256,6 +258,15 @@ def printable(value: object) -> str | None:
     if isinstance(value, date):
         return value.isoformat()
     return None
+
+
+def shown(value: object, *, escapes: bool) -> str | None:
+    """Return the text of a value as a persona's text shows it, escaped for an xml prompt; None as `printable` does."""
+    text = printable(value)
+    if text is None or not escapes:
+        return text
+    marked = getattr(text, "__html__", None)
+    return str.__str__(marked()) if marked is not None else escape(text)
 
 
 def _only_text(text: object, what: str) -> str:

@@ -16,7 +16,7 @@ from jinja2 import BaseLoader, TemplateSyntaxError, nodes
 from jinja2 import Template as JinjaTemplate
 from jinja2.parser import Parser
 
-from .assembly import Assembled, Assembler
+from .assembly import Assembled, Assembler, Event, Part
 from .complaints import explain
 from .errors import InvalidValueError, PersonaError, TemplateError
 from .fingerprints import fingerprint
@@ -73,12 +73,20 @@ class Template:
 
     def run(self, fields: Mapping[str, Field], filling: Filling, assembler: Assembler | None = None) -> Assembled:
         """Run the template. Raises TemplateError with file and line for whatever goes wrong in it."""
-        environment = cast(Sandbox, self.compiled.environment)
-        names = {**GLOBALS, "persona": PersonaView(fields, filling), "session": SessionView(filling)}
         try:
-            return (assembler or Assembler(filling.watch)).assemble(environment.start(self.compiled, names))
+            return (assembler or Assembler(filling.watch)).assemble(self.events(fields, filling))
         except Exception as error:
             raise self._translated(error) from None
+
+    def events(self, fields: Mapping[str, Field], filling: Filling) -> Iterable[Event]:
+        """Begin to run the template, and return what it yields. Raises what Jinja2 raises."""
+        environment = cast(Sandbox, self.compiled.environment)
+        return environment.start(self.compiled, _names(fields, filling))
+
+    def events_of(self, part: Part, fields: Mapping[str, Field], filling: Filling) -> Iterable[Event]:
+        """Run a part of the template with another filling; otherwise as `events`."""
+        _, run, context = part
+        return run(context.seeing(_names(fields, filling)))
 
     def _translated(self, error: Exception) -> PersonaError:
         name, line = _place(error)
@@ -87,6 +95,11 @@ class Template:
             return place(error, syntax, line) if isinstance(error, TemplateError) else error
         message, near = explain(error)
         return syntax.error(message, line, near=near)
+
+
+def _names(fields: Mapping[str, Field], filling: Filling) -> dict[str, object]:
+    """Return all that a template is given."""
+    return {**GLOBALS, "persona": PersonaView(fields, filling), "session": SessionView(filling)}
 
 
 class Templates:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
-from .assembly import Assembled, Assembler, Watch
+from .assembly import Watch
 from .errors import InvalidValueError, MissingVariableError, field_text
 from .fingerprints import fingerprint
-from .fixed import Kept
 from .frozen import thaw
 from .names import nearest, shorten
 from .placeholders import Parts, Placeholder, Placeholders, resolve
-from .precompiled import Precompiled, precompile
-from .prompt import Prompt
-from .session import PLAIN, Family, Record, Verbatim, escape, neutralise
+from .session import PLAIN, Family, Record, Verbatim, neutralise
 from .templates import Template
 from .views import Field, Filling, Text, TextTable
 
 Path = tuple[str | int, ...]
-MAX_PLANS = 64  # precompiled prompts of one persona: templates times sets of session names
 RENDERED = [
     "role",
     "company",
@@ -72,17 +66,6 @@ class Complete(Protocol):
     def tools(self) -> tuple[str, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is known of the prompts of a template, for the names of a session's variables: all but their values."""
-
-    template: Template
-    prompt: Precompiled | None  # None where the template is run for every session
-    names: tuple[str, ...]  # sorted
-    unused: tuple[str, ...]
-    careful: bool  # there is more to do than to fill in lines: run, or look at values that are not printed
-
-
 class PersonaTexts:
     """The texts of one complete persona. Rendering is a pure function of this, a template and a session."""
 
@@ -103,8 +86,6 @@ class PersonaTexts:
         self.names = frozenset((*self._declared, *self._needs, *self._greeting_needs))
         self._by_family: dict[str, tuple[Mapping[str, Field], Mapping[str, object]]] = {}
         self._fingerprint: str | None = None
-        self._plans: dict[tuple[str | None, ...], Plan] = {}
-        self._kept: dict[str, Kept] = {}  # by template
 
     def _without_default(self, needs: Mapping[str, Path]) -> dict[str, Path]:
         return {name: path for name, path in needs.items() if name not in self._defaults}
@@ -119,104 +100,7 @@ class PersonaTexts:
             self._fingerprint = fingerprint("persona", data)
         return self._fingerprint
 
-    def quick(self, name: str | None, given: Mapping[str, object]) -> str | None:
-        """Return the prompt in a template, as it was named, where all is known but the values; else None."""
-        if name is not None and type(name) is not str:
-            return None
-        plan = self._plans.get((name, *given))
-        if plan is None:
-            return None
-        prompt = plan.prompt
-        if prompt is None or plan.careful:
-            return self._careful(plan, given)
-        pieces = prompt.pieces.copy()
-        for index, place in prompt.places:
-            value = given[place]
-            # What is printable has no line break, control character or surrogate: nothing to fold.
-            if type(value) is not str or not value or not value.isprintable():
-                return self._careful(plan, given)
-            if prompt.escapes and escape(value) != value:
-                return self._careful(plan, given)
-            pieces[index] = value
-        return "".join(pieces)  # type: ignore[arg-type]  # every place was filled
-
-    def _careful(self, plan: Plan, given: Mapping[str, object]) -> str | None:
-        values = neutralise(given, plan.template.family).values
-        if len(values) != len(given):
-            return None
-        text = None if plan.prompt is None else plan.prompt.join(values)
-        return self.run(plan.template, values).text if text is None else text
-
-    def render(
-        self,
-        template: Template,
-        given: Mapping[str, object],
-        name: str | None,
-        *,
-        precompiling: bool,
-        explain: Callable[[Mapping[str, object]], tuple[Any, ...]] | None = None,
-    ) -> Prompt:
-        """Return the prompt in a template, which the call named so."""
-        session = neutralise(given, template.family)
-        key = (name, *session.values)
-        plan = self._plans.get(key)
-        if plan is None:
-            unused = self._check_names(template, session.values, given)
-            plan = self._plan(template, key, unused, precompiling)
-        assembled = None if plan.prompt is None else plan.prompt.assemble(session.values)
-        if assembled is None:
-            assembled = self.run(template, session.values)
-        persona = self.persona
-        return Prompt(
-            text=assembled.text,
-            persona=persona.name,
-            version=persona.version,
-            template=template.name,
-            stable_length=assembled.stable,
-            sections=assembled.sections,
-            unused=plan.unused,
-            folded=session.folded,
-            session_names=plan.names,
-            persona_fingerprint=self.fingerprint,
-            template_fingerprint=template.fingerprint,
-            _explain=None if explain is None else partial(explain, session.values),
-        )
-
-    def run(self, template: Template, values: Mapping[str, object]) -> Assembled:
-        """Run the template for neutralised values."""
-        fields, defaults = self.ready_for(template.family)
-        filling = self._filling(template.family, {**defaults, **values})
-        return template.run(fields, filling, Assembler(filling.watch, self._kept_for(template)))
-
-    def _kept_for(self, template: Template) -> Kept:
-        kept = self._kept.get(template.name)
-        if kept is None:
-            if len(self._kept) >= MAX_PLANS:
-                self._kept = {}
-            kept = self._kept[template.name] = Kept()
-        return kept
-
-    def _plan(
-        self, template: Template, key: tuple[str | None, ...], unused: tuple[str, ...], precompiling: bool
-    ) -> Plan:
-        names = tuple(sorted(each for each in key[1:] if each is not None))  # the first is the template's
-        prompt = self._precompile(template, names) if precompiling and template.precompilable else None
-        careful = prompt is None or {name for _, name in prompt.places} != set(names)
-        plan = Plan(template, prompt, names, unused, careful)
-        if len(self._plans) >= MAX_PLANS:
-            self._plans = {}
-        self._plans[key] = plan
-        return plan
-
-    def _precompile(self, template: Template, names: Iterable[str]) -> Precompiled | None:
-        fields, defaults = self.ready_for(template.family)
-
-        def run(filling: Filling) -> Assembled:
-            return template.run(fields, filling)
-
-        return precompile(run, self.persona.key, defaults, names, template.family)
-
-    def _check_names(
+    def check_names(
         self, template: Template, values: Mapping[str, object], given: Mapping[str, object]
     ) -> tuple[str, ...]:
         """Return the names that nothing uses. Raises for names that are missing, or slips of others."""
@@ -246,9 +130,9 @@ class PersonaTexts:
             return greeting  # type: ignore[return-value]  # a greeting is a text or None
         session = neutralise(given)
         self._check_given(self._greeting_required, session.values, given)
-        return self._filling(PLAIN, {**self._defaults, **session.values}).fill(greeting)
+        return self.filling(PLAIN, {**self._defaults, **session.values}).fill(greeting)
 
-    def _filling(self, family: Family, values: Mapping[str, object]) -> Filling:
+    def filling(self, family: Family, values: Mapping[str, object]) -> Filling:
         return Filling(self.persona.key, values, Watch(), Verbatim if family.escapes else None)
 
     def _company_parts(self) -> Parts | None:

@@ -8,7 +8,7 @@ from .assembly import Watch
 from .errors import InvalidValueError, TemplateError
 from .names import did_you_mean, kind_of, shorten
 from .placeholders import Parts, Placeholder
-from .session import Record, escape, printable
+from .session import Record, shown
 
 
 class Text:
@@ -55,21 +55,18 @@ class Filling:
         filled = "".join([part if type(part) is str else self._value(part, text) for part in text.parts])
         return filled if self._safe is None else self._safe(filled)
 
-    def _value(self, part: str | Placeholder, text: Text) -> str:
+    def _value(self, part: str | Placeholder, asking: Text) -> str:
         assert isinstance(part, Placeholder)
         value = self.values[part.name]
-        shown = printable(value)
-        if shown is None:
+        text = shown(value, escapes=self._safe is not None)
+        if text is None:
             raise InvalidValueError(
                 f"session variable {part.name!r} is {kind_of(value)}, which cannot be printed",
                 persona=self._owner,
-                field=text.field,
+                field=asking.field,
                 hint="pass a text or a number",
             )
-        if self._safe is not None:
-            html = getattr(shown, "__html__", None)
-            return str.__str__(html()) if html is not None else escape(shown)
-        return shown
+        return text
 
 
 class Texts(Sequence[str]):
