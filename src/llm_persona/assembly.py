@@ -101,12 +101,16 @@ class Known(Protocol):
 
     @property
     def trace(self) -> Trace: ...
+    @property
+    def sections(self) -> tuple[object, ...]: ...
 
     def filled(self, values: Mapping[str, object]) -> list[str] | None:
         """Return its text in pieces; None where it has to be run for these values."""
         ...
 
-    def spans(self, filled: list[str]) -> tuple[Span, ...]: ...
+    def spans(self, filled: list[str]) -> tuple[Span, ...]:
+        """Return where its sections are in these pieces."""
+        ...
 
 
 class Parts(Protocol):
@@ -224,7 +228,7 @@ class Assembler:
             self._length += sum(map(len, filled))
         if trace.line != BEFORE:
             self._line = length + trace.line
-        if trace.spans:
+        if known.sections:
             self._sections += [(name, length + start, length + end) for name, start, end in known.spans(filled)]
         self._pending, self._joined, self._between = trace.after
 

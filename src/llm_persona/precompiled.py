@@ -70,12 +70,13 @@ def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
 class Precompiled:
     """What a template, or a part of one, comes to, with places for the values of its session names."""
 
-    pieces: tuple[str, ...]  # every second one, from the second on, is a place for a value
+    pieces: tuple[str, ...]  # every second one, from the second on, stands for a value
     names: tuple[str, ...]  # of the values, in the order of their places
     others: tuple[str, ...]  # names of values that are not printed
     count: int  # of names
     escapes: bool
-    trace: Trace  # its text is in the pieces; its spans are those of the text with markers
+    trace: Trace  # its text and spans are in the pieces and sections
+    sections: tuple[tuple[str, int, int, int, int], ...]  # where each begins and ends: a piece, and a place in it
 
     def fill(self, given: Mapping[str, object]) -> str | None:
         """Return the text for values as a caller gave them, where each is plain text of one line; else None.
@@ -114,14 +115,8 @@ class Precompiled:
 
     def spans(self, filled: list[str]) -> tuple[Span, ...]:
         """Return where the sections are in a filled text."""
-        before = [0, *accumulate(map(len, self.pieces))]
-        after = [0, *accumulate(map(len, filled))]
-
-        def moved(place: int) -> int:
-            index = bisect_right(before, place, hi=len(filled)) - 1
-            return after[index] + place - before[index]
-
-        return tuple([(name, moved(start), moved(end)) for name, start, end in self.trace.spans])
+        begins = [0, *accumulate(map(len, filled))]
+        return tuple([(name, begins[i] + start, begins[j] + end) for name, i, start, j, end in self.sections])
 
     def assembled(self, values: Mapping[str, object]) -> Assembled | None:
         """Return the whole prompt for neutralised values, or None as `filled` does."""
@@ -131,6 +126,19 @@ class Precompiled:
         text = "".join(filled)
         stable = self.trace.stable
         return Assembled(text, len(text) if stable is None else max(stable, 0), self.spans(filled))
+
+
+def _sections(spans: Iterable[Span], pieces: list[str]) -> tuple[tuple[str, int, int, int, int], ...]:
+    """Return where sections begin and end by piece; `spans` are of the text with its markers, NUL at both their ends."""
+    begins = [0, *accumulate([len(piece) + len(NUL) for piece in pieces])]
+
+    def placed(place: int) -> tuple[int, int]:
+        # A section has all of a marker or nothing: one that begins or ends with a marker does so at its NUL, which
+        # is where the piece before ends, or behind it, where the piece after begins.
+        index = bisect_right(begins, place, hi=len(pieces)) - 1
+        return index, place - begins[index]
+
+    return tuple([(name, *placed(start), *placed(end)) for name, start, end in spans])
 
 
 class Precompiler:
@@ -184,17 +192,16 @@ class Precompiler:
         pieces = trace.text.split(NUL)
         if not filling.filled.issubset(pieces[1::2]):
             return None  # a text was filled and not printed: a value that cannot be printed is an error there too
-        # Markers are as long as in the text: `spans` counts on it. What is short is often the same for many personas,
-        # and kept once: less has to come into the processor's cache.
-        places = [_mark(piece) if index % 2 else piece for index, piece in enumerate(pieces)]
         names = self._names or ()
         return Precompiled(
-            pieces=tuple(intern(piece) if len(piece) <= SHORT else piece for piece in places),
+            # What is short is often the same for many personas, and kept once: less has to come into the processor's cache.
+            pieces=tuple([intern(piece) if len(piece) <= SHORT else piece for piece in pieces]),
             names=_shared(tuple(pieces[1::2])),
-            others=tuple(name for name in names if name not in pieces[1::2]),
+            others=tuple([name for name in names if name not in pieces[1::2]]),
             count=len(names),
             escapes=self._template.family.escapes,
-            trace=trace._replace(text=""),
+            trace=trace._replace(text="", spans=()),
+            sections=_sections(trace.spans, pieces),
         )
 
     def _filling(self, defaults: Mapping[str, object]) -> MarkedFilling:
