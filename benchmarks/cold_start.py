@@ -10,9 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from files import write_yaml
 from harness import report, versions
-from warm_render import jinja_source
+from products import TEMPLATES, write_yaml
 
 ROUNDS = 15
 
@@ -37,9 +36,10 @@ def main() -> None:
             "import both": "import jinja2, yaml, llm_persona",
             "yaml.load + Jinja2": (
                 f"import jinja2, yaml\npersonas = yaml.load(open({str(path)!r}, encoding='utf-8'), yaml.CSafeLoader)\n"
-                f"p = personas['Agent7']\nprint(jinja2.Environment().from_string({jinja_source()!r})"
-                ".render(name='Agent7', guide=p['custom_sections']['guide'], user_name='Ana', plan='pro', **p))"
-            ).replace("**p))", "**{k: v for k, v in p.items() if k != 'variables'}))"),
+                f"template = jinja2.Environment().from_string({TEMPLATES['default']!r})\n"
+                "print(template.render(persona={'name': 'Agent7', **personas['Agent7']}, "
+                "session={'user_name': 'Ana', 'plan': 'free'}))"
+            ),
             "llm-persona": (
                 "from llm_persona import PersonaRegistry\n"
                 f"print(PersonaRegistry.from_file({str(path)!r}).get('Agent7').build_system_prompt(user_name='Ana'))"

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
-from files import write_json, write_yaml
 from harness import interleaved, report, versions
+from products import write_json, write_yaml
 
 from llm_persona import PersonaRegistry
 

@@ -1,94 +1,156 @@
-"""A million prompts over 1,000 personas and 4 templates: how many a second, beside raw Jinja2, and at what memory?"""
+"""Prompts for 1,000 personas in 4 templates: how many a second beside plain Jinja2, and at what memory?
+
+`python benchmarks/scale.py [PROMPTS]`, a million unless it says otherwise. The personas come from one YAML file, each
+with texts of its own; the templates of plain Jinja2 print the same bytes.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import resource
+import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import jinja2
-from files import personas
+import yaml
 from harness import report, versions
-from warm_render import jinja_source
+from products import TEMPLATES, write_yaml
 
 from llm_persona import PersonaRegistry
 
-TEMPLATES = ("default", "markdown", "xml", "compact")
 PERSONAS = 1_000
+COUNTS = (10, 100, 1_000, 10_000)
+NAMES = tuple(TEMPLATES)
+TURNS = 10
+
+Render = Callable[[int], str]
 
 
-def ours() -> Callable[[int], object]:
-    registry = PersonaRegistry.from_dict(personas(PERSONAS))
+def ours(path: Path) -> Render:
+    registry = PersonaRegistry.from_file(path)
     names = registry.list_names()
+    count = len(names)
 
-    def render(number: int) -> object:
-        persona = registry.get(names[number % PERSONAS])
-        return persona.build_system_prompt(TEMPLATES[number // PERSONAS % 4], user_name=f"user {number}", plan="pro")
+    def render(number: int) -> str:
+        persona = registry.get(names[number % count])
+        return persona.build_system_prompt(NAMES[number // count % 4], user_name=f"user {number}", plan="pro")
 
     return render
 
 
-def raw_jinja() -> Callable[[int], object]:
+def raw_jinja(path: Path) -> Render:
     environment = jinja2.Environment(keep_trailing_newline=True)
-    templates = [environment.from_string(jinja_source() + " " * number) for number in range(4)]
-    fields = [
-        {"name": name, **persona, "guide": persona["custom_sections"]["guide"]}  # type: ignore[index]
-        for name, persona in personas(PERSONAS).items()
-    ]
+    templates = [environment.from_string(TEMPLATES[name]) for name in NAMES]
+    data: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    personas = [{"name": name, **fields} for name, fields in data.items()]
+    count = len(personas)
 
-    def render(number: int) -> object:
-        given = fields[number % PERSONAS]
-        return templates[number // PERSONAS % 4].render(**given, user_name=f"user {number}", plan="pro")
+    def render(number: int) -> str:
+        session = {"user_name": f"user {number}", "plan": "pro"}
+        return templates[number // count % 4].render(persona=personas[number % count], session=session)
 
     return render
 
 
-def a_second(render: Callable[[int], object], count: int) -> float:
+def prepared(render: Render, count: int) -> Render:
+    """The floor: join pieces that were prepared for every persona and template, without a look at what is joined."""
+    pieces = []
+    for number in range(4 * count):
+        head, _, rest = render(number).partition(f"user {number}")
+        middle, _, tail = rest.partition("pro")
+        pieces.append((head, middle, tail))
+
+    def fill(number: int) -> str:
+        head, middle, tail = pieces[number % len(pieces)]
+        return f"{head}user {number}{middle}pro{tail}"
+
+    return fill
+
+
+def seconds(render: Render, numbers: range) -> float:
     start = time.perf_counter()
-    for number in range(count):
+    for number in numbers:
         render(number)
-    return count / (time.perf_counter() - start)
+    return (time.perf_counter() - start) / len(numbers)
 
 
-def peak() -> int:
-    """Return this process's peak memory in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def side_by_side(path: Path, count: int, prompts: int) -> dict[str, float]:
+    """Return the median seconds of one prompt, of turns over all personas and templates."""
+    renders = {"ours": ours(path), "jinja": raw_jinja(path)}
+    for number in range(4 * count):  # also fills what is kept
+        assert renders["ours"](number) == renders["jinja"](number), f"they print different things: {number}"
+    renders["floor"] = prepared(renders["ours"], count)
+    samples: dict[str, list[float]] = {name: [] for name in renders}
+    for turn in range(TURNS):  # as the machine's speed drifts
+        for name, render in renders.items():
+            share = prompts // TURNS if name == "ours" else max(prompts // TURNS // 10, 1_000)
+            samples[name].append(seconds(render, range(turn * share, (turn + 1) * share)))
+    return {name: statistics.median(times) for name, times in samples.items()}
 
 
-def worker(count: int) -> tuple[float, float]:
-    render = ours()
-    a_second(render, 4 * PERSONAS)
-    start = time.time()
-    for number in range(count):
+def peak() -> float:
+    """Return this process's peak memory in megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def memory(path: Path, prompts: int) -> tuple[float, float]:
+    """Return the peak once every prompt was made, and what all further prompts add to it."""
+    render = ours(path)
+    seconds(render, range(8 * PERSONAS))
+    before = peak()
+    seconds(render, range(prompts))
+    return before, peak() - before
+
+
+def loaded(path: Path) -> float:
+    data = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    return peak() + 0 * len(data)
+
+
+def worker(path: Path, prompts: int, together: Any) -> float:
+    render = ours(path)
+    seconds(render, range(8 * PERSONAS))
+    together.wait()
+    start = time.perf_counter()
+    for number in range(prompts):
         render(number)
-    return start, time.time()
+    return prompts / (time.perf_counter() - start)
+
+
+def processes(path: Path, prompts: int, count: int) -> float:
+    """Return the prompts a second of this many processes together."""
+    with multiprocessing.Manager() as manager, multiprocessing.get_context("spawn").Pool(count) as pool:
+        together = manager.Barrier(count)
+        return sum(pool.starmap(worker, [(path, prompts, together)] * count, chunksize=1))
+
+
+def apart(function: Callable[..., Any], *arguments: object) -> Any:
+    """Return what a function returns in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    render, jinja = ours(), raw_jinja()
-    a_second(render, 8 * PERSONAS)
-    before = peak()
-    tenth = count // 10
-    ratios, speed = [], []
-    for _ in range(10):  # in turns, as the machine's speed drifts
-        mine = a_second(render, tenth)
-        ratios.append(mine / a_second(jinja, max(tenth // 20, 1_000)))
-        speed.append(mine)
-    grown = peak() - before
-    one = worker(count // 4)
-    with multiprocessing.Pool(2) as pool:
-        spans = pool.map(worker, [count // 4, count // 4], chunksize=1)
-    alone = (count // 4) / (one[1] - one[0])
-    together = (count // 2) / (max(end for _, end in spans) - min(start for start, _ in spans))
-    figures: dict[str, object] = {
-        "prompts a second / raw Jinja2's (median of 10 turns)": sorted(ratios)[5],
-        "peak memory grown while rendering, MB": grown / 1e6,
-        "two processes / one": together / alone,
-    }
-    report("scale", figures, versions("llm-persona", "jinja2"))
+    prompts = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    figures: dict[str, object] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for count in COUNTS:
+            path = write_yaml(Path(folder, f"{count}.yaml"), count)
+            times = side_by_side(path, count, prompts if count == PERSONAS else prompts // 5)
+            figures[f"{count:,} personas: prompts a second / plain Jinja2's"] = times["jinja"] / times["ours"]
+            figures[f"{count:,} personas: time / an f-string's over prepared text"] = times["ours"] / times["floor"]
+        path = Path(folder, f"{PERSONAS}.yaml")
+        full, added = apart(memory, path, prompts)
+        figures["peak memory, every prompt made once / the file parsed by yaml.load"] = full / apart(loaded, path)
+        figures[f"peak memory, {prompts:,} prompts / every prompt made once"] = (full + added) / full
+        one, two = zip(*((processes(path, prompts, 1), processes(path, prompts, 2)) for _ in range(3)), strict=True)
+        figures["prompts a second, two processes / one"] = statistics.median(two) / statistics.median(one)
+    report("scale", figures, versions("llm-persona", "jinja2", "pyyaml"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Templates that session values steer, in llm-persona and in plain Jinja2: the same source, run at every render."""
+"""What does a prompt cost whose template the session steers? As parts of plain Jinja2's time for the same template.
+
+Such a template is run at every render. `alone` is one that extends none, `extending` fills a block of a bundled one.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,23 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jinja2
-from warm_render import CAPABILITIES, CONSTRAINTS, FIELDS, GUIDE, SESSION
+from harness import interleaved, report, versions
+from products import GUIDE, SESSION, persona
 
-from llm_persona import Persona, PersonaRegistry
+from llm_persona import PersonaRegistry
 
-ALONE = """\
+CUSTOMER = """\
+{% if session.plan == "pro" %}
+{{ session.user_name }} has the pro plan: answer within the hour.
+{% else %}
+{{ session.user_name }} has the {{ session.plan }} plan.
+{% endif %}
+"""
+SOURCES = {
+    "alone": """\
 You are {{ persona.name }}, a {{ persona.role }} at {{ persona.company }}.
 
 Tone: {{ persona.tone }}
@@ -33,60 +46,44 @@ Do not:
 {{ text }}
 
 {% endfor %}
-{% if session.plan == "pro" %}
-{{ session.user_name }} has the pro plan: answer within the hour.
-{% else %}
-{{ session.user_name }} has the {{ session.plan }} plan.
-{% endif %}
 """
-EXTENDING = """\
-{% extends "llm_persona/markdown.j2" %}
-{% block session %}
-## The customer
-
-{% if session.plan == "pro" %}
-{{ session.user_name }} has the pro plan: answer within the hour.
-{% else %}
-{{ session.user_name }} has the {{ session.plan }} plan.
-{% endif %}
-{% endblock %}
-"""
-SECTIONS = {f"Guide {number}": GUIDE for number in range(8)}
+    + CUSTOMER,
+    "extending": '{% extends "llm_persona/markdown.j2" %}\n{% block session %}\n## The customer\n\n'
+    + CUSTOMER
+    + "{% endblock %}\n",
+}
 BUNDLED = Path(__file__).parents[1] / "templates"
+FIELDS: dict[str, Any] = persona(7)
+# Plain Jinja2 prints `{user_name}` as it is written; the second persona's text is filled, in this library.
+PERSONAS = {
+    "no placeholders": FIELDS | {"custom_sections": {"guide": GUIDE}},
+    "placeholders in its texts": FIELDS,
+}
 
 
-def pairs() -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
-    """Return by what is rendered: llm-persona without precompiled prompts, and plain Jinja2 of the same template."""
-    folder = tempfile.mkdtemp()
-    sources = {"alone.j2": ALONE, "extending.j2": EXTENDING}
-    for name, source in sources.items():
-        Path(folder, name).write_text(source, encoding="utf-8")
-    registry = PersonaRegistry(templates=folder, precompile=False)
-    registry.define(Persona("Maya", **FIELDS, custom_sections=SECTIONS))  # type: ignore[arg-type]
-    maya = registry.get("Maya")
+def pair(template: str, fields: dict[str, Any]) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Return what renders the prompt with llm-persona, and with plain Jinja2."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, f"{template}.j2").write_text(SOURCES[template], encoding="utf-8")
+        registry = PersonaRegistry.from_dict({"Maya": fields}, templates=folder)
+    ours = partial(registry.get("Maya").build_system_prompt, template, **SESSION)
     bundled = {f"llm_persona/{path.name}": path.read_text(encoding="utf-8") for path in BUNDLED.glob("*.j2")}
-    environment = jinja2.Environment(
-        loader=jinja2.DictLoader({**bundled, **sources}), trim_blocks=True, lstrip_blocks=True
-    )
-    persona = {"name": "Maya", **FIELDS, "capabilities": CAPABILITIES, "constraints": CONSTRAINTS}
-    given = {"persona": {**persona, "custom_sections": SECTIONS}, "session": {**SESSION, "extra_sections": {}}}
-    found: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {}
-    for name in sources:
-        ours = partial(maya.build_system_prompt, name.removesuffix(".j2"), **SESSION)
-        plain = partial(environment.get_template(name).render, given)
-        assert str(ours()).split() == str(plain()).split()
-        found[name] = (ours, plain)
-    return found
+    loader = jinja2.DictLoader({**bundled, template: SOURCES[template]})
+    plain = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True).get_template(template)
+    given = {"persona": {"name": "Maya", **fields}, "session": {**SESSION, "extra_sections": {}}}
+    words = str(ours()).split()
+    assert words == plain.render(given).format_map(SESSION).split(), "they print different things"
+    return ours, partial(plain.render, given)
 
 
 def main() -> None:
-    from harness import interleaved
-
-    for name, (ours, plain) in pairs().items():
-        times = interleaved({"ours": ours, "plain": plain}, rounds=11)
-        print(
-            f"{name}: {times['ours'] / times['plain']:.2f}  ({times['ours'] * 1e6:.1f} µs, {times['plain'] * 1e6:.1f} µs)"
-        )
+    figures: dict[str, object] = {}
+    for template in SOURCES:
+        for said, fields in PERSONAS.items():
+            ours, plain = pair(template, fields)
+            times = interleaved({"ours": ours, "plain": plain})
+            figures[f"{template}, {said}: llm-persona / Jinja2"] = times["ours"] / times["plain"]
+    report("steered", figures, versions("llm-persona", "jinja2"))
 
 
 if __name__ == "__main__":

@@ -446,7 +446,9 @@ STEERED = (
 
 
 def parts(persona: Persona) -> Precompiler:
-    return next(iter(persona._planned()._plans.values()))._parts
+    found = next(iter(persona._planned()._plans.values()))._precompiler
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize("precompile", [True, False])

@@ -97,15 +97,13 @@ class Trace(NamedTuple):
 
 
 class Known(Protocol):
-    """What a part comes to, for any values of the session."""
+    """The text of a part, for any values of the session."""
 
-    @property
-    def trace(self) -> Trace: ...
     @property
     def sections(self) -> tuple[object, ...]: ...
 
     def filled(self, values: Mapping[str, object]) -> list[str] | None:
-        """Return its text in pieces; None where it has to be run for these values."""
+        """Return the text in pieces; None where the part has to be run for these values."""
         ...
 
     def spans(self, filled: list[str]) -> tuple[Span, ...]:
@@ -116,7 +114,7 @@ class Known(Protocol):
 class Parts(Protocol):
     """What is known of the parts of one template."""
 
-    def known(self, part: Part, state: State) -> Known | None: ...
+    def known(self, part: Part, state: State) -> tuple[Known, Trace] | None: ...
 
 
 class Assembler:
@@ -210,15 +208,15 @@ class Assembler:
         if self._parts is not None:
             state = (self._length > 0, self._inner > 0, self._pending, self._joined, self._between)
             known = self._parts.known(part, state)
-            filled = None if known is None else known.filled(self._values)
+            filled = None if known is None else known[0].filled(self._values)
             if known is not None and filled is not None:
-                self._repeat(known, filled)
+                self._repeat(*known, filled)
                 return
         _, run, context = part
         self._take_all(run(context))  # what stands within may be known
 
-    def _repeat(self, known: Known, filled: list[str]) -> None:
-        length, trace = self._length, known.trace
+    def _repeat(self, known: Known, trace: Trace, filled: list[str]) -> None:
+        length = self._length
         if trace.stable is not None and self._stable is None:
             self._stable = self._line if trace.stable == BEFORE else length + trace.stable
             self._watch.touched = True

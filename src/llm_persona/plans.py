@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from .assembly import Assembled, Assembler
+from .assembly import Assembled
 from .precompiled import Precompiled, Precompiler
 from .prompt import Prompt
 from .session import Session, neutralise
@@ -21,7 +21,7 @@ Explain = Callable[[Mapping[str, object]], tuple[Any, ...]]
 class Plan:
     """What is known of the prompts of a template, for the names of a session's variables: all but their values."""
 
-    __slots__ = ("_parts", "_template", "_texts", "names", "prompt", "unused")
+    __slots__ = ("_of", "_precompiler", "names", "prompt", "unused")
 
     def __init__(
         self,
@@ -29,26 +29,24 @@ class Plan:
         template: Template,
         names: tuple[str, ...],
         unused: tuple[str, ...],
+        *,
         precompiling: bool,
     ) -> None:
-        self._texts = texts
-        self._template = template
-        self._parts = Precompiler(texts, template, names if precompiling else None)
+        self._of = texts, template, names if precompiling else None
+        self._precompiler: Precompiler | None = None  # made where the template is run, which most never are
         self.names = tuple(sorted(names))
         self.unused = unused
         # None where the session steers the template. Extra sections are no texts to fill in.
-        self.prompt = self._parts.whole() if precompiling and "extra_sections" not in names else None
+        self.prompt = Precompiler(*self._of).whole() if precompiling and "extra_sections" not in names else None
 
     def assemble(self, values: Mapping[str, object]) -> Assembled:
-        """Return the prompt for neutralised values."""
+        """Return the prompt for neutralised values. Raises TemplateError or InvalidValueError where one is misused."""
         assembled = None if self.prompt is None else self.prompt.assembled(values)
-        return self._run(values) if assembled is None else assembled
-
-    def _run(self, values: Mapping[str, object]) -> Assembled:
-        family = self._template.family
-        fields, defaults = self._texts.ready_for(family)
-        filling = self._texts.filling(family, {**defaults, **values})
-        return self._template.run(fields, filling, Assembler(filling.watch, self._parts, filling.values))
+        if assembled is not None:
+            return assembled
+        if self._precompiler is None:
+            self._precompiler = Precompiler(*self._of)
+        return self._precompiler.run(values)
 
 
 class Plans:
@@ -100,7 +98,7 @@ class Plans:
         plan = self._plans.get(key)
         if plan is None:
             unused = self.texts.check_names(template, session.values, given)
-            plan = Plan(self.texts, template, tuple(session.values), unused, self._precompiling)
+            plan = Plan(self.texts, template, tuple(session.values), unused, precompiling=self._precompiling)
             self._keep(key, plan)
         return plan, session, plan.assemble(session.values)
 

@@ -57,13 +57,22 @@ class MarkedFilling(Filling):
         return text
 
 
-def _mark(name: str) -> str:
-    return f"{NUL}{name}{NUL}"
+Section = tuple[str, int, int, int, int]  # its name, and where it begins and ends: the index of a piece, a place in it
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Which values a prompt takes: the same for all personas whose texts and session have the same names."""
+
+    names: tuple[str, ...]  # of the values that are printed, in the order of their places
+    others: tuple[str, ...]  # of those that are not
+    count: int  # of all names
+    escapes: bool
 
 
 @lru_cache(maxsize=256)
-def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
-    return names
+def _places(names: tuple[str, ...], given: tuple[str, ...], escapes: bool) -> Places:
+    return Places(names, tuple([name for name in given if name not in names]), len(given), escapes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,30 +80,28 @@ class Precompiled:
     """What a template, or a part of one, comes to, with places for the values of its session names."""
 
     pieces: tuple[str, ...]  # every second one, from the second on, stands for a value
-    names: tuple[str, ...]  # of the values, in the order of their places
-    others: tuple[str, ...]  # names of values that are not printed
-    count: int  # of names
-    escapes: bool
-    trace: Trace  # its text and spans are in the pieces and sections
-    sections: tuple[tuple[str, int, int, int, int], ...]  # where each begins and ends: a piece, and a place in it
+    places: Places
+    sections: tuple[Section, ...]
+    stable: int | None  # where the stable prefix ends; None where nothing looks at the session
 
     def fill(self, given: Mapping[str, object]) -> str | None:
         """Return the text for values as a caller gave them, where each is plain text of one line; else None.
 
         Raises KeyError where these may be other names.
         """
-        if len(given) != self.count:
+        places = self.places
+        if len(given) != places.count:
             return None
         pieces = [*self.pieces]
         place = 1
-        for name in self.names:
+        for name in places.names:
             value = given[name]
             # What is printable has no line break, control character or surrogate: nothing to fold.
             if type(value) is not str or not value or not value.isprintable():
                 return None
-            pieces[place] = escape(value) if self.escapes else value
+            pieces[place] = escape(value) if places.escapes else value
             place += 2
-        for name in self.others:
+        for name in places.others:
             value = given[name]
             if type(value) is not str or not value.isprintable():
                 return None
@@ -106,8 +113,8 @@ class Precompiled:
         An empty value may empty a line or a whole block, and one that cannot be printed is an error with its line.
         """
         pieces = [*self.pieces]
-        for index, name in enumerate(self.names):
-            text = shown(values[name], escapes=self.escapes)
+        for index, name in enumerate(self.places.names):
+            text = shown(values[name], escapes=self.places.escapes)
             if not text:
                 return None
             pieces[2 * index + 1] = text
@@ -124,11 +131,10 @@ class Precompiled:
         if filled is None:
             return None
         text = "".join(filled)
-        stable = self.trace.stable
-        return Assembled(text, len(text) if stable is None else max(stable, 0), self.spans(filled))
+        return Assembled(text, len(text) if self.stable is None else max(self.stable, 0), self.spans(filled))
 
 
-def _sections(spans: Iterable[Span], pieces: list[str]) -> tuple[tuple[str, int, int, int, int], ...]:
+def _sections(spans: Iterable[Span], pieces: list[str]) -> tuple[Section, ...]:
     """Return where sections begin and end by piece; `spans` are of the text with its markers, NUL at both their ends."""
     begins = [0, *accumulate([len(piece) + len(NUL) for piece in pieces])]
 
@@ -148,13 +154,14 @@ class Precompiler:
     threads; what is known of parts is bounded, a full memo is emptied.
     """
 
-    __slots__ = ("_known", "_names", "_template", "_texts", "steered")
+    __slots__ = ("_defaults", "_fields", "_known", "_names", "_owner", "_template", "steered")
 
     def __init__(self, texts: PersonaTexts, template: Template, names: tuple[str, ...] | None) -> None:
-        self._texts = texts
+        self._owner = texts.persona.key
+        self._fields, self._defaults = texts.ready_for(template.family)
         self._template = template
         self._names = names
-        self._known: dict[tuple[str, State], Precompiled] = {}
+        self._known: dict[tuple[str, State], tuple[Precompiled, Trace]] = {}
         self.steered: frozenset[str] = frozenset()  # names of parts that are run
 
     def __len__(self) -> int:
@@ -164,48 +171,54 @@ class Precompiler:
         """Return what the template comes to; None where the session steers it, or the template asks what a marker is."""
         if not self._template.precompilable:
             return None
-        return self._precompiled(self._template.events, BEGINNING)
+        trace = self._trace(self._template.events, BEGINNING)
+        return None if trace is None else self._precompiled(trace)
 
-    def known(self, part: Part, state: State) -> Precompiled | None:
+    def known(self, part: Part, state: State) -> tuple[Precompiled, Trace] | None:
         """Return what a part comes to where a prompt is in this state; None where it has to be run."""
         name = part[0]
         found = self._known.get((name, state))
         if found is None and name not in self.steered:
-            found = self._precompiled(partial(self._template.events_of, part), state)
-            if found is None:
+            trace = self._trace(partial(self._template.events_of, part), state)
+            if trace is None:
                 self.steered |= {name}
-            else:
-                if len(self._known) >= MAX_KNOWN:
-                    self._known = {}
-                self._known[name, state] = found
+                return None
+            found = self._precompiled(trace), trace._replace(text="", spans=())
+            if len(self._known) >= MAX_KNOWN:
+                self._known = {}
+            self._known[name, state] = found
         return found
 
-    def _precompiled(
+    def run(self, values: Mapping[str, object]) -> Assembled:
+        """Run the template for neutralised values, but for its parts that are known. Raises as `Template.run`."""
+        escapes = self._template.family.escapes
+        filling = Filling(self._owner, {**self._defaults, **values}, Watch(), Verbatim if escapes else None)
+        return self._template.run(self._fields, filling, Assembler(filling.watch, self, filling.values))
+
+    def _trace(
         self, events: Callable[[Mapping[str, Field], MarkedFilling], Iterable[Event]], state: State
-    ) -> Precompiled | None:
-        fields, defaults = self._texts.ready_for(self._template.family)
-        filling = self._filling(defaults)
+    ) -> Trace | None:
+        """Run a template, or a part of one, with markers; None where it does more with a value than print it."""
+        filling = self._filling()
         try:
-            trace = Assembler(filling.watch).trace(events(fields, filling), state)
+            trace = Assembler(filling.watch).trace(events(self._fields, filling), state)
         except (Steered, Exception):
             return None  # what is wrong, if anything is, the ordinary render says
+        # A text that was filled and not printed: a value that cannot be printed is an error there too.
+        return trace if filling.filled.issubset(trace.text.split(NUL)[1::2]) else None
+
+    def _filling(self) -> MarkedFilling:
+        values: Any = Marker("")
+        if self._names is not None:
+            values = {**self._defaults, **{name: Marker(f"{NUL}{name}{NUL}") for name in self._names}}
+        return MarkedFilling(self._owner, values, self._template.family)
+
+    def _precompiled(self, trace: Trace) -> Precompiled:
         pieces = trace.text.split(NUL)
-        if not filling.filled.issubset(pieces[1::2]):
-            return None  # a text was filled and not printed: a value that cannot be printed is an error there too
-        names = self._names or ()
         return Precompiled(
             # What is short is often the same for many personas, and kept once: less has to come into the processor's cache.
             pieces=tuple([intern(piece) if len(piece) <= SHORT else piece for piece in pieces]),
-            names=_shared(tuple(pieces[1::2])),
-            others=tuple([name for name in names if name not in pieces[1::2]]),
-            count=len(names),
-            escapes=self._template.family.escapes,
-            trace=trace._replace(text="", spans=()),
+            places=_places(tuple(pieces[1::2]), self._names or (), self._template.family.escapes),
             sections=_sections(trace.spans, pieces),
+            stable=trace.stable,
         )
-
-    def _filling(self, defaults: Mapping[str, object]) -> MarkedFilling:
-        values: Any = Marker("")
-        if self._names is not None:
-            values = {**defaults, **{name: Marker(_mark(name)) for name in self._names}}
-        return MarkedFilling(self._texts.persona.key, values, self._template.family)

@@ -11,7 +11,7 @@ from .fingerprints import fingerprint
 from .frozen import thaw
 from .names import nearest, shorten
 from .placeholders import Parts, Placeholder, Placeholders, resolve
-from .session import PLAIN, Family, Record, Verbatim, neutralise
+from .session import Family, Record, Verbatim, neutralise
 from .templates import Template
 from .views import Field, Filling, Text, TextTable
 
@@ -84,7 +84,6 @@ class PersonaTexts:
         self._required = self._without_default({**declared, **self._needs})
         self._greeting_required = self._without_default(self._greeting_needs)
         self.names = frozenset((*self._declared, *self._needs, *self._greeting_needs))
-        self._by_family: dict[str, tuple[Mapping[str, Field], Mapping[str, object]]] = {}
         self._fingerprint: str | None = None
 
     def _without_default(self, needs: Mapping[str, Path]) -> dict[str, Path]:
@@ -130,10 +129,7 @@ class PersonaTexts:
             return greeting  # type: ignore[return-value]  # a greeting is a text or None
         session = neutralise(given)
         self._check_given(self._greeting_required, session.values, given)
-        return self.filling(PLAIN, {**self._defaults, **session.values}).fill(greeting)
-
-    def filling(self, family: Family, values: Mapping[str, object]) -> Filling:
-        return Filling(self.persona.key, values, Watch(), Verbatim if family.escapes else None)
+        return Filling(self.persona.key, {**self._defaults, **session.values}, Watch()).fill(greeting)
 
     def _company_parts(self) -> Parts | None:
         if not self.persona.company:
@@ -187,12 +183,11 @@ class PersonaTexts:
         return Text(parts, path) if names else "".join(map(str, parts))
 
     def ready_for(self, family: Family) -> tuple[Mapping[str, Field], Mapping[str, object]]:
+        """Return the fields and defaults for templates of a family; those for xml are made anew."""
         if not family.escapes:
             return self.fields, self._defaults
-        if family.name not in self._by_family:
-            fields = {name: _marked(value) for name, value in self.fields.items()}
-            self._by_family[family.name] = (fields, {name: Verbatim(text) for name, text in self._defaults.items()})
-        return self._by_family[family.name]
+        fields = {name: _marked(value) for name, value in self.fields.items()}
+        return fields, {name: Verbatim(text) for name, text in self._defaults.items()}
 
     def _check_given(
         self, required: Mapping[str, Path], values: Mapping[str, object], given: Mapping[str, object]
