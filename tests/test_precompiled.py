@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import tempfile
 import threading
 import time
@@ -24,7 +23,7 @@ from llm_persona.plans import MAX_PLANS, Plans
 from llm_persona.precompiled import MAX_KNOWN, Precompiled, Precompiler
 from llm_persona.templates import Template, Templates
 
-SECONDS = float(os.environ.get("LLM_PERSONA_THREADS_SECONDS", "2"))
+SECONDS = 10  # that threads define and render
 
 # ---- generated templates
 
@@ -512,9 +511,17 @@ def test_plans_are_bounded() -> None:
 # ---- threads
 
 
-def test_no_thread_sees_an_old_definition() -> None:
-    """While others define, replace and render, a prompt made after `define` returned is never of an older definition."""
-    registry = PersonaRegistry()
+def test_no_thread_sees_an_old_definition(tmp_path: Path) -> None:
+    """While others define, replace and render, a prompt made after `define` returned is never of an older definition.
+
+    Nor is one of a child whose parent was replaced; in templates that are filled in, and in one that is run.
+    """
+    (tmp_path / "t.j2").write_text(STEERED)
+    registry = PersonaRegistry(tmp_path)
+    for number in range(4):
+        registry.define(
+            Persona(f"P{number}", role="role 0", tone="kind to {a}"), Persona(f"C{number}", parent=f"P{number}")
+        )
     served = [0] * 4  # what define has returned for
     stop = time.monotonic() + SECONDS
     failures: list[str] = []
@@ -530,17 +537,14 @@ def test_no_thread_sees_an_old_definition() -> None:
             served[number] = count
 
     def render(number: int) -> None:
-        other = 0
         while time.monotonic() < stop and not failures:
-            other = (other + 1) % 4
+            turn = rendered[number]
+            other, template = turn % 4, (*FAMILIES, "t")[turn % 5]
             known = served[other]
-            if not known:
-                continue
-            template = ("default", "markdown", "xml", "compact")[rendered[number] % 4]
-            persona = registry.get(f"P{other}")
-            prompt = persona.build_system_prompt(template, a=f"Ana{rendered[number]}")
+            persona = registry.get(f"{'PC'[turn // 4 % 2]}{other}")
+            prompt = persona.build_system_prompt(template, a=f"Ana{turn}", b="pro")
             seen = int(prompt.partition("role ")[2].partition(".")[0])
-            if seen < known or f"Ana{rendered[number]}" not in prompt:
+            if seen < known or f"Ana{turn}" not in prompt:
                 failures.append(f"after {known} was defined: {prompt}")
             rendered[number] += 1
 
