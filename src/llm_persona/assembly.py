@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .markers import NUL, Steered
 
@@ -96,25 +96,26 @@ class Trace(NamedTuple):
     after: tuple[str, bool, str | None]  # the white space that is not decided yet
 
 
-class Known(Protocol):
-    """The text of a part, for any values of the session."""
+if TYPE_CHECKING:
 
-    @property
-    def sections(self) -> tuple[object, ...]: ...
+    class Known(Protocol):
+        """The text of a part, for any values of the session."""
 
-    def filled(self, values: Mapping[str, object]) -> list[str] | None:
-        """Return the text in pieces; None where the part has to be run for these values."""
-        ...
+        @property
+        def sections(self) -> tuple[object, ...]: ...
 
-    def spans(self, filled: list[str]) -> tuple[Span, ...]:
-        """Return where its sections are in these pieces."""
-        ...
+        def filled(self, values: Mapping[str, object]) -> list[str] | None:
+            """Return the text in pieces; None where the part has to be run for these values."""
+            ...
 
+        def spans(self, filled: list[str]) -> tuple[Span, ...]:
+            """Return where its sections are in these pieces."""
+            ...
 
-class Parts(Protocol):
-    """What is known of the parts of one template."""
+    class Parts(Protocol):
+        """What is known of the parts of one template."""
 
-    def known(self, part: Part, state: State) -> tuple[Known, Trace] | None: ...
+        def known(self, part: Part, state: State) -> tuple[Known, Trace] | None: ...
 
 
 class Assembler:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .frozen import FrozenDict
 from .templates import Template, Templates
 
+if TYPE_CHECKING:
 
-class Explainer(Protocol):
-    """What knows where a registry's personas come from: the registry."""
+    class Explainer(Protocol):
+        """What knows where a registry's personas come from: the registry."""
 
-    def explain_prompt(self, persona: Any, template: Template, session: Mapping[str, object]) -> tuple[Any, ...]: ...
+        def explain_prompt(
+            self, persona: Any, template: Template, session: Mapping[str, object]
+        ) -> tuple[Any, ...]: ...
 
 
 @dataclass(slots=True)

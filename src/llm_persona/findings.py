@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Literal
 
 from .errors import Problem, field_text
-from .plain_data import NO_PATH
 from .provenance import Origin, Places
+from .reading import NO_PATH
 
 Severity = Literal["error", "warning"]
 

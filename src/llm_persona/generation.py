@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Undefined, nodes
 from jinja2.compiler import CodeGenerator, Frame
@@ -99,8 +98,7 @@ class SuperReference(BlockReference):
         return parent if isinstance(parent, Undefined) else own(parent)
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """Where the run of a template begins, and its blocks with those of the templates that were passed over."""
 
     root: Callable[[Context], Iterable[Any]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import rollouts as rollout_rules
 from .bound import Bound, bundled
@@ -13,13 +13,14 @@ from .errors import PersonaError, PersonaFileError, Problem, TemplateError, fiel
 from .inheritance import LISTS, versions
 from .names import did_you_mean, shorten, split_reference
 from .persona import Persona
-from .plain_data import NO_PATH
-from .provenance import Places
-from .reading import Document, Limits, read
+from .reading import NO_PATH, Document, Limits, read
 from .resolution import State, complete
 from .rollouts import Rollout
 from .templates import Folder, Templates
 from .validation import check_document
+
+if TYPE_CHECKING:
+    from .provenance import Places
 
 
 @dataclass(slots=True)

@@ -18,7 +18,6 @@ from .wording import (
     MAPPING_FIELDS,
     MISSING,
     TEXT,
-    WHOLE_NUMBER,
     is_blank,
     must_be,
     quote_it,
@@ -207,33 +206,8 @@ def _out_of_range(document: Document, path: tuple[str | int, ...], value: object
     return Mistake(path, f"must be {title}, not {shorten(written)}")
 
 
-def misread_numbers(document: Document) -> Iterator[Mistake]:
-    """Find whole numbers that their author wrote in another way: `010`, `12:30`, `0x1F`, `1_000`, `2.0`.
-
-    To the schema they are the whole numbers that YAML makes of them.
-    """
-    if not isinstance(document.data, Mapping):
-        return
-    for name, persona in document.data.items():
-        if name == "$rollouts":
-            yield from _misread_percents(document, persona)
-        elif isinstance(persona, Mapping) and _is_misread(
-            document, (name, "version"), persona.get("version"), 10**18 - 1
-        ):
-            yield _wrong_type(document, (name, "version"), persona["version"], TEXT)
-
-
-def _misread_percents(document: Document, rollouts: object) -> Iterator[Mistake]:
-    for name, shares in rollouts.items() if isinstance(rollouts, Mapping) else ():
-        for version, percent in shares.items() if isinstance(shares, Mapping) else ():
-            path = ("$rollouts", name, version)
-            if _is_misread(document, path, percent, 100):
-                yield _out_of_range(document, path, percent, "a whole number from 0 to 100")
-
-
-def _is_misread(document: Document, path: tuple[str, ...], value: object, most: int) -> bool:
-    """Whether the schema takes the value for a whole number and its author did not write one."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most or value % 1:
-        return False  # no number, or one that the schema refuses
-    written = document.written(path)
-    return isinstance(value, float) if written is None else not WHOLE_NUMBER.fullmatch(written)
+def misread(document: Document, path: tuple[str | int, ...], value: object) -> Mistake:
+    """Say that a number is none that a file may have there, as it was written in another way than plain digits."""
+    if path[0] == "$rollouts":
+        return _out_of_range(document, path, value, "a whole number from 0 to 100")
+    return _wrong_type(document, path, value, TEXT)

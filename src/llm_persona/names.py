@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections.abc import Iterable
 
@@ -56,6 +55,8 @@ def shorten(text: str, most: int = 60) -> str:
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return the known name that was most likely meant, or None."""
     folded = {candidate.casefold(): candidate for candidate in known}
+    import difflib
+
     close = difflib.get_close_matches(name.casefold()[:MAX_NAME], folded, n=1, cutoff=cutoff)
     return folded[close[0]] if close else None
 

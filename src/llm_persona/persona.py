@@ -19,7 +19,6 @@ from .precompiled import Precompiled
 from .prompt import Prompt
 from .templates import Template
 from .texts import PersonaTexts
-from .tools import select_tools
 
 Definition = TypeVar("Definition", bound=Mapping[str, Any])
 Texts = Sequence[str] | Mapping[str, Sequence[str]] | None  # a list, an edit of the parent's, or null to empty it
@@ -243,6 +242,8 @@ class Persona:
 
         `catalog` holds Anthropic or OpenAI tool definitions. Raises InvalidValueError for a tool that is not in it.
         """
+        from .tools import select_tools
+
         self._check_complete()
         return select_tools(self.tools, catalog)
 

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 
 from .errors import FieldPath, Problem, field_text
 from .names import kind_of, shorten
-from .reading import Document
+from .reading import NO_PATH, Document
 from .wording import QUOTE_IT, must_be
 
-NO_PATH = "<data>"  # the path of data that came from no file
 MAX_DEPTH = 64  # mappings and lists inside one another
 MAX_VALUES = 1_000_000  # aliases make small data large
 

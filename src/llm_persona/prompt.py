@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import InvalidValueError, PersonaError
 from .fingerprints import text_fingerprint
 from .names import join_reference, kind_of
-from .providers import (
-    TTL,
-    DeveloperMessage,
-    InputMessage,
-    SystemMessage,
-    TextBlock,
-    anthropic_prewarm,
-    anthropic_system,
-    message,
-    openai_input,
-)
+
+if TYPE_CHECKING:
+    from .providers import TTL, DeveloperMessage, InputMessage, SystemMessage, TextBlock
 
 STAMP_FORMAT = "llm-persona/stamp/1"
 STAMP_TEXTS = ("ref", "template", "persona_fingerprint", "template_fingerprint", "stable_fingerprint")
@@ -121,6 +113,8 @@ class Prompt:
 
     def message(self, role: Literal["system", "developer"] = "system") -> SystemMessage | DeveloperMessage:
         """Return the prompt as one message for OpenAI-style chats; InvalidValueError for another role or a blank prompt."""
+        from .providers import message
+
         return message(self.text, role)
 
     def anthropic_system(self, *, cache: bool = True, ttl: TTL | None = None) -> list[TextBlock]:
@@ -128,10 +122,14 @@ class Prompt:
 
         `ttl` is "5m" (the provider's default) or "1h". Raises InvalidValueError for another one or a blank prompt.
         """
+        from .providers import anthropic_system
+
         return anthropic_system(self.stable, self.rest, cache=cache, ttl=ttl)
 
     def openai_input(self) -> list[InputMessage]:
         """Return the prompt for OpenAI's Responses `input`: a developer message, a cache breakpoint after its stable part."""
+        from .providers import openai_input
+
         return openai_input(self.stable, self.rest)
 
     def anthropic_prewarm(
@@ -147,6 +145,8 @@ class Prompt:
         Pass what real requests pass, and nothing else. Raises InvalidValueError for what the API refuses with it, and
         where the prompt has no stable part.
         """
+        from .providers import anthropic_prewarm
+
         return anthropic_prewarm(self.anthropic_system(ttl=ttl), model=model, tools=tools, **same_as_real_traffic)
 
     def __str__(self) -> str:

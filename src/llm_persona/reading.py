@@ -10,17 +10,16 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
-from pathlib import PurePath
 from typing import Literal
 
 from .errors import Problem
-from .json_syntax import load_json, locate_json
 from .source import LINE_BREAK, Limits, Nodes, Place, Source, SyntaxStop
 
 __all__ = ["Document", "Limits", "parse", "read"]
 
 Kind = Literal["yaml", "json"]
 STANDARD_INPUT = "<stdin>"  # what it is called in messages
+NO_PATH = "<data>"  # the path of data that came from no file
 
 _KINDS: dict[str, Kind] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 _OTHER_MARKS = (  # the longer first: UTF-32's begins with UTF-16's
@@ -111,6 +110,8 @@ class Document:
     def _places(self) -> Nodes:
         source = self._source
         if self._nodes is None and source is not None:
+            from .json_syntax import locate_json
+
             self._nodes = locate_json(source.decode())
             self._source = None  # only now: another thread may be asking
         return self._nodes or Nodes()
@@ -128,7 +129,7 @@ def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Docum
         content = sys.stdin.buffer.read(limits.file_bytes + 1)
         starts_json = content.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{"
         return parse(content, STANDARD_INPUT, kind="json" if starts_json else "yaml", limits=limits)
-    kind = _KINDS.get(PurePath(name).suffix.lower())
+    kind = _KINDS.get(os.path.splitext(name)[1].lower())
     if kind is None:
         return _refused(name, "a persona file must end in .yaml, .yml or .json", "rename it")
     try:
@@ -192,6 +193,8 @@ def _parse_yaml(path: str, text: str, size: int, limits: Limits) -> Document:
 
 
 def _parse_json(path: str, content: bytes, text: str, limits: Limits) -> Document:
+    from .json_syntax import load_json
+
     data = load_json(text, limits, len(content))
     if data is not None:
         return Document(path, data, source=content)

@@ -23,16 +23,15 @@ from .loading import Loaded, load_documents
 from .names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
 from .persona import Persona
 from .prompt import check_stamp
-from .provenance import Explanation, explanation
 from .reading import STANDARD_INPUT, Limits, read
 from .resolution import State, affected, complete, same_content, written
 from .rollouts import Rollout
 from .templates import Folder, Template, Templates
-from .tools import tool_descriptions, tools_by_name
 
 if TYPE_CHECKING:  # what a service that loads and renders never needs is imported where it is used
     from .comparison import RegistryChange
     from .explaining import Line
+    from .provenance import Explanation
     from .stable_shares import StableShare
 
 Catalog = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
@@ -234,6 +233,8 @@ class PersonaRegistry:
 
         Raises as `get` does.
         """
+        from .provenance import explanation
+
         state = self._state
         return explanation(state.lineages[self._look_up(state, name, None, None).key], state.places)
 
@@ -376,6 +377,8 @@ def _listed(folders: Folders | None) -> tuple[Folder, ...]:
 def _described(tools: Catalog | None) -> dict[str, str] | None:
     if tools is None:
         return None
+    from .tools import tool_descriptions, tools_by_name
+
     catalog = tools_by_name(tools)
     return dict(tool_descriptions(catalog, catalog))
 

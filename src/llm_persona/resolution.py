@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .bound import Bound
 from .errors import DuplicatePersonaError, InvalidValueError, PersonaError, TemplateError
@@ -13,7 +14,6 @@ from .inheritance import Definitions, Lineage, filled, find, joined_texts, resol
 from .names import did_you_mean, split_reference
 from .persona import Persona
 from .placeholders import Placeholders
-from .provenance import Places, origin_of
 from .rollouts import Rollout
 
 
@@ -43,6 +43,10 @@ class Complete(Mapping[str, Persona]):
 
     def __len__(self) -> int:
         return len(self._lineages)
+
+
+if TYPE_CHECKING:
+    from .provenance import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,8 @@ def _undeclared(lineage: Lineage) -> Iterator[InvalidValueError]:
         return
     for path, text in texts(persona, "{"):
         for name in placeholders.undeclared(text):
+            from .provenance import origin_of
+
             source = origin_of(lineage, path)
             near = did_you_mean(name, (*persona.variables, "name", "company"))
             yield InvalidValueError(
@@ -158,6 +164,8 @@ def _unfit(lineage: Lineage, bound: Bound) -> Iterator[PersonaError]:
             bound.templates.get(persona.template)
         except TemplateError as error:
             if error.path is None:
+                from .provenance import origin_of
+
                 source = origin_of(lineage, ("template",))
                 error.persona, error.field = source.persona, source.path
             yield error
@@ -165,6 +173,8 @@ def _unfit(lineage: Lineage, bound: Bound) -> Iterator[PersonaError]:
         return
     for index, tool in enumerate(persona.tools):
         if tool not in bound.tools:
+            from .provenance import origin_of
+
             source = origin_of(lineage, ("tools", index))
             yield InvalidValueError(
                 f"there is no tool {tool!r}",

@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from uuid import UUID
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -59,8 +58,7 @@ def trusted(text: str) -> Trusted:
     return Trusted(_only_text(text, "trusted()"))
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(NamedTuple):
     """How the templates over one bundled root set session text off: by a prefix on lines, or by escaping."""
 
     name: str
@@ -101,8 +99,7 @@ class Record(FrozenDict[object]):
     __slots__ = ()
 
 
-@dataclass(slots=True)
-class Session:
+class Session(NamedTuple):
     """The values of one call, ready for templates of one family."""
 
     values: dict[str, object]
@@ -227,6 +224,8 @@ class _Neutraliser:
             return datetime.fromisoformat(datetime.isoformat(value))
         if isinstance(value, date):
             return date(value.year, value.month, value.day)
+        from uuid import UUID
+
         if isinstance(value, UUID):
             return UUID(int=value.int)
         raise self._refused(f"is {kind_of(value)}, which a session cannot hold; pass a text or a number")
@@ -253,11 +252,13 @@ def printable(value: object) -> str | None:
         return value
     if value is None or isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
         return None
-    if isinstance(value, int | float | Decimal | UUID):
+    if isinstance(value, int | float | Decimal):
         return str(value)
     if isinstance(value, date):
         return value.isoformat()
-    return None
+    from uuid import UUID
+
+    return str(value) if isinstance(value, UUID) else None
 
 
 def shown(value: object, *, escapes: bool) -> str | None:

@@ -8,27 +8,29 @@ cannot say (parents, placeholders, rollouts, templates) is checked by those who 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from .errors import Problem
-from .mistakes import Guesses, Mistake, Violation, explained, misread_numbers
 from .source import MOST_PROBLEMS
+from .wording import WHOLE_NUMBER
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for a file that is well, nobody has to find words
     import jsonschema_rs
 
+    from .mistakes import Mistake, Violation
     from .reading import Document
 
 
 def schema() -> dict[str, object]:
     """Return the JSON Schema (draft 2020-12) of persona files: for editors, and what the reader applies."""
-    text = files(__package__).joinpath("persona.schema.json").read_text(encoding="utf-8")
-    return cast(dict[str, object], json.loads(text))
+    path = os.path.join(os.path.dirname(__file__), "persona.schema.json")
+    with open(path, encoding="utf-8") as file:
+        return cast(dict[str, object], json.load(file))
 
 
 def check_document(document: Document) -> list[Problem]:
@@ -47,7 +49,36 @@ def check_document(document: Document) -> list[Problem]:
 
 def _mistakes(document: Document) -> Iterator[Mistake]:
     yield from _against_schema(document)
-    yield from misread_numbers(document)
+    for path, value in _misread_numbers(document):
+        from .mistakes import misread
+
+        yield misread(document, path, value)
+
+
+def _misread_numbers(document: Document) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Find whole numbers that their author wrote in another way: `010`, `12:30`, `0x1F`, `1_000`, `2.0`.
+
+    To the schema they are the whole numbers that YAML makes of them.
+    """
+    for name, entry in document.data.items():
+        if not isinstance(entry, Mapping):
+            continue
+        if name != "$rollouts":
+            if _is_misread(document, (name, "version"), version := entry.get("version"), 10**18 - 1):
+                yield (name, "version"), version
+            continue
+        for persona, shares in entry.items():
+            for version, percent in shares.items() if isinstance(shares, Mapping) else ():
+                if _is_misread(document, path := (name, persona, version), percent, 100):
+                    yield path, percent
+
+
+def _is_misread(document: Document, path: tuple[str, ...], value: object, most: int) -> bool:
+    """Whether the schema takes the value for a whole number and its author did not write one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most or value % 1:
+        return False  # no number, or one that the schema refuses
+    written = document.written(path)
+    return isinstance(value, float) if written is None else not WHOLE_NUMBER.fullmatch(written)
 
 
 class _Named:
@@ -98,6 +129,8 @@ def _against_schema(document: Document) -> Iterator[Mistake]:
         well = False
     if well:
         return
+    from .mistakes import Guesses, explained
+
     violations = list(_violations(data))
     told = {v.path for v in violations if v.keyword != "not"}
     guess = Guesses()
@@ -116,6 +149,8 @@ def _without_surrogates(value: object) -> object:
 
 
 def _violations(data: Any) -> Iterator[Violation]:
+    from .mistakes import Violation
+
     titles = _titles()
     # The standard output of a validator, not its exceptions: these take "007" in a path for the number 7,
     # and cost 20 µs each.

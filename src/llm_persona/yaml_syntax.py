@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import yaml
 from yaml.error import MarkedYAMLError
@@ -25,7 +24,6 @@ from yaml.events import (
 
 from .names import shorten
 from .source import Nodes, Place, Source
-from .yaml_messages import explain
 from .yaml_scalars import Misread, may_be_no_text, quote, resolve, why
 from .yaml_text import check_text
 
@@ -45,37 +43,42 @@ def read_yaml(source: Source) -> tuple[dict[str, object], Nodes]:
     try:
         return reader.document(), reader.nodes
     except MarkedYAMLError as error:
+        from .yaml_messages import explain  # only now: most files are well
+
         place, message, hint = explain(error, source.lines(), reader.last_place())
         raise source.stop(place, message, hint, way=reader.way_at(place)) from None
     except (yaml.YAMLError, ValueError):  # bytes that libyaml passes on and PyYAML cannot decode: `!%ff`
         raise source.stop(reader.last_place(), "this cannot be read as YAML", "quote the text") from None
 
 
-class _Mark(Protocol):
-    line: int
-    column: int
-    index: int  # in characters
+if TYPE_CHECKING:
+
+    class _Mark(Protocol):
+        line: int
+        column: int
+        index: int  # in characters
+
+    class _Event(Protocol):
+        """What libyaml's events have among them; each kind has some of it."""
+
+        start_mark: _Mark
+        end_mark: _Mark
+        anchor: str | None
+        tag: str | None
+        value: str
+        implicit: tuple[bool, bool]
+        style: str | None
+        flow_style: bool
 
 
-class _Event(Protocol):
-    """What libyaml's events have among them; each kind has some of it."""
-
-    start_mark: _Mark
-    end_mark: _Mark
-    anchor: str | None
-    tag: str | None
-    value: str
-    implicit: tuple[bool, bool]
-    style: str | None
-    flow_style: bool
-
-
-@dataclass(slots=True)
 class _Anchor:
-    value: object
-    node: int  # -1 where its text was left out of the data
-    nodes: int
-    characters: int
+    __slots__ = ("characters", "node", "nodes", "value")
+
+    def __init__(self, value: object, node: int, nodes: int, characters: int) -> None:
+        self.value = value
+        self.node = node  # -1 where its text was left out of the data
+        self.nodes = nodes
+        self.characters = characters
 
 
 class _Reader:

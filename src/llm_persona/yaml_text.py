@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from .source import Source, SyntaxStop
-from .yaml_messages import conflict_mark
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _ORDINARY = bytes((*b"\t\n\r", *range(0x20, 0x7F)))
@@ -17,6 +16,8 @@ def check_text(source: Source) -> None:
     if _may_hold_forbidden(text):
         _report_forbidden(source)
     if "\n<<<<<<<" in text or text.startswith("<<<<<<<"):
+        from .yaml_messages import conflict_mark
+
         mark = conflict_mark(source.lines())
         if mark:
             raise source.stop(
