@@ -22,7 +22,7 @@ CORE = """
     invisible frozen session
     tools providers
     prompt
-    complaints markers assembly views parting generation filters sandbox syntax template_files templates
+    complaints markers events assembly views parting generation filters sandbox syntax template_files templates
     bound texts precompiled plans fields persona
     samples inheritance
     source json_reader json_syntax yaml_messages yaml_text yaml_scalars yaml_syntax reading

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaError, Prompt
-from llm_persona.assembly import Assembled, Assembler, Event, Pieces, Watch
+from llm_persona.assembly import Assembled, Assembler
 from llm_persona.bound import Bound
+from llm_persona.events import Event, Pieces, Watch
 from llm_persona.templates import Templates
 
 # ---- events by hand
@@ -76,12 +77,6 @@ def test_sections_are_the_blocks_that_print() -> None:
         ("a", "again"),
     ]
     assert done.text == "A\n\nBN\nD \n\nagain"
-
-
-def test_pieces_are_tidied_inside_for_filters() -> None:
-    """What a filter is given of a macro has the template's white space tidied; its two ends are kept."""
-    assert Pieces([", "]).tidied() == ", "
-    assert Pieces(["a  \n", ("",), "\n\n", "b", (" \n\n\n",), "\n"]).tidied() == "a\n\nb \n\n\n\n"
 
 
 # ---- generated templates

@@ -10,8 +10,8 @@ from jinja2.exceptions import UndefinedError
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.tests import TESTS as JINJA_TESTS
 
-from llm_persona.assembly import Pieces
 from llm_persona.errors import TemplateError
+from llm_persona.events import Pieces
 from llm_persona.filters import (
     FILTERS,
     TESTS,

@@ -9,7 +9,7 @@ import pytest
 from jinja2 import Undefined
 from jinja2 import filters as jinja
 
-from llm_persona.assembly import Pieces
+from llm_persona.events import Pieces
 from llm_persona.markers import NUL, Marker, Steered, marker_text
 
 QUESTIONS: dict[str, Callable[[Marker], object]] = {

@@ -19,7 +19,7 @@ from jinja2 import BaseLoader
 
 from llm_persona import Persona, PersonaError, PersonaRegistry, Prompt, multiline, trusted
 from llm_persona.bound import Bound
-from llm_persona.plans import MAX_PLANS, Plans
+from llm_persona.plans import Plans
 from llm_persona.precompiled import MAX_KNOWN, Precompiled, Precompiler
 from llm_persona.templates import Template, Templates
 
@@ -494,20 +494,6 @@ def test_what_is_known_of_parts_is_bounded() -> None:
         assert len(parts(maya)) <= MAX_KNOWN
 
 
-# ---- bounds
-
-
-def test_plans_are_bounded() -> None:
-    """However many sets of session names there are, a persona keeps few plans: a full cache is emptied."""
-    registry = PersonaRegistry()
-    registry.define(PERSONA)
-    maya = registry.get("Maya")
-    for number in range(3 * MAX_PLANS):
-        maya.build_system_prompt(**{"a": "Ana", f"other{number}x": "y"})
-        assert len(maya._planned()) <= MAX_PLANS
-    assert maya.render(a="Ana", other5x="y").unused == ("other5x",)
-
-
 # ---- threads
 
 
@@ -556,13 +542,3 @@ def test_no_thread_sees_an_old_definition(tmp_path: Path) -> None:
     assert failures == []
     assert min(rendered) > 0
     assert min(served) > 1
-
-
-def test_plans_hold_no_session_value() -> None:
-    """What is kept between calls holds the names of a session's variables, and never a value."""
-    registry = PersonaRegistry()
-    registry.define(PERSONA)
-    maya = registry.get("Maya")
-    for template in FAMILIES:
-        maya.build_system_prompt(template, a="secret-value", b="secret-too")
-    assert "secret" not in repr(maya._planned()._plans)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import BaseLoader, StrictUndefined
 
-from llm_persona.assembly import Assembler, Watch
+from llm_persona.assembly import Assembler
+from llm_persona.events import Watch
 from llm_persona.placeholders import Placeholder
 from llm_persona.sandbox import Sandbox, XmlSandbox
 from llm_persona.session import XML, Record, Verbatim, neutralise

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llm_persona.assembly import Watch
 from llm_persona.errors import InvalidValueError, TemplateError
+from llm_persona.events import Watch
 from llm_persona.placeholders import Placeholder
 from llm_persona.session import Record, SessionText, Verbatim
 from llm_persona.views import NEVER_RENDERED, Filling, PersonaView, SessionView, Table, Text, Texts, TextTable

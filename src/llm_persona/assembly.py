@@ -1,71 +1,11 @@
-"""From what a template writes to the prompt's text: white space, sections, and the stable prefix.
-
-A template yields events. Its own text comes as `str`, so it may be tidied; what it printed of the persona or the
-session comes as a tuple of one text, which is never touched; a block begins and ends with a pair; a part that was set apart
-comes as a tuple of three, and is run where it is not known what it comes to.
-"""
+"""From what a template yields to the prompt's text: white space, sections, and the stable prefix."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from .markers import NUL, Steered
-
-Data = tuple[str]
-Mark = tuple[str, bool]  # a block's name, and whether it begins here
-
-# The block that bundled templates keep the others in; it is where they stand, not one of them.
-OUTER = "prompt"
-
-_TRAILING = re.compile(r"[ \t]+(?=\n)")
-_BLANK_LINES = re.compile(r"\n{3,}")
-
-
-class Pieces(str):
-    """The text of a macro, a set block or `super()`, which remembers the events it was made of.
-
-    For the stable prefix it counts as one piece: a template may have decided by its content whether to print it.
-    """
-
-    events: list[Event]
-
-    def __new__(cls, events: Iterable[Event]) -> Pieces:
-        kept = list(events)
-        text = "".join([event if isinstance(event, str) else event[0] for event in _flat(kept)])
-        if NUL in text:  # a session value's marker, which a template could change from here on without its knowing
-            raise Steered
-        pieces = super().__new__(cls, text)
-        pieces.events = kept
-        return pieces
-
-    def tidied(self) -> str:
-        """Return the text for a filter, tidied inside; the white space at its two ends is kept."""
-        text = ""
-        written = ""
-        for event in _flat(self.events):
-            if type(event) is str:
-                written += event
-            elif event[0]:
-                text += _tidy(written) + event[0]
-                written = ""
-        return text + _tidy(written)
-
-
-# A part that was set apart: its name, what yields its events, and the context to run it in.
-Part = tuple[str, Callable[[Any], Iterable[Any]], Any]
-Event = str | Data | Mark | Pieces | Part
-
-
-class Watch:
-    """Whether a render has looked at the session yet."""
-
-    __slots__ = ("touched",)
-
-    def __init__(self) -> None:
-        self.touched = False
-
+from .events import OUTER, Event, Part, Pieces, Watch, tidy
 
 Span = tuple[str, int, int]  # a section's name, and where it begins and ends in a text
 
@@ -247,7 +187,7 @@ class Assembler:
         tail = text[len(body) :]
         if self._joined or not self._length:
             body = body.lstrip()
-        self._emit(_tidy(self._pending + body), pending=False)
+        self._emit(tidy(self._pending + body), pending=False)
         self._pending = tail
 
     def _print(self, text: str) -> None:
@@ -258,7 +198,7 @@ class Assembler:
 
     def _emit(self, text: str, *, pending: bool) -> None:
         if pending and self._pending:
-            self._put(_tidy(self._pending))
+            self._put(tidy(self._pending))
         start = self._length
         if not pending:
             start += len(text) - len(text.lstrip())
@@ -303,19 +243,3 @@ class Assembler:
         if start >= 0 and name != OUTER:
             self._sections.append((name, start, self._length))
         self._between = ""
-
-
-def _flat(events: Iterable[Event]) -> Iterable[str | Data]:
-    """Yield what was written and what was printed, without the marks of blocks."""
-    for event in events:
-        if isinstance(event, Pieces):
-            yield from _flat(event.events)
-        elif isinstance(event, str) or len(event) == 1:
-            yield event
-
-
-def _tidy(written: str) -> str:
-    """Drop spaces at the ends of lines, and all blank lines in a row but one."""
-    if " \n" not in written and "\t\n" not in written and "\n\n\n" not in written:
-        return written
-    return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", written))

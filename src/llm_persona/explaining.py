@@ -10,8 +10,9 @@ from typing import cast
 
 from jinja2 import Template as JinjaTemplate
 
-from .assembly import Assembled, Assembler, Data, Event, Pieces, Watch
+from .assembly import Assembled, Assembler
 from .errors import field_text
+from .events import Data, Event, Pieces, Watch
 from .filters import FILTERS, XML_FILTERS
 from .persona import Persona
 from .placeholders import Placeholder

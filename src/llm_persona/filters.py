@@ -14,9 +14,9 @@ from jinja2 import Environment, Undefined, pass_environment
 from jinja2 import filters as jinja
 from markupsafe import Markup
 
-from .assembly import Pieces
 from .complaints import described, unprintable
 from .errors import TemplateError
+from .events import Pieces
 from .session import Verbatim, escape, printable
 
 MAX_INDENT = 200  # characters

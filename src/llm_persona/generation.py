@@ -1,4 +1,4 @@
-"""What Jinja2 makes of a template's source: Python code that yields events (see `assembly`) and not texts."""
+"""What Jinja2 makes of a template's source: Python code that yields events (see `events`) and not texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jinja2 import Undefined, nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import BlockReference, Context
 
-from .assembly import Event, Pieces
+from .events import Event, Pieces
 from .parting import is_part
 
 

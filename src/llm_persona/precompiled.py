@@ -17,7 +17,8 @@ from itertools import accumulate
 from sys import intern
 from typing import Any
 
-from .assembly import BEGINNING, Assembled, Assembler, Event, Part, Span, State, Trace, Watch
+from .assembly import BEGINNING, Assembled, Assembler, Span, State, Trace
+from .events import Event, Part, Watch
 from .markers import NUL, Marker, Steered, marker_text
 from .placeholders import Placeholder
 from .session import Family, Verbatim, escape, printable, shown

@@ -23,9 +23,9 @@ from jinja2.runtime import BlockReference, Context, LoopContext, TemplateReferen
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from markupsafe import Markup
 
-from .assembly import Data, Event, Pieces
 from .complaints import absent, described
 from .errors import TemplateError
+from .events import Data, Event, Pieces
 from .filters import FILTERS, TESTS, XML_FILTERS, joined, text_of
 from .generation import EventContext, Generator, Start, own, trimmed, white_ends
 from .markers import Marker, marker_text

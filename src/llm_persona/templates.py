@@ -16,9 +16,10 @@ from jinja2 import BaseLoader, TemplateSyntaxError, nodes
 from jinja2 import Template as JinjaTemplate
 from jinja2.parser import Parser
 
-from .assembly import Assembled, Assembler, Event, Part
+from .assembly import Assembled, Assembler
 from .complaints import explain
 from .errors import InvalidValueError, PersonaError, TemplateError
+from .events import Event, Part
 from .fingerprints import fingerprint
 from .names import did_you_mean, kind_of, shorten
 from .parting import Parting

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from .assembly import Watch
 from .errors import InvalidValueError, MissingVariableError, field_text
+from .events import Watch
 from .fingerprints import fingerprint
 from .frozen import thaw
 from .names import nearest, shorten

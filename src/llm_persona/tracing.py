@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TypeVar, cast
 from uuid import UUID
 
-from .assembly import Pieces
+from .events import Pieces
 from .session import Record, Verbatim
 from .views import Text, TextTable
 

@@ -12,8 +12,9 @@ from typing import Any, cast
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Context
 
-from .assembly import Assembled, Assembler, Data, Pieces, Watch
+from .assembly import Assembled, Assembler
 from .errors import PersonaError, TemplateError
+from .events import Data, Pieces, Watch
 from .placeholders import Placeholder
 from .samples import Choices, Sample, sample, tagged
 from .sandbox import GLOBALS, Sandbox, XmlSandbox

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from .assembly import Watch
 from .errors import InvalidValueError, TemplateError
+from .events import Watch
 from .names import did_you_mean, kind_of, shorten
 from .placeholders import Parts, Placeholder
 from .session import Record, shown

@@ -1,0 +1,78 @@
+"""What is kept of prompts between calls: how much, for whom, and never a session's value."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from llm_persona import Persona, PersonaRegistry
+from llm_persona.plans import MAX_PLANS
+
+FAMILIES = ["default", "markdown", "xml", "compact"]
+PERSONA = Persona(
+    name="Maya", role="Helper", tone="kind to {a}", capabilities=["one", "two {a}"], variables={"a": None, "b": "d"}
+)
+
+
+@pytest.fixture
+def maya() -> Persona:
+    registry = PersonaRegistry()
+    registry.define(PERSONA)
+    return registry.get("Maya")
+
+
+def test_plans_are_bounded(maya: Persona) -> None:
+    """However many sets of session names there are, a persona keeps few plans: a full memo is emptied."""
+    for number in range(3 * MAX_PLANS):
+        maya.build_system_prompt(**{"a": "Ana", f"other{number}x": "y"})
+        assert len(maya._planned()) <= MAX_PLANS
+    assert maya.render(a="Ana", other5x="y").unused == ("other5x",)
+
+
+def test_calls_with_other_names_take_turns(maya: Persona) -> None:
+    """What is ready for one set of names is not taken for another, whatever their order and number."""
+    for _ in range(3):
+        assert "kind to Ana" in maya.build_system_prompt(a="Ana")
+        assert "kind to Bo" in maya.build_system_prompt(a="Bo", b="x")
+        assert "kind to Cy" in maya.build_system_prompt(b="x", a="Cy")
+        assert "kind to Di" in maya.build_system_prompt(a="Di", c="x")
+        assert "kind to Ed" in maya.build_system_prompt("markdown", a="Ed", b=None)
+        with pytest.raises(Exception, match="lacks 'a'"):
+            maya.build_system_prompt(b="x")
+
+
+def test_a_name_that_is_none_is_said_each_time(maya: Persona) -> None:
+    """A template's name that is no text, or that there is not, is an error, also when prompts are ready."""
+    maya.build_system_prompt(a="Ana")
+    for _ in range(2):
+        with pytest.raises(Exception, match="a template's name is a text, not a list"):
+            maya.build_system_prompt(["default"], a="Ana")  # type: ignore[arg-type]
+        with pytest.raises(Exception, match="there is no template 'defualt'"):
+            maya.build_system_prompt("defualt", a="Ana")
+
+
+def held(root: object) -> Iterator[object]:
+    """Yield all that an object holds, as far as plain values and this package's own go."""
+    seen: dict[int, object] = {}
+    waiting = [root]
+    while waiting:
+        found = waiting.pop()
+        if id(found) not in seen and not isinstance(found, type):
+            seen[id(found)] = found
+            if type(found).__module__.startswith("llm_persona") or isinstance(
+                found, dict | list | tuple | set | frozenset
+            ):
+                waiting += gc.get_referents(found)
+    yield from seen.values()
+
+
+def test_plans_hold_no_session_value(maya: Persona) -> None:
+    """What is kept between calls holds the names of a session's variables, and never a value."""
+    for template in FAMILIES:
+        maya.build_system_prompt(template, a="secret-value", b="secret\ntoo")
+        maya.render(template, a="secret-value", b="", extra_sections={"secret-name": "secret-text"})
+    texts = [found for found in held(maya._planned()) if isinstance(found, str)]
+    assert any("kind to " in text for text in texts), "plans were not looked into"
+    assert [text for text in texts if "secret" in text] == []
