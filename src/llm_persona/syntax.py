@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from typing import TypeVar
 
 from jinja2 import Environment, meta, nodes
 
@@ -16,33 +16,37 @@ from .names import did_you_mean, shorten
 from .sandbox import GLOBALS
 from .views import unknown_field
 
+N = TypeVar("N", bound=nodes.Node)
+
 ROOTS = ("persona", "session")
 _SHOWN = 200  # characters of a source line
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-@dataclass(slots=True)
 class Syntax:
     """One template's source, parsed."""
 
-    name: str
-    path: str
-    source: str
-    tree: nodes.Template = field(default_factory=lambda: nodes.Template([]))
-    extends: str | None = None
-    uses: dict[str, str] = field(
-        default_factory=dict
-    )  # templates it extends, includes or imports: as written -> full name
-    used_at: dict[str, int] = field(default_factory=dict)  # as written -> line
-    blocks: dict[str, int] = field(default_factory=dict)  # name -> line
-    outer_blocks: dict[str, int] = field(default_factory=dict)  # those that stand in no other
-    unknown: dict[str, int] = field(default_factory=dict)  # names it reads that nothing here gives -> line
-    stored: frozenset[str] = frozenset()  # names it sets
-    session_names: dict[str, int] = field(default_factory=dict)
-    fields: frozenset[str] = frozenset()  # of persona
-    by_identity: bool = False  # asks whether a value is the very true, false or null
-    dynamic: bool = False  # asks the session for a name that is worked out, or hands it on
-    any_field: bool = False  # does likewise with persona
+    def __init__(self, name: str, path: str, source: str) -> None:
+        self.name = name
+        self.path = path
+        self.source = source
+        self.tree = nodes.Template([])
+        self.nodes: tuple[nodes.Node, ...] = ()  # all of the tree, in order
+        self.extends: str | None = None
+        self.uses: dict[str, str] = {}  # templates it extends, includes or imports: as written -> full name
+        self.used_at: dict[str, int] = {}  # as written -> line
+        self.blocks: dict[str, int] = {}  # name -> line
+        self.outer_blocks: dict[str, int] = {}  # those that stand in no other
+        self.unknown: dict[str, int] = {}  # names it reads that nothing here gives -> line
+        self.stored: frozenset[str] = frozenset()  # names it sets
+        self.session_names: dict[str, int] = {}
+        self.fields: frozenset[str] = frozenset()  # of persona
+        self.by_identity = False  # asks whether a value is the very true, false or null
+        self.dynamic = False  # asks the session for a name that is worked out, or hands it on
+        self.any_field = False  # does likewise with persona
+
+    def find_all(self, kind: type[N] | tuple[type[N], ...]) -> list[N]:
+        return [node for node in self.nodes if isinstance(node, kind)]
 
     def error(
         self, message: str, line: int | None, *, hint: str | None = None, near: str | None = None
@@ -65,11 +69,12 @@ def place(error: TemplateError, syntax: Syntax, line: int | None, near: str | No
 def read_syntax(environment: Environment, syntax: Syntax) -> None:
     """Parse a template. Raises TemplateError, with the line, for all that can be known of it alone."""
     tree = syntax.tree = environment.parse(syntax.source, syntax.name, syntax.path)
+    syntax.nodes = tuple(tree.find_all(nodes.Node))
     syntax.extends = _parent(syntax)
     for written, line in _used(syntax):
         syntax.uses[written] = ""
         syntax.used_at.setdefault(written, line)
-    syntax.blocks = {block.name: block.lineno for block in tree.find_all(nodes.Block)}
+    syntax.blocks = {block.name: block.lineno for block in syntax.find_all(nodes.Block)}
     syntax.outer_blocks = {node.name: node.lineno for node in tree.body if isinstance(node, nodes.Block)}
     _check_lost(syntax, tree.body)
     _check_escaping(syntax)
@@ -79,7 +84,7 @@ def read_syntax(environment: Environment, syntax: Syntax) -> None:
 
 
 def _parent(syntax: Syntax) -> str | None:
-    found = list(syntax.tree.find_all(nodes.Extends))
+    found = syntax.find_all(nodes.Extends)
     if not found:
         return None
     if len(found) > 1 or found[0] not in syntax.tree.body:
@@ -92,8 +97,8 @@ def _parent(syntax: Syntax) -> str | None:
 def _used(syntax: Syntax) -> Iterator[tuple[str, int]]:
     """Yield the templates that this one extends, includes or imports, as written, and their lines."""
     if syntax.extends is not None:
-        yield syntax.extends, next(syntax.tree.find_all(nodes.Extends)).lineno
-    for node in syntax.tree.find_all((nodes.Include, nodes.Import, nodes.FromImport)):
+        yield syntax.extends, syntax.find_all(nodes.Extends)[0].lineno
+    for node in syntax.find_all((nodes.Include, nodes.Import, nodes.FromImport)):
         assert isinstance(node, nodes.Include | nodes.Import | nodes.FromImport)
         word = "include" if isinstance(node, nodes.Include) else "import"
         yield _constant(syntax, node.template, node.lineno, word), node.lineno
@@ -138,12 +143,12 @@ def _first_line(output: nodes.Output) -> int | None:
 
 
 def _check_escaping(syntax: Syntax) -> None:
-    for node in syntax.tree.find_all(nodes.EvalContextModifier):
+    for node in syntax.find_all(nodes.EvalContextModifier):
         raise syntax.error("'autoescape' is not available: xml templates escape by themselves", node.lineno)
 
 
 def _check_constants(syntax: Syntax) -> None:
-    for constant in syntax.tree.find_all(nodes.Const):
+    for constant in syntax.find_all(nodes.Const):
         value = constant.value
         if isinstance(value, float) and not math.isfinite(value):
             raise syntax.error("a number here is too large", constant.lineno)
@@ -152,8 +157,8 @@ def _check_constants(syntax: Syntax) -> None:
 
 
 def _check_filters(syntax: Syntax) -> None:
-    syntax.by_identity = any(test.name in ("true", "false", "boolean") for test in syntax.tree.find_all(nodes.Test))
-    for node in syntax.tree.find_all((nodes.Filter, nodes.Test)):
+    syntax.by_identity = any(test.name in ("true", "false", "boolean") for test in syntax.find_all(nodes.Test))
+    for node in syntax.find_all((nodes.Filter, nodes.Test)):
         assert isinstance(node, nodes.Filter | nodes.Test)
         kind, known = ("filter", FILTERS) if isinstance(node, nodes.Filter) else ("test", TESTS)
         if node.name not in known and (kind == "filter" or node.name.isalpha()):
@@ -163,22 +168,21 @@ def _check_filters(syntax: Syntax) -> None:
 
 
 def _read_names(syntax: Syntax) -> None:
-    tree = syntax.tree
     stored: dict[str, int] = {}
     read: dict[str, int] = {}
-    for used in tree.find_all(nodes.Name):
+    for used in syntax.find_all(nodes.Name):
         (read if used.ctx == "load" else stored).setdefault(used.name, used.lineno)
-    for node in tree.find_all((nodes.Macro, nodes.Import)):
+    for node in syntax.find_all((nodes.Macro, nodes.Import)):
         assert isinstance(node, nodes.Macro | nodes.Import)
         stored.setdefault(node.name if isinstance(node, nodes.Macro) else node.target, node.lineno)
-    for imported in tree.find_all(nodes.FromImport):
+    for imported in syntax.find_all(nodes.FromImport):
         for written in imported.names:
             stored.setdefault(written if isinstance(written, str) else written[1], imported.lineno)
     for root in (*ROOTS, *GLOBALS):
         if root in stored:
             raise syntax.error(f"{root!r} cannot be set: it is what the template is given", stored[root], near=root)
     syntax.stored = frozenset(stored)
-    undeclared = meta.find_undeclared_variables(tree) - set(ROOTS) - set(GLOBALS)
+    undeclared = meta.find_undeclared_variables(syntax.tree) - set(ROOTS) - set(GLOBALS)
     syntax.unknown = {
         name: read.get(name, 1) for name in sorted(undeclared, key=lambda name: (read.get(name, 1), name))
     }
@@ -191,7 +195,7 @@ def _read_names(syntax: Syntax) -> None:
 
 def _attributes(syntax: Syntax, root: str) -> Iterator[tuple[str, int]]:
     """Yield what is asked of `persona` or `session` by a name that is written, and the line."""
-    for node in syntax.tree.find_all((nodes.Getattr, nodes.Getitem)):
+    for node in syntax.find_all((nodes.Getattr, nodes.Getitem)):
         assert isinstance(node, nodes.Getattr | nodes.Getitem)
         if not (isinstance(node.node, nodes.Name) and node.node.name == root):
             continue
@@ -203,7 +207,7 @@ def _attributes(syntax: Syntax, root: str) -> Iterator[tuple[str, int]]:
 
 def _handed_on(syntax: Syntax, root: str) -> bool:
     """Say whether `persona` or `session` is used other than by asking it for a name that is written."""
-    uses = sum(name.name == root for name in syntax.tree.find_all(nodes.Name))
+    uses = sum(name.name == root for name in syntax.find_all(nodes.Name))
     return uses > sum(1 for _ in _attributes(syntax, root))
 
 
