@@ -65,7 +65,7 @@ _CHANGES = frozenset(
     ]
 )
 # The names of classes as Python's messages write them: 'Texts', 'Texts' object, Texts object.
-_CLASSES = re.compile(rf"'?\b(?:[\w.]+\.)?({'|'.join(_KINDS)})\b'?(?: object)?")
+_CLASSES = rf"'?\b(?:[\w.]+\.)?({'|'.join(_KINDS)})\b'?(?: object)?"  # compiled when first needed
 
 
 _REWORDED = [
@@ -149,7 +149,7 @@ def explain(error: Exception) -> tuple[str, str | None]:
         if text in ("'persona' is not set here", "'session' is not set here"):
             text += "; import this template 'with context', or pass it on to the macro"
         return text, quoted[0] if quoted else None
-    text = _CLASSES.sub(_kind, text[:1].lower() + text[1:])
+    text = re.sub(_CLASSES, _kind, text[:1].lower() + text[1:])
     for found, said in _REWORDED:
         text = text.replace(found, said)
     return text or f"fails with {type(error).__name__}", None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from .errors import InheritanceError, InvalidValueError
 from .frozen import FrozenDict, ListEdit
@@ -23,8 +22,7 @@ Definitions = Mapping[str, Persona]  # key -> as it was defined
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Lineage:
+class Lineage(NamedTuple):
     """A persona with its ancestors applied: `definition` is what it says itself, `inherited` its parent's lineage.
 
     `persona` still holds `{name}` and `{company}` as they were written, as a child's may differ.

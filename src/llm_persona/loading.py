@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import rollouts as rollout_rules
 from .bound import Bound, bundled
 from .errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text
 from .inheritance import LISTS, versions
@@ -15,22 +14,22 @@ from .names import did_you_mean, shorten, split_reference
 from .persona import Persona
 from .reading import NO_PATH, Document, Limits, read
 from .resolution import State, complete
-from .rollouts import Rollout
 from .templates import Folder, Templates
 from .validation import check_document
 
 if TYPE_CHECKING:
     from .provenance import Places
+    from .rollouts import Rollout
 
 
-@dataclass(slots=True)
 class Loaded:
     """What documents say, and what is wrong with it."""
 
-    bound: Bound
-    state: State = field(default_factory=State)
-    places: dict[str, Document] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    def __init__(self, bound: Bound, problems: list[Problem]) -> None:
+        self.bound = bound
+        self.state = State.empty()
+        self.places: dict[str, Document] = {}
+        self.problems = problems
 
     def finished(self) -> tuple[Bound, State]:
         """Return what a registry is made of. Raises PersonaFileError where a problem is an error."""
@@ -85,12 +84,12 @@ def load_documents(
         broken |= {problem.persona for problem in found if problem.persona is not None}
         problems += found
     templates, more = _templates(documents, folders, default_template)
-    loaded = Loaded(Bound(templates, tools), problems=[*problems, *more])
+    loaded = Loaded(Bound(templates, tools), [*problems, *more])
     definitions = _definitions(documents, loaded, broken)
-    state, errors = complete(definitions, definitions, loaded.bound, State(places=loaded.places), broken)
+    state, errors = complete(definitions, definitions, loaded.bound, State.empty(loaded.places), broken)
     loaded.problems += [_problem(error, loaded.places) for error in errors]
     rollouts = _rollouts(documents, state.definitions, loaded, broken)
-    loaded.state = replace(state, rollouts=rollouts)
+    loaded.state = state._replace(rollouts=rollouts)
     loaded.problems += _default_problems(templates, state)
     loaded.problems = _in_file_order(loaded.problems, documents)
     return loaded
@@ -208,6 +207,8 @@ def _rollouts(
             if name in places or name in broken:
                 continue
             places[name] = document
+            from .rollouts import Rollout  # few files have any
+
             rollouts[name] = Rollout.from_entry(name, entry, served=str(definitions[name].version))
     return rollouts
 
@@ -236,7 +237,9 @@ def _rollout_problems(
             side = definitions.get(f"{name}@{version}")
             if side is not None and side.abstract:
                 yield f"{side.key} is abstract: it serves nobody", "take it out, or make it a persona", (version,)
-        for error in rollout_rules.problems(name, entry, served=persona.version, known=known):
+        from . import rollouts as rules
+
+        for error in rules.problems(name, entry, served=persona.version, known=known):
             path = error.field[2:] if error.field[:1] == ("$rollouts",) else error.field
             yield error.message, error.hint, tuple(path)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,13 +24,13 @@ from .persona import Persona
 from .prompt import check_stamp
 from .reading import STANDARD_INPUT, Limits, read
 from .resolution import State, affected, complete, same_content, written
-from .rollouts import Rollout
 from .templates import Folder, Template, Templates
 
 if TYPE_CHECKING:  # what a service that loads and renders never needs is imported where it is used
     from .comparison import RegistryChange
     from .explaining import Line
     from .provenance import Explanation
+    from .rollouts import Rollout
     from .stable_shares import StableShare
 
 Catalog = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
@@ -59,7 +58,7 @@ class PersonaRegistry:
     ) -> None:
         self._bound = _bind(templates, default_template, tools, precompile)
         self._bound.registry = self
-        self._state = State()
+        self._state = State.empty()
         self._locks: dict[int, threading.Lock] = {}
 
     @property
@@ -415,7 +414,7 @@ def _changed(state: State, changed: Mapping[str, Persona], bound: Bound) -> Stat
     places = dict(state.places)
     for key in changed:
         places.pop(key, None)
-    return dataclasses.replace(new, rollouts=rollouts, places=places)
+    return new._replace(rollouts=rollouts, places=places)
 
 
 def _stand_ins(persona: Persona, stamp: Mapping[str, Any]) -> dict[str, object]:
@@ -430,6 +429,8 @@ def _follow(rollout: Rollout, served: Persona) -> Rollout:
         raise InvalidValueError("is abstract, and has a rollout: it would serve nobody", persona=served.key)
     if served.version is None or served.version == rollout.served:
         return rollout
+    from .rollouts import Rollout
+
     return Rollout(rollout.name, rollout.percents, served=served.version, salt=rollout.salt)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .bound import Bound
 from .errors import DuplicatePersonaError, InvalidValueError, PersonaError, TemplateError
@@ -14,7 +13,10 @@ from .inheritance import Definitions, Lineage, filled, find, joined_texts, resol
 from .names import did_you_mean, split_reference
 from .persona import Persona
 from .placeholders import Placeholders
-from .rollouts import Rollout
+
+if TYPE_CHECKING:  # what a file in order never needs is imported where it is used
+    from .provenance import Places
+    from .rollouts import Rollout
 
 
 class Complete(Mapping[str, Persona]):
@@ -45,19 +47,18 @@ class Complete(Mapping[str, Persona]):
         return len(self._lineages)
 
 
-if TYPE_CHECKING:
-    from .provenance import Places
-
-
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """All that a registry knows at one moment. Never changed: a new one takes its place."""
 
-    definitions: Definitions = field(default_factory=dict)
-    lineages: Mapping[str, Lineage] = field(default_factory=dict)
-    complete: Complete = field(default_factory=lambda: Complete({}, None, {}))
-    rollouts: Mapping[str, Rollout] = field(default_factory=dict)
-    places: Places = field(default_factory=dict)
+    definitions: Definitions
+    lineages: Mapping[str, Lineage]
+    complete: Complete
+    rollouts: Mapping[str, Rollout]
+    places: Places
+
+    @classmethod
+    def empty(cls, places: Places | None = None) -> State:
+        return cls({}, {}, Complete({}, None, {}), {}, {} if places is None else places)
 
 
 def affected(definitions: Definitions, replaced: Collection[str]) -> list[str]:

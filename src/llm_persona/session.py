@@ -23,10 +23,10 @@ from .names import kind_of, shorten
 MAX_DEPTH = 16  # lists and mappings inside one another
 MAX_DIGITS = 4000  # of a whole number; Python refuses to print much more
 
-# Runs of what `str.splitlines` ends a line at, and of control characters; tabs are kept.
-_FOLDED = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]+")
+# Runs of what `str.splitlines` ends a line at, and of control characters; tabs are kept. Compiled when first needed.
+_FOLDED = "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]+"
+_SUSPECT = "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 _REFUSED = re.compile("[\x00\ud800-\udfff]")
-_SUSPECT = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Multiline(str):
@@ -161,16 +161,16 @@ class _Neutraliser:
 
     def line(self, text: str) -> str:
         plain = text if type(text) is str else str.__str__(text)
-        if _SUSPECT.search(plain):
+        if re.search(_SUSPECT, plain):
             self._check(plain)
-            plain = _FOLDED.sub(" ", plain)
+            plain = re.sub(_FOLDED, " ", plain)
             self.folded = True
         return SessionText(plain) if self._family.escapes else plain
 
     def set_off(self, text: str) -> str:
         self._check(text)
         plain = str.__str__(text).splitlines()
-        lines = [_FOLDED.sub(" ", line) for line in plain]
+        lines = [re.sub(_FOLDED, " ", line) for line in plain]
         self.folded |= lines != plain
         if self._family.escapes:
             return SessionText("\n".join(lines))

@@ -112,16 +112,18 @@ class Nodes:
         return following
 
 
-@dataclass(slots=True)
 class Source:
     """A file's text on its way to data, and what was found wrong with it so far."""
 
-    path: str
-    text: str
-    limits: Limits
-    size: int  # bytes
-    way: list[str | int] = field(default_factory=list)  # keys and positions that lead to what is being read
-    problems: list[Problem] = field(default_factory=list)
+    __slots__ = ("limits", "path", "problems", "size", "text", "way")
+
+    def __init__(self, path: str, text: str, limits: Limits, size: int) -> None:
+        self.path = path
+        self.text = text
+        self.limits = limits
+        self.size = size  # bytes
+        self.way: list[str | int] = []  # keys and positions that lead to what is being read
+        self.problems: list[Problem] = []
 
     @property
     def most_nodes(self) -> int:

@@ -6,7 +6,8 @@ import re
 
 from .source import Source, SyntaxStop
 
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+# Compiled when a text may hold one of them: few do.
+_FORBIDDEN = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 _ORDINARY = bytes((*b"\t\n\r", *range(0x20, 0x7F)))
 
 
@@ -32,10 +33,11 @@ def _may_hold_forbidden(text: str) -> bool:
 
 
 def _report_forbidden(source: Source) -> None:
-    if not _FORBIDDEN.search(source.text):
+    forbidden = re.compile(_FORBIDDEN)
+    if not forbidden.search(source.text):
         return
     for number, line in enumerate(source.lines(), 1):
-        for match in _FORBIDDEN.finditer(line):
+        for match in forbidden.finditer(line):
             message = f"the file holds the character U+{ord(match[0]):04X}, which cannot stand in YAML"
             source.report((number, match.start() + 1), message, _remedy(match[0]), way=())
     raise SyntaxStop
