@@ -59,7 +59,7 @@ class JsonReader:
     def _add(self, at: int) -> None:
         line, column = self._place(at)
         self.nodes.add(line - 1, column - 1)
-        if len(self.nodes.places) > self._most_nodes:
+        if len(self.nodes) > self._most_nodes:
             raise self.source.too_many_nodes((line, column))
 
     def _value(self, at: int) -> tuple[object, int]:
@@ -79,7 +79,7 @@ class JsonReader:
         way, at = self._enter("", start), self._skip(start + 1)
         if self.text[at : at + 1] != "}":
             while True:
-                node = len(self.nodes.places)
+                node = len(self.nodes)
                 if self.text[at : at + 1] != '"':
                     raise self._no_key(at, start, comma=bool(data))
                 self._add(at)
@@ -213,7 +213,7 @@ class JsonReader:
         number = _NUMBER.match(self.text, at)
         word = _WORD.match(self.text, at)
         shown = word[0] if word else self.text[at : at + 1]
-        self.nodes.written_at.append(len(self.nodes.places) - 1)
+        self.nodes.written_at.append(len(self.nodes) - 1)
         self.nodes.written.append(shown)
         if shown in _WORDS:
             return _WORDS[shown], at + len(shown)

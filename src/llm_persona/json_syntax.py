@@ -92,7 +92,7 @@ def locate_json(text: str) -> Nodes:
         while at >= starts[line + 1]:
             line += 1
         if text[at] not in '"[{':
-            nodes.written_at.append(len(nodes.places))
+            nodes.written_at.append(len(nodes))
             nodes.written.append(token[0])
         nodes.add(line, at - starts[line])
     return nodes

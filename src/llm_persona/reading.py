@@ -68,7 +68,7 @@ class Document:
         and of what is inside it the place where that is written.
         """
         nodes = self._places()
-        if not nodes.places:
+        if not nodes:
             return 1, 1
         node, depth = self._find(path)
         is_key = key and 0 < depth == len(path) and isinstance(path[-1], str)
@@ -77,7 +77,7 @@ class Document:
     def written(self, path: Sequence[str | int]) -> str | None:
         """Return the text, as the file has it, of a plain value that was read as a number, truth value or null."""
         nodes = self._places()
-        node, depth = self._find(path) if nodes.places else (0, 0)
+        node, depth = self._find(path) if nodes else (0, 0)
         return nodes.written_for(nodes.aliases.get(node, node)) if depth == len(path) else None
 
     def _find(self, path: Sequence[str | int]) -> tuple[int, int]:

@@ -17,7 +17,6 @@ from .errors import Problem, field_text
 
 MOST_PROBLEMS = 1_000
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
-_COLUMN_BITS = 32
 
 Place = tuple[int, int]
 
@@ -53,18 +52,22 @@ class Nodes:
     A mapping counts one, then each key one and its value; so the data, walked in the same order, finds its places again.
     """
 
-    places: array[int] = field(default_factory=lambda: array("Q"))
+    lines: array[int] = field(default_factory=lambda: array("I"))  # 0-based, as the columns are
+    columns: array[int] = field(default_factory=lambda: array("I"))
     written_at: array[int] = field(default_factory=lambda: array("I"))
     written: list[str] = field(default_factory=list)
     aliases: dict[int, int] = field(default_factory=dict)  # the node of an alias -> the node of its anchor
 
+    def __len__(self) -> int:
+        return len(self.lines)
+
     def place(self, node: int) -> Place:
-        packed = self.places[node]
-        return (packed >> _COLUMN_BITS) + 1, (packed & (1 << _COLUMN_BITS) - 1) + 1
+        return self.lines[node] + 1, self.columns[node] + 1
 
     def add(self, line: int, column: int) -> None:
         """Note the next node; line and column are 0-based."""
-        self.places.append(line << _COLUMN_BITS | column)
+        self.lines.append(line)
+        self.columns.append(column)
 
     def written_for(self, node: int) -> str | None:
         found = bisect_left(self.written_at, node)
@@ -74,7 +77,7 @@ class Nodes:
 
     def cut(self, count: int) -> None:
         """Forget all nodes but the first `count`: what they held is not in the data."""
-        del self.places[count:]
+        del self.lines[count:], self.columns[count:]
         kept = bisect_left(self.written_at, count)
         del self.written_at[kept:]
         del self.written[kept:]

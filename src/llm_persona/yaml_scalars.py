@@ -11,7 +11,9 @@ from yaml.resolver import Resolver
 
 from .names import shorten
 
-_AMBIGUOUS = frozenset(first for first in Resolver.yaml_implicit_resolvers if first)
+_FIRSTS = [first for first in Resolver.yaml_implicit_resolvers if first is not None]
+_FIRST_OF_WORDS = frozenset(first for first in _FIRSTS if first.isalpha())
+_FIRST_OF_OTHERS = frozenset(first for first in _FIRSTS if not first.isalpha())  # the empty text is one of them
 _LONGEST_WORD = len("false")
 _LONGEST_NUMBER = 4_300  # digits: what Python itself turns into an int
 _LONGEST_SEXAGESIMAL = 64  # characters; the safe loader takes a minute for a megabyte of `1:1:1`
@@ -26,7 +28,8 @@ class Misread(NamedTuple):
 
 def may_be_no_text(text: str) -> bool:
     """Tell, quickly, whether a plain text may be read as something else."""
-    return not text or (text[0] in _AMBIGUOUS and (len(text) <= _LONGEST_WORD or not text[0].isalpha()))
+    first = text[:1]
+    return first in _FIRST_OF_OTHERS or (len(text) <= _LONGEST_WORD and first in _FIRST_OF_WORDS)
 
 
 def resolve(text: str) -> object:

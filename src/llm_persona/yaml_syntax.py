@@ -87,7 +87,7 @@ class _Reader:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.nodes = Nodes()
-        self._places = self.nodes.places
+        self._lines, self._columns = self.nodes.lines, self.nodes.columns
         parser: Any = yaml.CSafeLoader(source.text)  # types-PyYAML does not know its get_event
         self._events: Iterator[_Event] = iter(parser.get_event, None)
         self._way = source.way
@@ -105,11 +105,11 @@ class _Reader:
         self._shared = min(_SHARED, self._longest)
 
     def last_place(self) -> Place:
-        return self.nodes.place(len(self._places) - 1) if self._places else (1, 1)
+        return self.nodes.place(len(self.nodes) - 1) if self.nodes else (1, 1)
 
     def way_at(self, place: Place) -> list[str | int]:
         """Return the way to the value that was being read, as far as it can be trusted at the place of an error."""
-        on_line = bool(self._places) and self.last_place()[0] == place[0]
+        on_line = bool(self.nodes) and self.last_place()[0] == place[0]
         return self._way if on_line else self._way[:1] if place[1] > 1 else []
 
     def document(self) -> dict[str, object]:
@@ -143,7 +143,10 @@ class _Reader:
     def _value(self, event: _Event) -> object:
         """Note a value's place and return it."""
         mark = event.start_mark
-        self._places.append(mark.line << 32 | mark.column)
+        self._lines.append(mark.line)
+        self._columns.append(mark.column)
+        if isinstance(event, ScalarEvent) and event.anchor is None and event.tag is None:
+            return self._scalar(event)
         if isinstance(event, AliasEvent):
             return self._alias(event)
         if event.tag is not None:
@@ -156,17 +159,19 @@ class _Reader:
 
     def _mapping(self, start: _Event) -> dict[str, object]:
         data: dict[str, object] = {}
-        keys, places, events, way = self._keys, self._places, self._events, self._way
+        keys, events, way = self._keys, self._events, self._way
+        lines, columns = self._lines, self._columns
         firsts: dict[str | int, int] | None = None  # key -> its node; made when the first duplicate is met
-        start_node = len(places) - 1
+        start_node = len(lines) - 1
         self._enter("", start)
         for event in events:
             if isinstance(event, MappingEndEvent):
                 self._end_index = event.end_mark.index
                 break
             mark = event.start_mark
-            node = len(places)
-            places.append(mark.line << 32 | mark.column)
+            node = len(lines)
+            lines.append(mark.line)
+            columns.append(mark.column)
             is_known = isinstance(event, ScalarEvent) and event.value in keys and not event.anchor and event.tag is None
             key = keys[event.value] if is_known else self._key(event)
             if key is None or key in data:
@@ -179,7 +184,7 @@ class _Reader:
                 firsts[key] = node
             way[-1] = key
             data[key] = self._value(next(events))
-            if len(places) > self._most_nodes:
+            if len(lines) > self._most_nodes:
                 raise self.source.too_many_nodes(_place(mark))
             if len(way) == 1 and len(data) > self.source.limits.personas:
                 self._check_personas(data, mark)
@@ -199,7 +204,7 @@ class _Reader:
 
     def _sequence(self, start: _Event) -> list[object]:
         data: list[object] = []
-        way, places, most_nodes = self._way, self._places, self._most_nodes
+        way, lines, most_nodes = self._way, self._lines, self._most_nodes
         self._enter(0, start)
         for event in self._events:
             if isinstance(event, SequenceEndEvent):
@@ -207,7 +212,7 @@ class _Reader:
                 break
             way[-1] = len(data)
             data.append(self._value(event))
-            if len(places) > most_nodes:
+            if len(lines) > most_nodes:
                 raise self.source.too_many_nodes(_place(event.start_mark))
         way.pop()
         return data
@@ -245,7 +250,7 @@ class _Reader:
             self.source.report(_place(event.start_mark), f"{shorten(text)} {value.why}", quote(text))
             return text
         if not isinstance(value, str):
-            self.nodes.written_at.append(len(self._places) - 1)
+            self.nodes.written_at.append(len(self.nodes) - 1)
             self.nodes.written.append(self._texts.setdefault(text, text))
         return value
 
@@ -259,7 +264,7 @@ class _Reader:
                 self._refuse_nul(event)
             # Only keys that mean the same with quotes and without are kept as known.
             return self._texts.setdefault(text, text) if may_be_no_text(text) else self._keys.setdefault(text, text)
-        self._places.pop()
+        self.nodes.cut(len(self.nodes) - 1)
         value = self._value(event) if not isinstance(event, MappingStartEvent | SequenceStartEvent) else None
         if isinstance(value, str):
             return value
@@ -280,7 +285,7 @@ class _Reader:
         return self._texts.setdefault(text, text)
 
     def _anchored(self, event: _Event) -> object:
-        name, node = event.anchor or "", len(self._places) - 1
+        name, node = event.anchor or "", len(self.nodes) - 1
         if name in self._anchors:
             message = f"the anchor '&{name}' is already defined above"
             self.source.report(_place(event.start_mark), message, "give one of them another name")
@@ -294,7 +299,7 @@ class _Reader:
         anchor = _Anchor(
             value,
             node,
-            len(self._places) - node + self._repeated_nodes - nodes,
+            len(self.nodes) - node + self._repeated_nodes - nodes,
             end - event.start_mark.index + self._repeated_characters - characters,
         )
         self._anchors[name] = anchor
@@ -317,7 +322,7 @@ class _Reader:
             raise self.source.too_much_repeated(self._first_alias, "nodes")
         if self._repeated_characters > self.source.limits.file_bytes:
             raise self.source.too_much_repeated(self._first_alias, "file_bytes")
-        self.nodes.aliases[len(self._places) - 1] = anchor.node
+        self.nodes.aliases[len(self.nodes) - 1] = anchor.node
         return anchor.value
 
     def _refuse_tag(self, event: _Event) -> None:
