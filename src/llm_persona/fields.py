@@ -263,7 +263,7 @@ _CHECKS: dict[str, Callable[[object, FieldPath], object]] = {
 
 def as_read(name: str, value: object, persona: str) -> object:
     """Return the value of a field of a file, which was read and checked there, as the persona keeps it."""
-    keep = _AS_READ.get(type(value), {}).get(name)
+    keep = _AS_READ.get((name, type(value)))
     return checked(name, value, persona) if keep is None else keep(value)
 
 
@@ -280,11 +280,12 @@ def _ascii_variables(value: Any) -> object:
     return FrozenDict.over(value) if "".join(value).isascii() else _variables(value, ("variables",))
 
 
-# What needs no second look: by the value's type, then the field.
-_AS_READ: dict[type, dict[str, Callable[[Any], object]]] = {
-    str: dict.fromkeys(("role", "tone", "parent", "template"), _same)
-    | dict.fromkeys(("company", "greeting", "display_name", "description"), _or_none),
-    list: dict.fromkeys(("capabilities", "constraints", "tools"), tuple),
-    dict: {"custom_sections": FrozenDict.over, "variables": _ascii_variables},
-    bool: {"abstract": _same},
+# What needs no second look: by the field and the value's type.
+_AS_READ: dict[tuple[str, type], Callable[[Any], object]] = {
+    **{(name, str): _same for name in ("role", "tone", "parent", "template")},
+    **{(name, str): _or_none for name in ("company", "greeting", "display_name", "description")},
+    **{(name, list): tuple for name in ("capabilities", "constraints", "tools")},
+    ("custom_sections", dict): FrozenDict.over,
+    ("variables", dict): _ascii_variables,
+    ("abstract", bool): _same,
 }

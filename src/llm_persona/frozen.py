@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Generic, TypeVar
 
 V = TypeVar("V", covariant=True)
@@ -32,6 +32,13 @@ class FrozenDict(Mapping[str, V], Generic[V]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    # Mapping has both, in Python; the dict's own are several times as fast.
+    def items(self) -> ItemsView[str, V]:
+        return self._entries.items()
+
+    def values(self) -> ValuesView[V]:
+        return self._entries.values()
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} cannot be changed")
