@@ -9,7 +9,7 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal
 
@@ -45,18 +45,20 @@ class SyntaxStop(Exception):  # noqa: N818 - ends the reading of a file whose pr
     pass
 
 
-@dataclass(slots=True)
 class Nodes:
     """Where every key and value of a file begins, in reading order, and how those that are not texts were written.
 
     A mapping counts one, then each key one and its value; so the data, walked in the same order, finds its places again.
     """
 
-    lines: array[int] = field(default_factory=lambda: array("I"))  # 0-based, as the columns are
-    columns: array[int] = field(default_factory=lambda: array("I"))
-    written_at: array[int] = field(default_factory=lambda: array("I"))
-    written: list[str] = field(default_factory=list)
-    aliases: dict[int, int] = field(default_factory=dict)  # the node of an alias -> the node of its anchor
+    __slots__ = ("aliases", "columns", "lines", "written", "written_at")
+
+    def __init__(self) -> None:
+        self.lines = array("I")  # 0-based, as the columns are
+        self.columns = array("I")
+        self.written_at = array("I")
+        self.written: list[str] = []
+        self.aliases: dict[int, int] = {}  # the node of an alias -> the node of its anchor
 
     def __len__(self) -> int:
         return len(self.lines)
