@@ -93,6 +93,7 @@ def test_cards_come_back_equal(name: str, tmp_path: Path) -> None:
 @example("chara_card_v3", {"name": "a/b", "nickname": "a/b", "extensions": None}, {"spec_version": "3.1"})
 @example("chara_card_v2", {"name": None, "tags": [], "description": None, "extensions": {"x": 1}}, {"first_mes": "x"})
 @example("chara_card_v3", {"name": "a", "nickname": "b", "character_version": ""}, {})
+@example("chara_card_v2", {"nickname": " "}, {})
 def test_import_export_import_is_the_identity(spec: str, data: dict[str, Any], beside: dict[str, Any]) -> None:
     """Of any card, whatever its fields hold: the persona comes back equal, and no value of the data is lost."""
     card = {**beside, "spec": spec, "data": data}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llm_persona import InvalidValueError, Persona, PersonaFileError, PersonaRegistry, multiline
@@ -570,6 +570,7 @@ def test_a_template_that_prints_all_is_never_reported(folder: Path, fields: Mapp
 
 @settings(deadline=None, max_examples=50)
 @given(personas())
+@example({"role": "r", "constraints": ["A"], "capabilities": [], "custom_sections": {}})
 def test_a_template_without_constraints_always_is(folder: Path, fields: Mapping[str, Any]) -> None:
     """Whatever the texts are, also where another field says the same."""
     found = PersonaRegistry.from_dict({"Maya": {**fields, "template": "silent"}}, templates=folder)

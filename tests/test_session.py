@@ -10,7 +10,7 @@ from enum import Enum, IntEnum, StrEnum
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llm_persona import multiline, trusted
@@ -69,11 +69,12 @@ def test_xml_text_compares_as_it_is_and_prints_escaped(text: str) -> None:
 
 
 @given(texts, families)
+@example("\x1e", XML)
 def test_every_line_of_multiline_text_is_set_off(text: str, family: Family) -> None:
     """No line of it can pass for the template's own."""
     kept = only(multiline(text), family)
     assert isinstance(kept, str)
-    lines = shown(kept, family).split("\n") if kept else []
+    lines = shown(kept, family).split("\n") if text else []
     assert len(lines) == len(text.splitlines())
     if family.escapes:
         assert not set("<>") & set("".join(lines))

@@ -153,7 +153,7 @@ def _fields(data: Mapping[str, object], name: object) -> tuple[dict[str, object]
         if isinstance(value, str) and (field != "character_version" or _is_version(value)):
             fields[own] = metadata.pop(field)
     nickname = data.get("nickname")
-    if isinstance(nickname, str) and nickname and nickname != name:
+    if isinstance(nickname, str) and nickname.strip() and nickname != name:
         fields["display_name"] = metadata.pop("nickname")
     return fields, metadata
 

@@ -80,9 +80,13 @@ def _unfound(missing: set[Path], rehearsal: Rehearsal) -> Iterator[tuple[Path, s
     for path in missing:
         text = texts.get(path, "")
         elsewhere = [other for each, other in texts.items() if each != path and each not in missing]
-        is_own = path[0] in ("company", "display_name") or not any(text in other for other in elsewhere)
-        if is_own and text in prompt:
-            continue
+        if text in prompt:
+            if path[0] in ("company", "display_name"):  # other texts may speak of them
+                continue
+            is_own = not any(text in other for other in elsewhere)
+            # A short text may stand in the prompt by chance: in another word.
+            if is_own and rehearsal.masked(path).text != plain.text:
+                continue
         beginning = text.partition("\0")[0][:_BEGINNING]
         is_cut = len(beginning) == _BEGINNING and beginning in prompt and not any(beginning in o for o in elsewhere)
         yield path, CUT if is_cut else NEVER

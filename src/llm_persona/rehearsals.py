@@ -12,7 +12,7 @@ from .persona import Persona
 from .samples import Choices
 from .session import neutralise
 from .texts import Path, PersonaTexts
-from .trials import Trial, Trials, with_tags
+from .trials import Trial, Trials, with_mask, with_tags
 from .views import Field
 
 MAX_QUESTIONS = 24  # that a template asks of the session, each answered both ways
@@ -79,6 +79,11 @@ class Rehearsal:
     def plain(self) -> Trial:
         """The trial for a session with everything, without tags behind the persona's texts."""
         return self._try(self.everything, Choices(True), None)
+
+    def masked(self, path: Path) -> Trial:
+        """Return the trial that `plain` is, with another text of the same length at a path."""
+        fields, _ = self.texts.ready_for(self.template.family)
+        return self._try(self.everything, Choices(True), with_mask(fields, path))
 
     @cached_property
     def sampled(self) -> Trial:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, cast
@@ -23,6 +23,7 @@ from .templates import Template
 from .texts import PersonaTexts
 from .views import Field, Filling, PersonaView, SessionView, Text, TextTable
 
+MASK = "\ue000"  # for private use: no template writes it
 MAX_ASKED = 100  # names that one trial grants, one after the other
 
 # No text of a persona or a session can hold NUL.
@@ -221,16 +222,28 @@ def _place_now(frame: FrameType | None) -> Place | None:
 
 def with_tags(fields: Mapping[str, Field], paths: Mapping[Path, int]) -> dict[str, Field]:
     """Return the fields with a tag behind each text that has a number."""
+    return _changed(fields, paths, lambda path, text: _tag(text, paths.get(path)))
+
+
+def with_mask(fields: Mapping[str, Field], path: Path) -> dict[str, Field]:
+    """Return the fields with another text of the same length at a path."""
+    return _changed(fields, (path,), lambda each, text: _masked(text) if each == path else text)
+
+
+def _changed(
+    fields: Mapping[str, Field], paths: Iterable[Path], change: Callable[[Path, str | Text], str | Text]
+) -> dict[str, Field]:
     changed = dict(fields)
+    paths = tuple(paths)
     for name in {str(path[0]) for path in paths}:
         value = fields[name]
         if isinstance(value, tuple):
-            changed[name] = tuple(_tag(text, paths.get((name, index))) for index, text in enumerate(value))
+            changed[name] = tuple(change((name, index), text) for index, text in enumerate(value))
         elif isinstance(value, TextTable):
-            entries = {entry: _tag(text, paths.get((name, str(entry)))) for entry, text in value.entries.items()}
+            entries = {entry: change((name, str(entry)), text) for entry, text in value.entries.items()}
             changed[name] = TextTable(entries)
         elif isinstance(value, str | Text):
-            changed[name] = _tag(value, paths.get((name,)))
+            changed[name] = change((name,), value)
     if ("display_name",) in paths:
         changed["name"] = changed["display_name"]
     return changed
@@ -241,3 +254,9 @@ def _tag(text: str | Text, number: int | None) -> str | Text:
         return text
     tag = f"zq{number}qz"
     return Text((*text.parts, tag), text.field) if isinstance(text, Text) else tagged(text, tag)
+
+
+def _masked(text: str | Text) -> str | Text:
+    if isinstance(text, Text):
+        return Text(tuple(MASK * len(part) if isinstance(part, str) else part for part in text.parts), text.field)
+    return type(text)(MASK * len(text))
