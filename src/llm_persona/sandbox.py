@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from types import CodeType
 from typing import Any
-from uuid import UUID
 
 from jinja2 import StrictUndefined, Template, Undefined, nodes
 from jinja2.environment import TemplateModule
@@ -93,7 +92,6 @@ _ATTRIBUTES: list[tuple[type | tuple[type, ...], frozenset[str]]] = [
     (str, _STR),
     ((Record, Table, dict), _MAPPING),
     (date, _DATE),
-    (UUID, frozenset(["hex"])),
     (GroupTuple, _SEQUENCE | {"grouper", "list"}),
     ((Texts, tuple, list, range), _SEQUENCE),
     (LoopContext, _LOOP),
@@ -280,4 +278,9 @@ def _defined(value: object) -> bool:
 
 def _attributes(value: object) -> frozenset[str]:
     """Return what a template may ask of a value by name."""
-    return next((names for kinds, names in _ATTRIBUTES if isinstance(value, kinds)), frozenset())
+    for kinds, names in _ATTRIBUTES:
+        if isinstance(value, kinds):
+            return names
+    from uuid import UUID  # only now: few sessions hold one
+
+    return frozenset(["hex"]) if isinstance(value, UUID) else frozenset()
