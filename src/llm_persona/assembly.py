@@ -149,10 +149,11 @@ class Assembler:
         if self._parts is not None:
             state = (self._length > 0, self._inner > 0, self._pending, self._joined, self._between)
             known = self._parts.known(part, state)
-            filled = None if known is None else known[0].filled(self._values)
-            if known is not None and filled is not None:
-                self._repeat(*known, filled)
-                return
+            if known is not None:
+                filled = known[0].filled(self._values)
+                if filled is not None:
+                    self._repeat(*known, filled)
+                    return
         _, run, context = part
         self._take_all(run(context))  # what stands within may be known
 

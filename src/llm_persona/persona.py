@@ -211,8 +211,9 @@ class Persona:
         """Return the system prompt as text; what may be raised is what `render` raises."""
         if self._ready is not None:
             try:
-                text = self._ready[template].fill(session)
-            except (KeyError, TypeError):  # another template or other names; a list, say, is no template's name
+                prompt = self._ready.get(template)
+                text = None if prompt is None else prompt.fill(session)
+            except (KeyError, TypeError):  # other names; or, a list, say, is no template's name
                 text = None
             if text is not None:
                 return text

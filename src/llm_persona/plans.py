@@ -65,7 +65,8 @@ class Plans:
 
     def text(self, template: Template, given: Mapping[str, object], name: str | None) -> str:
         """Return the prompt's text in a template, which the call named so; raises as `Persona.render` does."""
-        plan = self._plans.get((name, *given))
+        # What is ready may be for other names.
+        plan = self._plans.get((name, *given)) if name in self.ready else None
         text = None if plan is None or plan.prompt is None else plan.prompt.fill(given)
         return self._assemble(template, given, name)[2].text if text is None else text
 

@@ -114,11 +114,15 @@ class Precompiled:
         An empty value may empty a line or a whole block, and one that cannot be printed is an error with its line.
         """
         pieces = [*self.pieces]
-        for index, name in enumerate(self.places.names):
-            text = shown(values[name], escapes=self.places.escapes)
+        place = 1
+        for name in self.places.names:
+            value = values[name]
+            # In an xml prompt no value is just a str.
+            text = value if type(value) is str else shown(value, escapes=self.places.escapes)
             if not text:
                 return None
-            pieces[2 * index + 1] = text
+            pieces[place] = text
+            place += 2
         return pieces
 
     def spans(self, filled: list[str]) -> tuple[Span, ...]:
