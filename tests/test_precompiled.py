@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import pickle
 import tempfile
 import threading
 import time
@@ -423,17 +425,26 @@ def test_a_value_that_prints_nothing_runs_the_template() -> None:
     assert persona.render("t", a="x", b="").text == "A\n\nB"
 
 
-def test_a_registry_may_switch_it_off() -> None:
-    """With `precompile=False` every prompt is made by running its template."""
-    registry = PersonaRegistry(precompile=False)
-    registry.define(PERSONA)
-    maya = registry.get("Maya")
-    text = maya.build_system_prompt(a="Ana")
-    assert all(found.prompt is None for found in maya._planned()._plans.values())
-    registry = PersonaRegistry()
-    registry.define(PERSONA)
-    assert registry.get("Maya").build_system_prompt(a="Ana") == text
-    assert any(found.prompt for found in registry.get("Maya")._planned()._plans.values())
+def test_a_registry_may_switch_it_off(tmp_path: Path) -> None:
+    """With `precompile=False` every prompt is made by running its template, however the registry came to be."""
+    data = {"Maya": {"role": "Helper", "tone": "kind to {a}", "variables": {"a": None}}}
+    path = tmp_path / "personas.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    texts = set()
+    for precompile in (True, False):
+        made = PersonaRegistry(precompile=precompile)
+        made.define(Persona("Maya", "Helper", tone="kind to {a}", variables={"a": None}))
+        read = PersonaRegistry.from_file(path, precompile=precompile)
+        for registry in (
+            made,
+            read,
+            PersonaRegistry.from_dict(data, precompile=precompile),
+            pickle.loads(pickle.dumps(read)),
+        ):
+            maya = registry.get("Maya")
+            texts.add(maya.build_system_prompt(a="Ana"))
+            assert [found.prompt is not None for found in maya._planned()._plans.values()] == [precompile]
+    assert texts == {"You are Maya, a Helper.\n\nTone: kind to Ana"}
 
 
 # ---- parts of what is not precompiled as a whole

@@ -42,7 +42,8 @@ class PersonaRegistry:
 
     `templates` is a folder, or several in order, looked in before the bundled templates; `default_template` renders
     personas that name none. With `tools`, a catalogue of Anthropic or OpenAI tool definitions, every tool that a persona
-    names must be in it. Safe for threads: a reader sees all of a change or nothing of it. Templates are read and
+    names must be in it. Without `precompile` a template is run for every prompt, but for what never looks at the session:
+    the prompts are the same. Safe for threads: a reader sees all of a change or nothing of it. Templates are read and
     compiled once; assign a new registry to take up edited files: one that fails to load leaves the old in use.
 
     Raises TemplateError for a template folder that is missing.
@@ -93,6 +94,7 @@ class PersonaRegistry:
         tools: Catalog | None = None,
         limits: Limits | None = None,
         folder: str = "",
+        precompile: bool = True,
     ) -> PersonaRegistry:
         """Read one registry from YAML or JSON files, by their endings; `-` is standard input, taken to lie in `folder`.
 
@@ -103,7 +105,8 @@ class PersonaRegistry:
         for document in documents:
             if document.path == STANDARD_INPUT:
                 document.folder = folder
-        return cls._from(load_documents(documents, _listed(templates), default_template, _described(tools)))
+        loaded = load_documents(documents, _listed(templates), default_template, _described(tools))
+        return cls._from(loaded, precompile)
 
     @classmethod
     def from_dict(
@@ -113,15 +116,18 @@ class PersonaRegistry:
         templates: Folders | None = None,
         default_template: str = "default",
         tools: Catalog | None = None,
+        precompile: bool = True,
     ) -> PersonaRegistry:
         """Make a registry of data as a file has it: the same rules, the same PersonaFileError, without lines."""
         from .plain_data import plain_document
 
         document = plain_document(data)
-        return cls._from(load_documents([document], _listed(templates), default_template, _described(tools)))
+        loaded = load_documents([document], _listed(templates), default_template, _described(tools))
+        return cls._from(loaded, precompile)
 
     @classmethod
-    def _from(cls, loaded: Loaded) -> PersonaRegistry:
+    def _from(cls, loaded: Loaded, precompile: bool = True) -> PersonaRegistry:
+        loaded.bound.precompile = precompile
         registry = cls.__new__(cls)
         registry.__setstate__(loaded.finished())
         return registry
