@@ -376,7 +376,7 @@ def test_sample_values_are_tried_out(tmp_path: Path) -> None:
         )
     ]
     assert told(found, tmp_path, {"plan": object()}) == [
-        "session variable 'plan' is a object, which a session cannot hold; pass a text or a number"
+        "session variable 'plan' is an object, which a session cannot hold; pass a text or a number"
     ]
     assert [line.partition(";")[0] for line in told(found, tmp_path, {"plan": None})] == [
         "templates/own.j2:11:18: the session lacks 'plan' (for Maya, Dora)"

@@ -106,6 +106,7 @@ def test_nearest_of_a_very_long_name() -> None:
         ({}, "a mapping"),
         (b"", "bytes"),
         (datetime.date(2026, 1, 1), "a date"),
+        (object(), "an object"),
     ],
 )
 def test_kind_of(value: object, kind: str) -> None:

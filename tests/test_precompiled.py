@@ -275,14 +275,14 @@ def compiled(files: Mapping[str, str]) -> Templates:
         return Templates(folder)
 
 
-def built(persona: Persona, template: str, session: Mapping[str, object]) -> str:
+def built(persona: Persona, template: str | None, session: Mapping[str, object]) -> str:
     try:
         return persona.build_system_prompt(template, **session)
     except PersonaError as error:
         return f"{type(error).__name__}: {error}"
 
 
-def outcome(persona: Persona, template: str, session: Mapping[str, object]) -> tuple[object, ...]:
+def outcome(persona: Persona, template: str | None, session: Mapping[str, object]) -> tuple[object, ...]:
     """Return all that a caller can see of a prompt, or of the error."""
     try:
         prompt = persona.render(template, **session)
@@ -350,6 +350,31 @@ def test_a_bundled_template_is_precompiled_the_same(
     prepared = dataclasses.replace(persona, _bound=Bound(made))
     for session in (given[0], given[1], given[0]):
         assert outcome(prepared, template, session) == outcome(ordinary, template, session)
+
+
+calls = st.lists(
+    st.tuples(
+        st.sampled_from(["t", "t", *FAMILIES, None]),
+        st.dictionaries(st.sampled_from(["a", "b", "c", "other", "extra_sections"]), scalars | nested, max_size=4),
+    ),
+    min_size=2,
+    max_size=8,
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(templates, personas, calls)
+def test_calls_of_any_names_in_any_order_are_those_of_a_new_persona(
+    files: dict[str, str], persona: Persona, calls: list[tuple[str | None, dict[str, object]]]
+) -> None:
+    """What one call leaves behind changes no other, whatever its template, its names and its values."""
+    made = compiled(files)
+    kept = dataclasses.replace(persona, _bound=Bound(made))
+    for template, session in calls:
+        new = dataclasses.replace(persona, _bound=Bound(made, precompile=False))
+        text = built(kept, template, session)
+        assert text == built(new, template, session)
+        assert outcome(kept, template, session) == outcome(new, template, session)
 
 
 # ---- what is precompiled, and what is not

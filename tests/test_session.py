@@ -246,7 +246,7 @@ def test_subclasses_are_taken_for_their_plain_value(value: object, text: str) ->
     [
         (b"x", "is bytes"),
         (bytearray(b"x"), "is bytes"),
-        (object(), "is a object"),
+        (object(), "is an object"),
         ({"a", "b"}, "is a list"),
         (iter("ab"), "which a session cannot hold"),
         (1j, "which a session cannot hold"),

@@ -83,4 +83,5 @@ def kind_of(value: object) -> str:
         return "a mapping"
     if isinstance(value, bytes | bytearray):
         return "bytes"
-    return f"a {type(value).__name__}"
+    kind = type(value).__name__
+    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
