@@ -92,6 +92,7 @@ def _ask(
         system=prompt.anthropic_system(),  # the part that all sessions share is marked for the cache
         tools=persona.select_tools(TOOLS),
         messages=messages,
+        cache_control={"type": "ephemeral"},  # and so is the conversation: the larger part of the bill
     )
 
 

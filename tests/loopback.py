@@ -2,11 +2,14 @@
 
 For tests of what is really sent: the SDKs talk to it over HTTP. A request that the provider would refuse gets the
 status 400, and one whose marked prefix was written before gets cached tokens in its usage (a character is a token).
+As documented, a marker finds entries that end up to 20 blocks before it, and a top-level `cache_control` is a marker on
+the last block.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +19,7 @@ from typing import Any
 Body = dict[str, Any]  # JSON as it arrived: the tests look into any part of it
 
 MINUTES = {"5m": 5, "1h": 60}
+LOOKBACK = 20  # blocks before a marker in which an entry is looked for
 
 
 class RefusedError(Exception):
@@ -23,10 +27,11 @@ class RefusedError(Exception):
 
 
 class Loopback:
-    """The server, as a context manager: `bodies` are the requests that arrived, `url` is where it listens."""
+    """The server, as a context manager: `bodies` are the requests that arrived, `usages` the answers' figures."""
 
     def __init__(self) -> None:
         self.bodies: list[Body] = []
+        self.usages: list[Body] = []
         self.cache: set[str] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -44,16 +49,23 @@ class Loopback:
     def answer(self, path: str, body: Body) -> Body:
         self.bodies.append(body)
         if path.endswith("/messages"):
-            return self._anthropic(body)
+            return self._counted(self._anthropic(body))
         if path.endswith("/responses"):
-            return self._responses(body)
+            return self._counted(self._responses(body))
         if path.endswith("/chat/completions"):
             return _chat(body)
         raise RefusedError(f"no such path: {path}")
 
+    def _counted(self, answer: Body) -> Body:
+        self.usages.append(answer["usage"])
+        return answer
+
     def _anthropic(self, body: Body) -> Body:
         check_anthropic(body)
-        read, written = self._lookup(body["model"], anthropic_prefix(body), "cache_control")
+        *before, tail = anthropic_prefix(body)
+        if body.get("cache_control"):
+            tail = {**tail, "cache_control": body["cache_control"]}
+        read, written = self._lookup(body["model"], [*before, tail], "cache_control")
         warming = body["max_tokens"] == 0
         return {
             "id": "msg_1",
@@ -95,13 +107,13 @@ class Loopback:
 
     def _lookup(self, model: str, prefix: list[Body], marker: str) -> tuple[int, int]:
         """Read and write the cache at each marker: an entry is the whole prefix up to it, without the markers."""
-        read = written = 0
-        for end in (index for index, block in enumerate(prefix, 1) if block.get(marker)):
-            bare = [{key: value for key, value in block.items() if key != marker} for block in prefix[:end]]
-            entry = json.dumps([model, bare])
-            read, written = (len(entry), written) if entry in self.cache else (read, len(entry) - read)
-            self.cache.add(entry)
-        return read, written
+        bare = [{key: value for key, value in block.items() if key != marker} for block in prefix]
+        entries = [json.dumps([model, bare[:end]]) for end in range(1, len(bare) + 1)]
+        marked = [index for index, block in enumerate(prefix) if block.get(marker)]
+        near = {entry for index in marked for entry in entries[max(0, index - LOOKBACK) : index + 1]}
+        read = max(map(len, near & self.cache), default=0)
+        self.cache.update(entries[index] for index in marked)
+        return read, max([len(entries[index]) - read for index in marked], default=0)
 
 
 def check_anthropic(body: Body) -> None:
@@ -154,10 +166,18 @@ def check_responses(body: Body, parts: list[Body]) -> None:
     """Refuse what OpenAI's "Prompt caching" says cannot be."""
     _refuse_if(not isinstance(body.get("instructions", ""), str), "instructions must be a string: no breakpoint there")
     marked = [part for part in parts if "prompt_cache_breakpoint" in part]
+    _refuse_if(
+        marked and not _takes_breakpoints(body["model"]), "prompt_cache_breakpoint is not supported by the model"
+    )
     _refuse_if(any(part["prompt_cache_breakpoint"] != {"mode": "explicit"} for part in marked), "unknown breakpoint")
     _refuse_if(any(part.get("type") != "input_text" for part in marked), "a breakpoint outside an input block")
     _refuse_if(len(marked) > 4, "more than 4 cache writes")
     _refuse_if(any(not part["text"].strip() for part in parts if "text" in part), "a blank input_text")
+
+
+def _takes_breakpoints(model: str) -> bool:
+    version = re.match(r"gpt-(\d+)(?:\.(\d+))?", model)
+    return version is not None and (int(version[1]), int(version[2] or 0)) >= (5, 6)
 
 
 def _chat(body: Body) -> Body:

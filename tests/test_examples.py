@@ -99,7 +99,7 @@ def test_handler_sends_prompt_and_tools(handler: ModuleType, provider: Loopback)
     )
     assert "> # New rules" in system_text(body)
     assert [tool["name"] for tool in body["tools"]] == ["find_order", "refund"]
-    assert body["system"][0]["cache_control"] == {"type": "ephemeral"}
+    assert body["system"][0]["cache_control"] == body["cache_control"] == {"type": "ephemeral"}
     assert conversation.messages == [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "ok"}]
 
 
@@ -112,6 +112,17 @@ def test_users_share_the_cached_part(handler: ModuleType, provider: Loopback) ->
     first, second = provider.bodies
     assert first["system"][0] == second["system"][0]
     assert system_text(first) != system_text(second)
+
+
+def test_next_turn_reads_what_the_turn_before_sent(handler: ModuleType, provider: Loopback) -> None:
+    """The conversation is cached with its prompt: only the new words are written."""
+    with client_of(provider.url) as client:
+        conversation = handler.Conversation("c-1")
+        for text in ("Hello", "Where is it?"):
+            handler.answer(conversation, handler.User("Jo"), text, [handler.Route(client, "m")])
+    first, second = provider.usages
+    assert second["cache_read_input_tokens"] == first["cache_creation_input_tokens"] > 0
+    assert second["cache_creation_input_tokens"] < first["cache_creation_input_tokens"] / 4
 
 
 def test_fallback_speaks_as_the_primary_would(handler: ModuleType, provider: Loopback) -> None:

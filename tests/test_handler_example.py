@@ -64,6 +64,17 @@ def test_warming_up_fills_what_requests_read(handler: ModuleType, clients: Any, 
         assert str(primary.bodies[-1]["system"][0]) in warmed
 
 
+def test_conversation_is_cached_with_its_prompt(handler: ModuleType, clients: Any, primary: Loopback) -> None:
+    """The prompt's shared part and the last message are marked, so each turn reads what the one before it sent."""
+    conversation = handler.Conversation("c-1", "Dora")
+    for turn in range(3):
+        handler.answer(clients, conversation, handler.User("Jo"), f"Question {turn}")
+        assert primary.bodies[-1]["cache_control"] == primary.bodies[-1]["system"][0]["cache_control"]
+    written = [usage["cache_creation_input_tokens"] for usage in primary.usages]
+    assert [usage["cache_read_input_tokens"] for usage in primary.usages] == [0, written[0], sum(written[:2])]
+    assert written[0] > 10 * written[1]
+
+
 def test_every_persona_has_its_own_tools(handler: ModuleType, clients: Any, primary: Loopback) -> None:
     """A persona's request carries its tools alone, and its prompt prints their descriptions from the catalogue."""
     for agent, tools in (("Maya", ["find_order", "refund"]), ("Dora", ["search_manual"]), ("Sam", ["find_plan"])):
@@ -92,7 +103,7 @@ def test_the_fallback_is_the_same_persona(handler: ModuleType, clients: Any, fal
     assert "".join(part["text"] for part in developer["content"]) == persona.build_system_prompt(
         **handler.session(user)
     )
-    assert "prompt_cache_breakpoint" in developer["content"][0]
+    assert not any("prompt_cache_breakpoint" in part for part in developer["content"])
     assert [tool["name"] for tool in body["tools"]] == ["search_manual"]
     assert conversation.ref == "Dora@1"
     assert handler.registry.verify(conversation.log[0]) == ()

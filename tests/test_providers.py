@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import anthropic
@@ -61,16 +62,17 @@ def test_blocks_hold_the_prompt(stable: str, rest: str, cache: bool, ttl: TTL | 
     assert marked == ([stable] if may_be_marked else [])
 
 
-@given(PARTS, PARTS)
-def test_input_holds_the_prompt(stable: str, rest: str) -> None:
+@given(PARTS, PARTS, st.booleans())
+def test_input_holds_the_prompt(stable: str, rest: str, cache: bool) -> None:
     """For any parts the joined input is the prompt, marked exactly where the system blocks are."""
     if not (stable + rest).strip():
         with pytest.raises(InvalidValueError, match="the prompt is blank"):
-            openai_input(stable, rest)
+            openai_input(stable, rest, cache=cache)
         return
-    [developer] = openai_input(stable, rest)
+    [developer] = openai_input(stable, rest, cache=cache)
     parts = [(part["text"], "prompt_cache_breakpoint" in part) for part in developer["content"]]
-    assert parts == [(block["text"], "cache_control" in block) for block in anthropic_system(stable, rest)]
+    blocks = anthropic_system(stable, rest, cache=cache)
+    assert parts == [(block["text"], "cache_control" in block) for block in blocks]
 
 
 def test_system_blocks() -> None:
@@ -97,6 +99,9 @@ def test_input_message() -> None:
     marked = {"type": "input_text", "text": STABLE, "prompt_cache_breakpoint": {"mode": "explicit"}}
     assert openai_input(STABLE, "Hi Jo") == [
         {"role": "developer", "content": [marked, {"type": "input_text", "text": "Hi Jo"}]}
+    ]
+    assert openai_input(STABLE, "Hi Jo", cache=False) == [
+        {"role": "developer", "content": [{"type": "input_text", "text": f"{STABLE}Hi Jo"}]}
     ]
 
 
@@ -151,6 +156,48 @@ def test_openai_takes_the_input(provider: Loopback, gpt: openai.OpenAI) -> None:
         assert reply.usage is not None
         cached.append(reply.usage.input_tokens_details.cached_tokens > 0)
     assert cached == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("model", "takes_it"), [("gpt-5.6-sol", True), ("gpt-6", True), ("gpt-5.5", False), ("gpt-5", False), ("o3", False)]
+)
+def test_models_that_know_no_breakpoint(provider: Loopback, gpt: openai.OpenAI, model: str, takes_it: bool) -> None:
+    """What a model before gpt-5.6 refuses can be left out, and every model gets the same text."""
+    user: Any = {"role": "user", "content": "x"}
+    with nullcontext() if takes_it else pytest.raises(openai.BadRequestError, match="prompt_cache_breakpoint"):
+        gpt.responses.create(model=model, input=[*openai_input(STABLE, "Hi Jo"), user])
+    gpt.responses.create(model=model, input=[*openai_input(STABLE, "Hi Jo", cache=False), user])
+    sent, again = (body["input"][0]["content"] for body in provider.bodies)
+    assert "".join(part["text"] for part in sent) == "".join(part["text"] for part in again) == f"{STABLE}Hi Jo"
+
+
+def test_conversation_is_cached_as_it_grows(provider: Loopback, claude: anthropic.Anthropic) -> None:
+    """With the marker on top, too, each turn reads all that the turn before it sent, and writes its own words alone."""
+    messages: list[Any] = []
+    sent = 0
+    for turn in range(30):
+        messages.append({"role": "user", "content": f"question {turn}"})
+        usage = claude.messages.create(
+            model=MODEL,
+            max_tokens=9,
+            system=anthropic_system(STABLE, "Hi Jo"),
+            messages=messages,
+            cache_control={"type": "ephemeral"},
+        ).usage
+        assert usage.cache_read_input_tokens == sent
+        sent += usage.cache_creation_input_tokens or 0
+        messages.append({"role": "assistant", "content": f"answer {turn}"})
+    assert provider.bodies[-1]["system"] == anthropic_system(STABLE, "Hi Jo")
+    assert sent > 30 * len("question answer ")
+
+
+def test_marker_on_top_may_not_outlive_those_before_it(claude: anthropic.Anthropic) -> None:
+    """A conversation that is kept for an hour needs a prompt that is: the provider refuses the shorter one before it."""
+    request: dict[str, Any] = {"model": MODEL, "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
+    for system, whole, refused in ((None, "1h", True), ("1h", "1h", False), ("1h", "5m", False)):
+        request["system"] = anthropic_system(STABLE, "Hi", ttl=system)  # type: ignore[arg-type]  # literals, as texts
+        with pytest.raises(anthropic.BadRequestError) if refused else nullcontext():
+            claude.messages.create(**request, cache_control={"type": "ephemeral", "ttl": whole})
 
 
 def test_openai_takes_the_message(provider: Loopback, gpt: openai.OpenAI) -> None:

@@ -12,8 +12,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import anthropic
+import openai
 import pytest
+from loopback import Loopback
 
 from llm_persona import PersonaRegistry
 
@@ -103,6 +107,33 @@ def test_prompt_test_writes_the_files_below_it(readme: str, product: Path) -> No
         assert done.returncode == 0, done.stdout
     written = sorted(file.relative_to(product).as_posix() for file in product.glob("__snapshots__/*/*"))
     assert written == listed.text.splitlines()
+
+
+def test_answer_shown_caches_and_falls_back(product: Path) -> None:
+    """The second turn reads what the first one sent, and the fallback, which knows no breakpoint, gets the same text."""
+    program: dict[str, Any] = {}
+    exec((product / "answer.py").read_text(encoding="utf-8"), program)
+    persona = PersonaRegistry.from_file(product / "personas.yaml").get("Maya")
+    messages: list[dict[str, str]] = []
+    with Loopback() as provider:
+        claude = anthropic.Anthropic(
+            api_key="none", base_url=provider.url, http_client=anthropic.DefaultHttpxClient(trust_env=False)
+        )
+        gpt = openai.OpenAI(
+            api_key="none", base_url=provider.url, http_client=openai.DefaultHttpxClient(trust_env=False)
+        )
+        nowhere = claude.with_options(base_url="http://127.0.0.1:9", max_retries=0)
+        with claude, gpt:
+            for model in (claude, claude, nowhere):
+                messages += [{"role": "user", "content": "Where is it?"}]
+                program["answer"](persona, messages, model, gpt, user_name="Jo")
+                messages += [{"role": "assistant", "content": "On its way."}]
+    first, second, _ = provider.usages
+    assert second["cache_read_input_tokens"] == first["cache_creation_input_tokens"] > 0
+    _, primary, fallback = provider.bodies
+    assert fallback["model"] == "gpt-5.4"
+    whole = "".join(block["text"] for block in primary["system"])
+    assert fallback["input"][0] == {"role": "developer", "content": [{"type": "input_text", "text": whole}]}
 
 
 def test_templates_shown_compile(product: Path) -> None:

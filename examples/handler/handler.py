@@ -34,7 +34,7 @@ OPENAI_TOOLS: list[Any] = [
 ]
 
 PRIMARY_MODEL = "claude-opus-5"
-FALLBACK_MODEL = "gpt-5.6"
+FALLBACK_MODEL = "gpt-5.4"  # before gpt-5.6, so it takes no breakpoint in its input
 
 # A mistake in the file, a tool that is not in the catalogue, or a variable that `session` does not pass stops the
 # program here, at its start, and no request.
@@ -103,6 +103,7 @@ def _ask_anthropic(client: anthropic.Anthropic, persona: Persona, user: User, me
         system=persona.render(**session(user)).anthropic_system(),
         tools=persona.select_tools(ANTHROPIC_TOOLS),
         messages=messages,
+        cache_control={"type": "ephemeral"},  # the conversation is cached too: the larger part of the bill
     )
     return "".join(block.text for block in reply.content if block.type == "text")
 
@@ -110,7 +111,7 @@ def _ask_anthropic(client: anthropic.Anthropic, persona: Persona, user: User, me
 def _ask_openai(client: openai.OpenAI, persona: Persona, user: User, messages: list[Any]) -> str:
     reply = client.responses.create(
         model=FALLBACK_MODEL,
-        input=[*persona.render(**session(user)).openai_input(), *messages],
+        input=[*persona.render(**session(user)).openai_input(cache=False), *messages],
         tools=persona.select_tools(OPENAI_TOOLS),
     )
     return reply.output_text

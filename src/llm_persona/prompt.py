@@ -126,11 +126,15 @@ class Prompt:
 
         return anthropic_system(self.stable, self.rest, cache=cache, ttl=ttl)
 
-    def openai_input(self) -> list[InputMessage]:
-        """Return the prompt for OpenAI's Responses `input`: a developer message, a cache breakpoint after its stable part."""
+    def openai_input(self, *, cache: bool = True) -> list[InputMessage]:
+        """Return the prompt for OpenAI's Responses `input`: a developer message, a cache breakpoint after its stable part.
+
+        Models before gpt-5.6 refuse the breakpoint: `cache=False` leaves it out. Raises InvalidValueError for a blank
+        prompt.
+        """
         from .providers import openai_input
 
-        return openai_input(self.stable, self.rest)
+        return openai_input(self.stable, self.rest, cache=cache)
 
     def anthropic_prewarm(
         self,

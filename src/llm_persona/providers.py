@@ -107,14 +107,14 @@ def anthropic_system(stable: str, rest: str, *, cache: bool = True, ttl: TTL | N
     return [*blocks, {"type": "text", "text": own}] if own else blocks
 
 
-def openai_input(stable: str, rest: str) -> list[InputMessage]:
+def openai_input(stable: str, rest: str, *, cache: bool = True) -> list[InputMessage]:
     """Return one developer message for `input`, its stable part ending in an explicit cache breakpoint.
 
     A message, as top-level `instructions` can carry no breakpoint; explicit, as the implicit one comes after the user's
-    first words, which differ. Without a marker where `anthropic_system` has none. Raises InvalidValueError for a blank
-    prompt.
+    first words, which differ. Without a marker where `anthropic_system` has none: `cache` must be false for models
+    before gpt-5.6, which answer a breakpoint with 400. Raises InvalidValueError for a blank prompt.
     """
-    shared, own = _parts(stable, rest)
+    shared, own = _parts(stable, rest) if cache else ("", stable + rest)
     _check_not_blank(shared + own)
     parts: list[InputText] = []
     if shared:
