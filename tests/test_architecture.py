@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "llm_persona"
 # The core, in order: a module may import those before it, wherever in it the import stands. On a line with a
 # module that the design names stand its parts, and what belongs beside it.
 CORE = """
-    errors
+    errors codes
     names wording
     placeholders
     fingerprints

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llm_persona import InvalidValueError, Persona, PersonaFileError, PersonaRegistry, multiline
+from llm_persona.codes import CODES
 from llm_persona.coverage import check
 
 EVERYTHING = """\
@@ -56,8 +58,11 @@ def registry(folder: Path, personas: str = PERSONAS, **templates: str) -> Person
     return PersonaRegistry.from_file(folder / "personas.yaml")
 
 
-def told(registry: PersonaRegistry, folder: Path, session: Any = None) -> list[str]:
-    return [str(problem).replace(f"{folder}/", "") for problem in registry.problems(session)]
+def told(registry: PersonaRegistry, folder: Path, session: Any = None, optional: Any = ()) -> list[str]:
+    """Return the findings without their codes, each of which is in the table with its level."""
+    problems = registry.problems(session, optional)
+    assert [CODES[str(problem.code)].level for problem in problems] == [problem.severity for problem in problems]
+    return [str(replace(problem, code=None)).replace(f"{folder}/", "") for problem in problems]
 
 
 def only(prompt: str) -> str:

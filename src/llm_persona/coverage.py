@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from .bound import Bound
+from .codes import finding
 from .errors import InvalidValueError, Problem, TemplateError
-from .findings import Findings, Severity
+from .findings import Findings
 from .names import kind_of
 from .omissions import check_omissions
 from .pitfalls import check_line_starts, indented_includes
@@ -28,13 +29,13 @@ class Registry(Protocol):
     _bound: Bound
 
 
-def check(registry: Registry, session: SessionNames | None = None) -> list[Problem]:
+def check(registry: Registry, session: SessionNames | None = None, optional: Iterable[str] = ()) -> list[Problem]:
     """Return what is wrong between personas, their templates and the session that the handler passes, in file order.
 
-    `session` has the names, or sample values by name, which are then tried out; without it nothing is said of names.
-    Raises InvalidValueError for what is neither.
+    `session` has the names, or sample values by name, which are then tried out; `optional` the names that are passed
+    only sometimes. Without both nothing is said of names. Raises InvalidValueError for what is neither.
     """
-    sample, problems = _sample(session)
+    sample, problems = _sample(session, optional)
     state, templates = registry._state, registry._bound.templates
     findings = Findings(state.places)
     for problem in (*problems, *_template_problems(templates, state)):
@@ -48,7 +49,7 @@ def check(registry: Registry, session: SessionNames | None = None) -> list[Probl
         if sample.names is not None:
             lacking |= check_names(rehearsal, sample.names, findings)
     if sample.names is not None:
-        check_slips(rehearsals, sample.names, lacking, findings)
+        check_slips(rehearsals, sample.names | sample.optional, lacking, findings)
     return findings.problems()
 
 
@@ -60,22 +61,27 @@ def stable_shares(registry: Registry, session: SessionNames | None = None) -> li
     return [share for share in shares if share is not None]
 
 
-def _sample(session: SessionNames | None) -> tuple[SessionSample, list[Problem]]:
+def _sample(session: SessionNames | None, optional: Iterable[str] = ()) -> tuple[SessionSample, list[Problem]]:
     """Return what the handler passes, and what no session may hold. Raises InvalidValueError for no such thing."""
-    if session is None:
+    sometimes = _names(optional, "optional", "a set of names")
+    if session is None and not sometimes:
         return SessionSample(), []
-    if isinstance(session, str | bytes) or not isinstance(session, Iterable):
-        raise InvalidValueError(f"session must be a set of names or a mapping, not {kind_of(session)}")
-    names = list(session)
-    for name in names:
-        if not isinstance(name, str):
-            raise InvalidValueError(f"session must hold names, which are texts, not {kind_of(name)}")
-    if not isinstance(session, Mapping):
-        return SessionSample(frozenset(names)), list(_unfit(dict.fromkeys(set(names) - {"extra_sections"}, "x")))
-    problems = list(_unfit(session))
+    names = _names(() if session is None else session, "session", "a set of names or a mapping")
+    given = dict(session) if isinstance(session, Mapping) else {}
+    problems = list(_unfit({**dict.fromkeys(sorted((names | sometimes) - {"extra_sections"}), "x"), **given}))
     # Null counts as not given. What cannot be held is passed all the same: its name is not missing.
-    given = {name: value for name, value in session.items() if value is not None}
-    return SessionSample(frozenset(given), {} if problems else given), problems
+    given = {name: value for name, value in given.items() if value is not None}
+    always = frozenset(given) if isinstance(session, Mapping) else names
+    return SessionSample(always - sometimes, {} if problems else given, sometimes), problems
+
+
+def _names(names: object, argument: str, what: str) -> frozenset[str]:
+    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+        raise InvalidValueError(f"{argument} must be {what}, not {kind_of(names)}")
+    for name in (found := list(names)):
+        if not isinstance(name, str):
+            raise InvalidValueError(f"{argument} must hold names, which are texts, not {kind_of(name)}")
+    return frozenset(found)
 
 
 def _unfit(values: Mapping[str, object]) -> Iterator[Problem]:
@@ -83,7 +89,7 @@ def _unfit(values: Mapping[str, object]) -> Iterator[Problem]:
         try:
             neutralise({name: value})
         except InvalidValueError as error:
-            yield Problem(None, None, None, None, None, error.message, error.hint)
+            yield finding("session-refused", error.message, error.hint)
 
 
 def _rehearsals(state: State, templates: Templates, sample: SessionSample) -> Iterator[Rehearsal]:
@@ -114,7 +120,7 @@ def _template_problems(templates: Templates, state: State) -> Iterator[Problem]:
     syntaxes = {name: syntax for template in good.values() for name, syntax in template.syntaxes.items()}
     for name, error in broken:
         if name in used or name not in syntaxes:  # a part of others need not stand alone
-            yield _problem(error, "error" if name in used else "warning")
+            yield _problem(error, "template-broken" if name in used else "template-broken-unused")
     sources = {name: syntax.source for name, syntax in syntaxes.items()}
     for name, syntax in syntaxes.items():
         if not name.startswith(BUNDLED_PREFIX):
@@ -126,8 +132,8 @@ def _own_names(templates: Templates) -> list[str]:
     return [name for name in templates._read() if not name.startswith(BUNDLED_PREFIX)]
 
 
-def _problem(error: TemplateError, severity: Severity) -> Problem:
-    return Problem(error.path, error.line, error.column, None, None, error.message, error.hint, severity)
+def _problem(error: TemplateError, code: str) -> Problem:
+    return finding(code, error.message, error.hint, (error.path, error.line, error.column))
 
 
 def _check_run(rehearsal: Rehearsal, findings: Findings) -> None:
@@ -137,7 +143,7 @@ def _check_run(rehearsal: Rehearsal, findings: Findings) -> None:
     else:
         error = None if rehearsal.full[0].error is None else rehearsal.failure
     if isinstance(error, TemplateError):
-        findings.add(_problem(error, "error"), rehearsal.persona.key)
+        findings.add(_problem(error, "render-fails"), rehearsal.persona.key)
     elif error is not None:
         origin = origin_of(rehearsal.lineage, error.field) if error.field else Origin(rehearsal.persona.key)
-        findings.add(findings.at(origin, error.message, error.hint), rehearsal.persona.key)
+        findings.add(findings.at(origin, "render-fails", error.message, error.hint), rehearsal.persona.key)

@@ -98,8 +98,8 @@ class TemplateError(PersonaError):
 class Problem:
     """One thing that is wrong with a file, or suspicious in it, and where.
 
-    `line` and `column` are 1-based and count characters; None where a problem has no place. `str()` is one
-    line that editors and CI can jump to.
+    `line` and `column` are 1-based and count characters; None where a problem has no place. `code` names the kind of a
+    finding of `check`. `str()` is one line that editors and CI can jump to.
     """
 
     path: str | None
@@ -110,12 +110,15 @@ class Problem:
     message: str
     hint: str | None = None
     severity: Literal["error", "warning"] = "error"
+    code: str | None = None
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
         sentence = _sentence(self.persona, self.field or "", self.message, self.hint)
         if self.severity == "warning":
             sentence = f"warning: {sentence}"
+        if self.code is not None:
+            sentence = f"{sentence} [{self.code}]"
         return one_line(f"{place}: {sentence}" if place else sentence)
 
 

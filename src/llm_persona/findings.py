@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
+from .codes import NOWHERE, finding
 from .errors import Problem, field_text
 from .provenance import Origin, Places
 from .reading import NO_PATH
-
-Severity = Literal["error", "warning"]
 
 
 class Findings:
@@ -23,20 +21,21 @@ class Findings:
         if persona is not None and persona != problem.persona:
             bears_on[persona] = None
 
-    def at(self, origin: Origin, message: str, hint: str | None, severity: Severity = "error") -> Problem:
-        """Return a problem at the place where a persona's text was written."""
+    def at(self, origin: Origin, code: str, message: str, hint: str | None) -> Problem:
+        """Return a finding at the place where a persona's text was written."""
         document = self._places.get(origin.persona or "")
-        field = field_text(origin.path) or None
-        if document is None or document.path == NO_PATH:
-            return Problem(None, None, None, origin.persona, field, message, hint, severity)
-        line, column = document.locate((origin.persona or "", *origin.path), key=not origin.path)
-        return Problem(document.path, line, column, origin.persona, field, message, hint, severity)
+        place = NOWHERE
+        if document is not None and document.path != NO_PATH:
+            place = (document.path, *document.locate((origin.persona or "", *origin.path), key=not origin.path))
+        return finding(code, message, hint, place, persona=origin.persona, field=field_text(origin.path) or None)
 
     def problems(self) -> list[Problem]:
         """Return all, in file order; what stands in templates comes after, and what has no place last."""
-        errors = {replace(problem, severity="warning") for problem in self._found if problem.severity == "error"}
+        errors = {_said(problem) for problem in self._found if problem.severity == "error"}
         found = [
-            _telling(problem, list(personas)) for problem, personas in self._found.items() if problem not in errors
+            _telling(problem, list(personas))
+            for problem, personas in self._found.items()
+            if problem.severity == "error" or _said(problem) not in errors
         ]
         documents: dict[str, int] = {}
         for document in self._places.values():
@@ -52,6 +51,11 @@ class Findings:
                 p.column or 0,
             ),
         )
+
+
+def _said(problem: Problem) -> Problem:
+    """Return what a problem says, whatever its level: a warning of what is an error elsewhere is told once."""
+    return replace(problem, severity="error", code=None)
 
 
 def _telling(problem: Problem, personas: list[str]) -> Problem:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import groupby
 
-from .findings import Findings, Severity
+from .findings import Findings
 from .provenance import Origin, origin_of
 from .rehearsals import Rehearsal
 from .texts import Path
@@ -16,17 +16,17 @@ from .views import Field, Text, TextTable
 _BEGINNING = 12  # characters that show a text to be there, but cut
 
 NEVER, CUT, SOMETIMES = "never prints {it}", "prints only the beginning of {it}", "prints {it} for some sessions only"
+_CODES = {NEVER: "never-printed", CUT: "cut", SOMETIMES: "sometimes-printed"}
 
 
 def check_omissions(rehearsal: Rehearsal, findings: Findings) -> None:
     """Find what is never printed, and constraints that are printed for some sessions only."""
     lost = _lost(rehearsal)
     for origin, verdict, is_whole in _grouped(rehearsal, lost):
-        is_constraint = origin.path[0] == "constraints"
+        code = f"{'constraint' if origin.path[0] == 'constraints' else 'text'}-{_CODES[verdict]}"
         what = verdict.format(it="them" if is_whole else "it")
-        severity: Severity = "error" if is_constraint and verdict is not SOMETIMES else "warning"
         message = f"template {rehearsal.template.name!r} {what}"
-        findings.add(findings.at(origin, message, _hint(origin, verdict), severity), rehearsal.persona.key)
+        findings.add(findings.at(origin, code, message, _hint(origin, verdict)), rehearsal.persona.key)
 
 
 def _hint(origin: Origin, verdict: str) -> str:

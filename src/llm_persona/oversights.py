@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 
 from .bound import Bound
+from .codes import finding
 from .errors import Problem, TemplateError
 from .inheritance import texts
 from .names import split_reference
@@ -21,8 +22,9 @@ def oversights(state: State, bound: Bound, places: Places) -> Iterator[Problem]:
     yield from _unused_variables(state, bound, places)
 
 
-def _warning(origin: Provenance, field: str | None, message: str, hint: str) -> Problem:
-    return Problem(origin.path, origin.line, origin.column, origin.persona, field, message, hint, "warning")
+def _warning(code: str, origin: Provenance, field: str | None, message: str, hint: str) -> Problem:
+    place = origin.path, origin.line, origin.column
+    return finding(code, message, hint, place, persona=origin.persona, field=field)
 
 
 def _variants_named_by_their_key(state: State, places: Places) -> Iterator[Problem]:
@@ -37,6 +39,7 @@ def _variants_named_by_their_key(state: State, places: Places) -> Iterator[Probl
         origins = explanation(state.lineages[key], places)
         if origins.fields["display_name"].persona is None:
             yield _warning(
+                "unnamed-variant",
                 origins.fields["parent"],
                 "parent",
                 f"the variant will introduce itself as {quoted(persona.name)}, and its parent as {quoted(parent)}",
@@ -69,6 +72,7 @@ def _unused_variables(state: State, bound: Bound, places: Places) -> Iterator[Pr
     for (origin, name), is_used in used.items():
         if not is_used:
             yield _warning(
+                "unused-variable",
                 origin,
                 f"variables.{name}",
                 "nothing uses this variable: neither the persona's texts nor its template name it",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from .codes import finding
 from .errors import Problem
 from .findings import Findings
 from .provenance import origin_of
@@ -29,15 +30,11 @@ def indented_includes(syntax: Syntax, sources: Mapping[str, str]) -> Iterator[Pr
         if "\n" not in sources.get(syntax.uses.get(name, ""), ""):
             continue
         column, width = len(match[1]) + 1, len(match[1].expandtabs(4))
-        yield Problem(
-            syntax.path,
-            index + 1,
-            column,
-            None,
-            None,
+        yield finding(
+            "include-not-indented",
             f"the lines of {name!r} will not be indented as this include is",
             f"write {{% filter indent({width}, first=true) %}} before it and {{% endfilter %}} after it, or no indent",
-            "warning",
+            (syntax.path, index + 1, column),
         )
 
 
@@ -58,7 +55,7 @@ def check_line_starts(rehearsal: Rehearsal, findings: Findings) -> None:
         if source.field is not None:
             origin = origin_of(rehearsal.lineage, source.field)
             message = f"the value of '{{{source.name}}}' begins a line, and could pass for your own words there"
-            findings.add(findings.at(origin, message, "put words before it", "warning"))
+            findings.add(findings.at(origin, "value-begins-line", message, "put words before it"))
         elif source.place is not None:
             findings.add(_printed_at(source, rehearsal), None)
 
@@ -78,4 +75,4 @@ def _printed_at(source: Source, rehearsal: Rehearsal) -> Problem:
     column = syntax.source.split("\n")[line - 1].find(source.name) + 1
     message = f"the value of session variable {source.name!r} begins a line, and could pass for your own words there"
     hint = "put words before it, or pass it as multiline(…), which sets it off"
-    return Problem(syntax.path, line, column or None, None, None, message, hint, "warning")
+    return finding("value-begins-line", message, hint, (syntax.path, line, column or None))

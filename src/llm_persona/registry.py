@@ -274,24 +274,28 @@ class PersonaRegistry:
                 changed.append("stable")
         return tuple(changed)
 
-    def check(self, session: Mapping[str, Any] | Iterable[str] | None = None) -> None:
+    def check(self, session: Mapping[str, Any] | Iterable[str] | None = None, optional: Iterable[str] = ()) -> None:
         """Check that every persona can be rendered with what the handler passes, and that no constraint is dropped.
 
-        `session` has the names that it passes, or sample values by name, which are then tried out; without it nothing
-        is said of names. Raises PersonaFileError with all errors at once; `problems` has the warnings too.
+        `session` has the names that it passes, or sample values by name, which are then tried out; `optional` the names
+        that it passes only sometimes. Without both nothing is said of names. Raises PersonaFileError with all errors at
+        once; `problems` has the warnings too.
         """
-        errors = [problem for problem in self.problems(session) if problem.severity == "error"]
+        errors = [problem for problem in self.problems(session, optional) if problem.severity == "error"]
         if errors:
             raise PersonaFileError(errors)
 
-    def problems(self, session: Mapping[str, Any] | Iterable[str] | None = None) -> list[Problem]:
+    def problems(
+        self, session: Mapping[str, Any] | Iterable[str] | None = None, optional: Iterable[str] = ()
+    ) -> list[Problem]:
         """Return what is wrong or suspicious between personas, their templates and the session, in file order.
 
-        Raises InvalidValueError for a session that is neither names nor a mapping.
+        Each has a `code`, which says what kind of finding it is. Raises InvalidValueError for a session that is neither
+        names nor a mapping, and for `optional` that are no names.
         """
         from .coverage import check
 
-        return check(self, session)
+        return check(self, session, optional)
 
     def stable_shares(self, session: Mapping[str, Any] | Iterable[str] | None = None) -> list[StableShare]:
         """Return how much of each prompt is the same for every session, and what ends that part.

@@ -23,8 +23,9 @@ _PLAIN: tuple[object, ...] = ("x", 1, ["x"], {"x": "x"})
 class SessionSample:
     """What a handler passes: the names, and values for trying them out where there are some. None: nobody knows."""
 
-    names: frozenset[str] | None = None
+    names: frozenset[str] | None = None  # that are always passed
     given: Mapping[str, object] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()  # that are passed only sometimes
 
 
 class Rehearsal:
@@ -49,7 +50,7 @@ class Rehearsal:
     def everything(self) -> frozenset[str]:
         """The names that a session may have, and those that it must have."""
         known = self.session.names
-        names = (self.texts.names | self.template.session_names) if known is None else known
+        names = (self.texts.names | self.template.session_names) if known is None else known | self.session.optional
         return (names | self.required.keys() | self.texts._greeting_required.keys()) - {"extra_sections"}
 
     @cached_property

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 
+from .codes import finding
 from .errors import Problem, TemplateError
-from .findings import Findings, Severity
+from .findings import Findings
 from .names import did_you_mean, nearest, shorten
 from .provenance import origin_of
 from .rehearsals import Rehearsal
@@ -19,10 +20,10 @@ def check_names(rehearsal: Rehearsal, names: frozenset[str], findings: Findings)
     greeting = rehearsal.texts._greeting_required
     for name, path in {**greeting, **rehearsal.required}.items():
         if name not in names:
-            severity: Severity = "error" if name in rehearsal.required else "warning"
+            code = "session-lacks" if name in rehearsal.required else "greeting-lacks"
             origin = origin_of(rehearsal.lineage, path)
             hint = did_you_mean(name, names) or "pass it, or give it a default under variables"
-            findings.add(findings.at(origin, f"the session lacks {name!r}", hint, severity), key)
+            findings.add(findings.at(origin, code, f"the session lacks {name!r}", hint), key)
     # All that the persona requires is in every trial, so what a template finds absent is nothing of that.
     asked = _asked(rehearsal, names)
     for name, where in asked.items():
@@ -49,7 +50,8 @@ def _lacking(name: str, where: TemplateError, names: Iterable[str]) -> Problem:
     hint = (
         did_you_mean(name, names) or f"pass it, give it a default under variables, or test '{asked} is defined' first"
     )
-    return Problem(where.path, where.line, where.column, None, None, f"the session lacks {shorten(name)!r}", hint)
+    place = where.path, where.line, where.column
+    return finding("session-lacks", f"the session lacks {shorten(name)!r}", hint, place)
 
 
 def check_slips(rehearsals: Iterable[Rehearsal], names: frozenset[str], lacking: Set[str], findings: Findings) -> None:
@@ -68,6 +70,6 @@ def check_slips(rehearsals: Iterable[Rehearsal], names: frozenset[str], lacking:
         message = f"the session has {shorten(name)!r}, which nothing uses"
         if (near := nearest(name, defaulted, _SLIP)) is not None:
             message += f", and not {near!r}, whose default would be used"
-            findings.add(Problem(None, None, None, None, None, message, f"did you mean {near!r}?"))
+            findings.add(finding("session-slip", message, f"did you mean {near!r}?"))
         elif (near := nearest(name, known - names, _SLIP)) is not None:
-            findings.add(Problem(None, None, None, None, None, message, f"did you mean {near!r}?", "warning"))
+            findings.add(finding("session-unused", message, f"did you mean {near!r}?"))

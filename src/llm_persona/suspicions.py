@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from .codes import finding
 from .errors import Problem
 from .invisible import Run, may_hide, runs
 from .names import shorten
@@ -49,10 +50,10 @@ def _found(document: Document) -> Iterator[Problem]:
     yield from _in_texts(document)
 
 
-def _warning(document: Document, path: Path, message: str, hint: str, *, key: bool = False, offset: int = 0) -> Problem:
-    line, column = document.locate(path, key=key)
+def _warning(document: Document, code: str, path: Path, message: str, hint: str, *, key: bool = False) -> Problem:
     persona, field = where(path)
-    return Problem(document.path, line, column, persona, field, message, hint, "warning")
+    place = (document.path, *document.locate(path, key=key))
+    return finding(code, message, hint, place, persona=persona, field=field)
 
 
 def _in_texts(document: Document) -> Iterator[Problem]:
@@ -108,7 +109,9 @@ def _hidden(document: Document, path: Path, text: str, is_key: bool) -> Iterator
         before = text[max(0, run.start - 20) : run.start].split("\n")[-1].strip()
         message = f"holds {_described(run)}{f', after {before!r}' if before else ''}"
         hint = "remove it, or write it as an escape in double quotes if it is meant to be there"
-        yield _warning(document, path, f"its key {message}" if is_key else message, hint, key=is_key)
+        yield _warning(
+            document, "hidden-character", path, f"its key {message}" if is_key else message, hint, key=is_key
+        )
 
 
 def _described(run: Run) -> str:
@@ -131,7 +134,7 @@ def _mixed_scripts(document: Document, path: Path, key: str) -> Iterator[Problem
     if match is not None:
         odd = match[1] or match[2]
         message = f"the name mixes Latin letters with U+{ord(odd):04X}{_name(odd)}, which looks like one"
-        yield _warning(document, path, message, "write the name in letters of one script", key=True)
+        yield _warning(document, "mixed-scripts", path, message, "write the name in letters of one script", key=True)
 
 
 def _jinja(document: Document, path: Path, text: str) -> Iterator[Problem]:
@@ -142,7 +145,8 @@ def _jinja(document: Document, path: Path, text: str) -> Iterator[Problem]:
     # `variables: {}` says that the text is foreign, and comes out word for word.
     if match is not None and not (isinstance(persona, Mapping) and persona.get("variables") == {}):
         message = f"{shorten(match[0])!r} looks like Jinja, which is not run in persona text"
-        yield _warning(document, path, message, "write {variable} for a placeholder, or put logic into a template")
+        hint = "write {variable} for a placeholder, or put logic into a template"
+        yield _warning(document, "jinja-in-text", path, message, hint)
 
 
 def _alike_names(document: Document) -> Iterator[Problem]:
@@ -155,7 +159,8 @@ def _alike_names(document: Document) -> Iterator[Problem]:
         if other != name:
             line, _ = document.locate((other,), key=True)
             message = f"the name differs from {other!r} (line {line}) only in {_difference(name, other)}"
-            yield _warning(document, (name,), message, "rename one, so that nobody takes one for the other", key=True)
+            hint = "rename one, so that nobody takes one for the other"
+            yield _warning(document, "alike-names", (name,), message, hint, key=True)
 
 
 def _folded(name: str) -> str:

@@ -104,6 +104,7 @@ def annotation(problem: Problem) -> str:
     """Return the workflow command for a problem. GitHub, "Workflow commands": its data and properties are escaped."""
     where = ".".join(part for part in (problem.persona, problem.field) if part)
     properties = {
+        "title": problem.code,
         "file": None if problem.path == "<stdin>" else problem.path,
         "line": problem.line,
         "col": problem.column,

@@ -1,0 +1,80 @@
+"""Every finding of `check` by its code: its level, whether it can be accepted, and what it says. The one table of them.
+
+Whoever finds something makes a problem of it by `finding`, so that a code means one level everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from .errors import Problem
+
+Severity = Literal["error", "warning"]
+Found = Literal["in files", "in templates", "with a session"]  # what has to be known to look for it
+Place = tuple[str | None, int | None, int | None]  # a path, a line and a column
+
+NOWHERE: Place = (None, None, None)
+
+
+class Code(NamedTuple):
+    """What a code says of its findings."""
+
+    level: Severity
+    found: Found
+    acceptable: bool
+    meaning: str
+
+
+def _error(found: Found, meaning: str) -> Code:
+    return Code("error", found, True, meaning)
+
+
+def _fatal(found: Found, meaning: str) -> Code:
+    """Return a code of what would not render: no acceptance could make it."""
+    return Code("error", found, False, meaning)
+
+
+def _warning(found: Found, meaning: str) -> Code:
+    return Code("warning", found, True, meaning)
+
+
+CODES: Mapping[str, Code] = MappingProxyType(
+    {
+        "alike-names": _warning("in files", "Two names differ only in case, blanks or how Unicode writes them."),
+        "hidden-character": _warning("in files", "A text or a key holds characters that nobody sees."),
+        "jinja-in-text": _warning("in files", "A persona's text looks like Jinja, which is not run there."),
+        "mixed-scripts": _warning("in files", "A name mixes letters that look alike from different scripts."),
+        "unnamed-variant": _warning("in files", "A variant would introduce itself by its key, unlike its parent."),
+        "unused-variable": _warning("in files", "No text and no template uses a declared variable."),
+        "constraint-cut": _error("in templates", "The template prints only the beginning of a constraint."),
+        "constraint-never-printed": _error("in templates", "The template never prints a constraint."),
+        "constraint-sometimes-printed": _warning("in templates", "A constraint is printed for some sessions only."),
+        "include-not-indented": _warning("in templates", "The lines of an include will not be indented as it is."),
+        "render-fails": _fatal("in templates", "The persona cannot be rendered in its template."),
+        "template-broken": _fatal("in templates", "A template that a persona is rendered with cannot be used."),
+        "template-broken-unused": _warning("in templates", "A template that no persona names cannot be used."),
+        "text-cut": _warning("in templates", "The template prints only the beginning of a text."),
+        "text-never-printed": _warning("in templates", "The template never prints a text that the persona gives."),
+        "value-begins-line": _warning("in templates", "A session value begins a line, as the template's own words do."),
+        "greeting-lacks": _warning("with a session", "The session lacks a variable that only the greeting asks for."),
+        "session-lacks": _fatal("with a session", "The session lacks a variable that the prompt needs."),
+        "session-refused": _fatal("with a session", "No session may hold this name or this value."),
+        "session-slip": _fatal("with a session", "A passed name is a slip of one whose default would be used."),
+        "session-unused": _warning("with a session", "Nothing uses a passed name, which is close to one that is used."),
+    }
+)
+
+
+def finding(
+    code: str,
+    message: str,
+    hint: str | None = None,
+    at: Place = NOWHERE,
+    *,
+    persona: str | None = None,
+    field: str | None = None,
+) -> Problem:
+    """Return a finding as a problem, with the level of its code."""
+    return Problem(*at, persona, field, message, hint, CODES[code].level, code)
