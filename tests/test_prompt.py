@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,20 @@ def test_unused_and_folded_name_variables() -> None:
     assert prompt.folded == ("user",)
     assert MAYA.render(user="Jo", extra_sections={"a\nb": "c"}).unused == ()
     assert MAYA.render(user="Jo", extra_sections={"a\nb": "c"}).folded == ("extra_sections",)
+
+
+def test_extra_sections_that_the_template_drops_are_unused(tmp_path: Path) -> None:
+    """Every bundled template prints them; one that extends none of those may not."""
+    (tmp_path / "own.j2").write_text("You are {{ persona.name }}.")
+    (tmp_path / "asks.j2").write_text(
+        "You are {{ persona.name }}.{% if session.extra_sections is defined %} More.{% endif %}"
+    )
+    registry = PersonaRegistry(tmp_path)
+    registry.define(Persona("Maya", "R", variables={"extra_section": "x"}))
+    maya = registry.get("Maya")
+    assert maya.render("own", extra_sections={"a": "b"}, other="x").unused == ("extra_sections", "other")
+    for template in ("asks", "default", "markdown", "xml", "compact"):
+        assert maya.render(template, extra_sections={"a": "b"}).unused == ()
 
 
 def test_the_reference_without_a_version_is_the_name() -> None:

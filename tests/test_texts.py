@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_persona import Persona
+from llm_persona import Persona, PersonaRegistry
 from llm_persona.errors import InvalidValueError, MissingVariableError
 
 values = st.text(st.sampled_from("{}$ab\n<"), max_size=8) | st.sampled_from(
@@ -79,6 +79,67 @@ def test_a_slip_of_a_name_whose_default_was_used_is_an_error() -> None:
     with pytest.raises(InvalidValueError, match="did you mean 'refund_limit'"):
         persona.render(refund_limt="$500")
     assert persona.render(locale="de").unused == ("locale",)
+
+
+@given(st.sampled_from(["plann", "pla", "plan_", "Plan"]), st.sampled_from(["Hi {plan}", "Hi", "Hi {user}"]))
+def test_a_slip_is_the_same_error_in_the_greeting_and_in_the_prompt(slip: str, greeting: str) -> None:
+    """Whatever the greeting prints: one session goes to both."""
+    persona = Persona("M", "R", greeting=greeting, variables={"user": None, "plan": "free"})
+    with pytest.raises(InvalidValueError) as prompt:
+        persona.render(user="Jo", **{slip: "secret"})
+    with pytest.raises(InvalidValueError) as greeted:
+        persona.build_greeting(user="Jo", **{slip: "secret"})
+    assert str(greeted.value) == str(prompt.value)
+    assert str(prompt.value) == (
+        f"M: the session has {slip!r}, which nothing uses, and not 'plan', whose default would be used; "
+        "did you mean 'plan'?"
+    )
+
+
+def test_a_name_that_the_template_asks_for_is_no_slip_in_the_greeting(tmp_path: Path) -> None:
+    """A handler passes one session to both, and what the persona's own template prints is in it."""
+    (tmp_path / "own.j2").write_text("{{ persona.role }} {{ session.plans }}")
+    registry = PersonaRegistry(tmp_path, "own")
+    registry.define(Persona("M", "R", greeting="Hi on {plan}", variables={"plan": "free"}))
+    persona = registry.get("M")
+    assert persona.build_greeting(plans="all") == "Hi on free"
+    assert persona.build_greeting(plan="pro", planned="x") == "Hi on pro"
+    with pytest.raises(InvalidValueError, match="did you mean 'plan'"):
+        persona.build_greeting(plann="x")
+
+
+@pytest.mark.parametrize(
+    ("session", "call"),
+    [
+        ({}, 'persona.render("markdown")'),
+        ({"user": "Jo"}, 'persona.render("markdown", user=…)'),
+        (dict.fromkeys("abcde", "x"), 'persona.render("markdown", a=…, b=…, c=…, …)'),
+    ],
+)
+def test_a_template_that_is_passed_like_a_variable_is_an_error(session: dict[str, object], call: str) -> None:
+    """Somebody meant the first argument; the message shows the right call, and no value."""
+    persona = Persona("M", "R")
+    for build in (persona.render, persona.build_system_prompt):
+        with pytest.raises(InvalidValueError) as raised:
+            build(template="compact", **session)
+        assert str(raised.value) == (
+            f"M: the session has 'template', which nothing uses; a template is the first argument: {call}"
+        )
+    assert persona.build_system_prompt(template=None) == persona.build_system_prompt()
+    with pytest.raises(InvalidValueError, match="a greeting is the same in every template: leave it out"):
+        Persona("M", "R", greeting="Hi").build_greeting(template="compact")
+
+
+def test_a_variable_called_template_is_fine_where_something_uses_it(tmp_path: Path) -> None:
+    """A text, a declaration, or the template itself, also one that works names out while it renders."""
+    assert Persona("M", "R", tone="{template}").build_system_prompt(template="x").endswith("Tone: x")
+    assert Persona("M", "R", variables=["template"], greeting="Hi").build_greeting(template="x") == "Hi"
+    (tmp_path / "names.j2").write_text("{{ persona.role }} {{ session.template }}")
+    (tmp_path / "any.j2").write_text("{{ persona.role }} {% for name in ['template'] %}{{ session[name] }}{% endfor %}")
+    registry = PersonaRegistry(tmp_path)
+    registry.define(Persona("M", "R"))
+    assert registry.get("M").build_system_prompt("names", template="x") == "R x"
+    assert registry.get("M").build_system_prompt("any", template="x") == "R x"
 
 
 def test_none_takes_the_default() -> None:

@@ -236,7 +236,7 @@ class Persona:
     def build_greeting(self, **session: object) -> str | None:
         """Return the greeting with its placeholders filled, or None where there is none; raises what `render` does."""
         self._check_complete()
-        return self._prepared().greet(session)
+        return self._prepared().greet(session, self.own_template)
 
     def select_tools(self, catalog: Sequence[Definition] | Mapping[str, Definition]) -> list[Definition]:
         """Return the definitions of the tools that this persona may use, in its order, unchanged.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from .errors import InvalidValueError, MissingVariableError, field_text
@@ -87,6 +87,7 @@ class PersonaTexts:
         self._greeting_required = self._without_default(self._greeting_needs)
         self.names = frozenset((*self._declared, *self._needs, *self._greeting_needs))
         self._fingerprint: str | None = None
+        self._greeted: tuple[str, ...] = ()  # the names of the last session that was greeted
 
     def _without_default(self, needs: Mapping[str, Path]) -> dict[str, Path]:
         return {name: path for name, path in needs.items() if name not in self._defaults}
@@ -106,8 +107,8 @@ class PersonaTexts:
     ) -> tuple[str, ...]:
         """Return the names that nothing uses. Raises for names that are missing, or slips of others."""
         self._check_given(self.required_by(template), values, given)
-        unused = self._unused(values, template.session_names, template.dynamic)
-        self._check_slips(unused, values)
+        unused = self._unused(values, template)
+        self._check_unused(unused, values, f"a template is the first argument: {_right_call(values)}")
         return unused
 
     def required_by(self, template: Template) -> dict[str, Path]:
@@ -125,13 +126,22 @@ class PersonaTexts:
         asked += sorted(template.session_names - self._defaults.keys() - {"extra_sections"})
         return {name: f"{{{name}}}" for name in dict.fromkeys(asked)}
 
-    def greet(self, given: Mapping[str, object]) -> str | None:
+    def greet(self, given: Mapping[str, object], template: Callable[[], Template]) -> str | None:
+        """Return the greeting for a session that may hold what the persona's template asks for as well."""
         greeting = self.fields["greeting"]
-        if not isinstance(greeting, Text):
-            return greeting  # type: ignore[return-value]  # a greeting is a text or None
+        if not isinstance(greeting, str | Text):
+            return None
         session = neutralise(given)
         self._check_given(self._greeting_required, session.values, given)
+        self._check_greeted(session.values, template)
         return Filling(self.persona.key, {**self._defaults, **session.values}, Watch()).fill(greeting)
+
+    def _check_greeted(self, values: Mapping[str, object], template: Callable[[], Template]) -> None:
+        names = tuple(values)
+        if names != self._greeted and not self.names.issuperset(names):
+            unused = self._unused(values, template())
+            self._check_unused(unused, values, "a greeting is the same in every template: leave it out")
+        self._greeted = names
 
     def _company_parts(self) -> Parts | None:
         if not self.persona.company:
@@ -204,30 +214,38 @@ class PersonaTexts:
             error.names = tuple(missing)
             raise error
 
-    def _unused(self, values: Mapping[str, object], asked: frozenset[str], dynamic: bool) -> tuple[str, ...]:
-        if dynamic:
+    def _unused(self, values: Mapping[str, object], template: Template) -> tuple[str, ...]:
+        if template.dynamic:
             return ()
-        return tuple(
-            name for name in values if name not in self.names and name not in asked and name != "extra_sections"
-        )
+        return tuple(name for name in values if name not in self.names and name not in template.session_names)
 
-    def _check_slips(self, unused: Iterable[str], values: Mapping[str, object]) -> None:
-        """Refuse a name that nobody knows and that is a slip of one whose default would be used instead."""
+    def _check_unused(self, unused: Iterable[str], values: Mapping[str, object], remedy: str) -> None:
+        """Refuse a template that is passed like a variable, and a slip of a name whose default would be used instead."""
         defaulted = [name for name in self._defaults if name not in values]
-        for name in unused if defaulted else ():
-            near = nearest(name, defaulted, cutoff=0.8)
+        for name in unused:
+            if name == "template":
+                raise self._useless(name, "which nothing uses", remedy)
+            # What every bundled template asks for is spelt as it is meant.
+            near = nearest(name, defaulted, cutoff=0.8) if name != "extra_sections" else None
             if near is not None:
-                raise InvalidValueError(
-                    f"the session has {shorten(name)!r}, which nothing uses, and not {near!r}, whose default would be used",
-                    persona=self.persona.key,
-                    hint=f"did you mean {near!r}?",
-                )
+                why = f"which nothing uses, and not {near!r}, whose default would be used"
+                raise self._useless(name, why, f"did you mean {near!r}?")
+
+    def _useless(self, name: str, why: str, hint: str) -> InvalidValueError:
+        return InvalidValueError(f"the session has {shorten(name)!r}, {why}", persona=self.persona.key, hint=hint)
 
 
 def _missing(name: str, path: Path, spare: Iterable[str]) -> str:
     near = nearest(name, spare)
     hint = f"; did you mean {name!r} by {near!r}?" if near else ""
     return f"{name!r} ({field_text(path)}{hint})"
+
+
+def _right_call(names: Iterable[str]) -> str:
+    """Return the call that names a template and passes the rest of these names."""
+    passed = [f"{name}=…" for name in names if name != "template"]
+    arguments = ['"markdown"', *passed[:3], *(["…"] if len(passed) > 3 else [])]
+    return f"persona.render({', '.join(arguments)})"
 
 
 def _marked(value: Field) -> Field:
