@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Any
 
 from .errors import FieldPath, InvalidValueError
 from .frozen import FrozenDict, ListEdit
-from .names import check_name, did_you_mean, nearest, shorten, spelled, split_reference
+from .kinds import is_list, is_mapping, is_text, plain
+from .names import check_name, did_you_mean, nearest, shorten, shown, spelled, split_reference
 from .wording import (
     EMPTY,
     LIST,
@@ -69,7 +70,7 @@ _UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
 def checked(name: str, value: object, persona: str) -> object:
     """Return a field's value as the persona keeps it. Raises InvalidValueError for one that it may not hold."""
     try:
-        return _CHECKS[name](value, (name,))
+        return _CHECKS[name](plain(value), (name,))
     except InvalidValueError as error:
         error.persona = persona
         if not error.field:
@@ -82,7 +83,8 @@ def _wrong(message: str, path: FieldPath, hint: str | None = None) -> InvalidVal
 
 
 def text(value: object, path: FieldPath) -> str:
-    if not isinstance(value, str):
+    value = plain(value)
+    if not is_text(value):
         raise _wrong(must_be(TEXT, value), path, QUOTE_IT if isinstance(value, bool | int | float) else None)
     if match := _UNPRINTABLE.search(value):
         raise _wrong(f"holds U+{ord(match[0]):04X}, which no prompt can carry", path, "remove it")
@@ -96,39 +98,37 @@ def _required_text(value: object, path: FieldPath) -> str:
 
 
 def _optional_text(value: object, path: FieldPath) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise _wrong(must_be(TEXT, value), path, QUOTE_IT if isinstance(value, bool | int | float) else None)
     return None if value is None else text(value, path) or None
 
 
 def _texts(value: object, path: FieldPath) -> tuple[str, ...]:
-    if isinstance(value, str):
+    if is_text(value):
         raise _wrong(must_be(LIST, value), path, as_item(value))
-    if not isinstance(value, list | tuple):
+    if not is_list(value):
         raise _wrong(must_be(LIST, value), path)
     return tuple(_required_text(item, (*path, index)) for index, item in enumerate(value))
 
 
 def _list(value: object, path: FieldPath) -> tuple[str, ...]:
-    if isinstance(value, ListEdit):
+    if type(value) is ListEdit:
         return value
     if value is None:
         return ListEdit(replace=())
-    if not isinstance(value, Mapping):
+    if not is_mapping(value):
         return _texts(value, path)
     if not value:
         raise _wrong("edits nothing", path, "write add, remove or replace, or leave it out")
-    strange = [word for word in value if word not in LIST_EDITS]
-    if len(strange) == len(value) and not any(isinstance(word, str) and nearest(word, LIST_EDITS) for word in strange):
+    strange = [word for word in value if not is_text(word) or word not in LIST_EDITS]
+    if len(strange) == len(value) and not any(is_text(word) and nearest(word, LIST_EDITS) for word in strange):
         raise _wrong(must_be(LIST, value), path)
     if strange:
-        hint = did_you_mean(strange[0], LIST_EDITS) if isinstance(strange[0], str) else None
-        message = f"unknown edit {shorten(repr(strange[0]))}"
+        hint = did_you_mean(strange[0], LIST_EDITS) if is_text(strange[0]) else None
+        message = f"unknown edit {shorten(repr(strange[0])) if is_text(strange[0]) else shown(strange[0])}"
         raise _wrong(message, path, hint or "a list is edited by add, remove and replace")
     if "replace" in value and len(value) > 1:
         message = "replace stands beside another edit"
         raise _wrong(message, path, "replace alone gives the whole list; add and remove edit the parent's")
-    edits = {word: _texts(value[word], (*path, word)) for word in value}
+    edits = {str(word): _texts(plain(texts), (*path, str(word))) for word, texts in value.items()}
     return ListEdit(edits.get("replace"), edits.get("remove", ()), edits.get("add", ()))
 
 
@@ -142,50 +142,53 @@ def _sections(value: object, path: FieldPath) -> FrozenDict[str | None]:
 
 
 def _mapping(value: object, path: FieldPath, expected: str = MAPPING) -> dict[str, object]:
-    if not isinstance(value, Mapping):
+    if not is_mapping(value):
         raise _wrong(must_be(expected, value), path, "leave it out" if value is None else None)
-    for name in value:
-        if not isinstance(name, str):
-            raise _wrong(f"has the name {shorten(repr(name))}, which is not a text", path, QUOTE_IT)
+    entries: dict[str, object] = {}
+    for name, item in value.items():
+        name = plain(name)
+        if not is_text(name):
+            raise _wrong(f"has the name {shown(name)}, which is not a text", path, QUOTE_IT)
         if expected is not VARIABLES and is_blank(name):
             raise _wrong("has an empty name", path, "write the name")
-    return {text(name, path): item for name, item in value.items()}
+        entries[text(name, path)] = plain(item)
+    return entries
 
 
 def _variables(value: object, path: FieldPath) -> FrozenDict[str | None]:
-    if isinstance(value, list | tuple):
+    if is_list(value):
         return FrozenDict(dict.fromkeys(_names(value, path)))
     declared: dict[str, str | None] = {}
     for name, default in _mapping(value, path, VARIABLES).items():
-        plain = _variable(name, path)
-        if plain in declared:
-            raise _wrong(f"{spelled(name)} and another name are both {plain!r} to Python", path, "rename one")
-        declared[plain] = None if default is None else text(default, (*path, name))
+        normal = _variable(name, path)
+        if normal in declared:
+            raise _wrong(f"{spelled(name)} and another name are both {normal!r} to Python", path, "rename one")
+        declared[normal] = None if default is None else text(default, (*path, name))
     return FrozenDict(declared)
 
 
 def _names(value: Sequence[object], path: FieldPath) -> Iterator[str]:
     seen: set[str] = set()
-    for index, name in enumerate(value):
-        if not isinstance(name, str):
+    for index, name in enumerate(map(plain, value)):
+        if not is_text(name):
             raise _wrong(must_be("a name", name), (*path, index))
-        plain = _variable(name, (*path, index))
-        if plain in seen:
+        normal = _variable(name, (*path, index))
+        if normal in seen:
             raise _wrong(f"{name!r} stands in the list twice", (*path, index), "remove one")
-        seen.add(plain)
-        yield plain
+        seen.add(normal)
+        yield normal
 
 
 def _variable(name: str, path: FieldPath) -> str:
     """Return the name as Python compares keyword arguments: `ﬁ` is `fi`."""
-    plain = unicodedata.normalize("NFKC", name)
-    if plain in ("name", "extra_sections"):
+    normal = unicodedata.normalize("NFKC", name)
+    if normal in ("name", "extra_sections"):
         message = f"variable {name!r} cannot be declared: it is kept for the persona's own"
         raise _wrong(message, path, "rename it")
-    if not name.isidentifier() or plain.startswith("_"):
+    if not name.isidentifier() or normal.startswith("_"):
         message = f"variable {spelled(shorten(name))} is not a name that a placeholder can have"
         raise _wrong(message, path, "name it with letters, digits and _")
-    return plain
+    return normal
 
 
 def _version(value: object, path: FieldPath) -> str | None:
@@ -211,11 +214,11 @@ def _text_if_any(value: object, path: FieldPath) -> str | None:
 
 
 def _display_name(value: object, path: FieldPath) -> str | None:
-    return _text_if_any(value or None if isinstance(value, str) else value, path)
+    return _text_if_any(None if is_text(value) and not value else value, path)
 
 
 def _truth(value: object, path: FieldPath) -> bool:
-    if not isinstance(value, bool):
+    if type(value) is not bool:
         raise _wrong(must_be(TRUTH, value), path)
     return value
 
@@ -228,15 +231,17 @@ def _plain(value: object, path: FieldPath) -> object:
     """Return plain data that cannot change, copied all the way down."""
     if len(path) > 64:
         raise _wrong("is nested too deeply", path[:2])
-    if isinstance(value, Mapping):
+    value = plain(value)
+    if is_mapping(value):
         return FrozenDict({name: _plain(item, (*path, name)) for name, item in _mapping(value, path).items()})
-    if isinstance(value, list | tuple):
+    if is_list(value):
         return tuple(_plain(item, (*path, index)) for index, item in enumerate(value))
-    if isinstance(value, str):
+    if is_text(value):
         return text(value, path)
-    if isinstance(value, float) and not math.isfinite(value):
+    kind = type(value)
+    if issubclass(kind, float) and not math.isfinite(value):  # type: ignore[arg-type]  # a float
         raise _wrong(f"{value} is no number that a file can hold", path)
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or issubclass(kind, bool | int | float):
         return value
     raise _wrong(must_be("a text, a number, true, false, null, a list or a mapping", value), path, QUOTE_IT)
 

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from .errors import InvalidValueError
+from .kinds import is_text, nothing, plain
 
 MAX_NAME = 128  # characters
 
@@ -22,7 +23,8 @@ def join_reference(name: str, version: str | None) -> str:
 
 def check_name(name: object, what: str = "name") -> str:
     """Return the name, or raise InvalidValueError where it is not 1 to 128 characters of text that a name may hold."""
-    if not isinstance(name, str):
+    name = plain(name)
+    if not is_text(name):
         raise InvalidValueError(f"{what} must be a text, not {kind_of(name)}", hint="quote it")
     shown = shorten(name)
     if not name.strip():
@@ -67,21 +69,35 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     return f"did you mean {near!r}?" if near is not None else None
 
 
+def shown(value: object) -> str:
+    """Write a plain value; of any other, which may say what it likes, say in brackets what it is."""
+    if type(value) in (str, int, float, bool, type(None)):
+        return shorten(repr(value))
+    return f"({kind_of(value)})"
+
+
 def kind_of(value: object) -> str:
     """Say what a value is in the words of somebody who edits files, not of Python."""
+    kind = type(value)
     if value is None:
         return "null"
-    if isinstance(value, bool):
+    if issubclass(kind, bool):
         return f"a truth value ({str(value).lower()})"
-    if isinstance(value, int | float):
-        return "a number"
-    if isinstance(value, str):
-        return "a text"
-    if isinstance(value, list | tuple | set | frozenset):
-        return "a list"
-    if hasattr(value, "keys"):
+    if (missing := nothing(value)) is not None:
+        return missing
+    for kinds, words in _WORDS:
+        if issubclass(kind, kinds):
+            return words
+    if hasattr(kind, "keys"):
         return "a mapping"
-    if isinstance(value, bytes | bytearray):
-        return "bytes"
-    kind = type(value).__name__
-    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
+    name = kind.__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+_WORDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    ((int, float), "a number"),
+    (str, "a text"),
+    ((list, tuple), "a list"),
+    ((set, frozenset), "a set"),
+    ((bytes, bytearray), "bytes"),
+)

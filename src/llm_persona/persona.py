@@ -13,11 +13,12 @@ from .bound import Bound, bundled
 from .errors import InheritanceError, InvalidValueError, PersonaError
 from .fields import DEFAULTS, NOT_GIVEN, as_read, checked
 from .frozen import FrozenDict, ListEdit
+from .kinds import is_text, plain
 from .names import check_name, join_reference, kind_of, shorten, split_reference
 from .plans import Plans
 from .precompiled import Precompiled
 from .prompt import Prompt
-from .templates import Template
+from .templates import Template, template_name
 from .texts import PersonaTexts
 
 Definition = TypeVar("Definition", bound=Mapping[str, Any])
@@ -95,7 +96,7 @@ class Persona:
             value = getattr(self, name_of_field)
             untouched = value is NOT_GIVEN
             if not untouched and before is not None and name_of_field not in before:
-                untouched = bool(value == default)
+                untouched = type(value) in _PLAIN and bool(value == default)
             if untouched:
                 value = default
             else:
@@ -118,8 +119,10 @@ class Persona:
         self._check_as_a_whole()
 
     def _split_name(self) -> tuple[str, str | None]:
-        if not isinstance(self.name, str):
-            raise InvalidValueError(f"name must be a text, not {kind_of(self.name)}", hint="quote it")
+        given = plain(self.name)
+        if not is_text(given):
+            raise InvalidValueError(f"name must be a text, not {kind_of(given)}", hint="quote it")
+        object.__setattr__(self, "name", str.__str__(given))
         name, version = split_reference(self.name)
         return check_name(name), None if version is None else check_name(version, "version")
 
@@ -218,7 +221,8 @@ class Persona:
             if text is not None:
                 return text
         self._check_complete()
-        return self._planned().text(self.own_template(template), session, template)
+        named = None if template is None else template_name(template)
+        return self._planned().text(self.own_template(named), session, named)
 
     def render(self, template: str | None = None, /, **session: object) -> Prompt:
         """Render the persona for a session with the template named, else its own, else the registry's default.
@@ -228,10 +232,11 @@ class Persona:
         parent was not applied yet, and PersonaError for an abstract persona.
         """
         self._check_complete()
-        chosen = self.own_template(template)
+        named = None if template is None else template_name(template)
+        chosen = self.own_template(named)
         registry = None if self._bound is None else self._bound.registry
         explain = None if registry is None else partial(registry.explain_prompt, self, chosen)
-        return self._planned().render(chosen, session, template, explain)
+        return self._planned().render(chosen, session, named, explain)
 
     def build_greeting(self, **session: object) -> str | None:
         """Return the greeting with its placeholders filled, or None where there is none; raises what `render` does."""
@@ -293,6 +298,7 @@ class Persona:
         return self
 
 
+_PLAIN = frozenset((str, bool, type(None), tuple, list, dict, FrozenDict, ListEdit))  # what a default may equal
 _SLOTS = tuple(each.name for each in dataclasses.fields(Persona))
 _lists = itemgetter("capabilities", "constraints", "tools")
 _UNREAD: dict[str, Any] = {**dict.fromkeys(_SLOTS), **DEFAULTS, "_side": False}  # in the order of _SLOTS

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 
 from .errors import FieldPath, Problem, field_text
-from .names import kind_of, shorten
+from .kinds import is_list, is_mapping, is_text, plain
+from .names import kind_of, shown
 from .reading import NO_PATH, Document
 from .wording import QUOTE_IT, must_be
 
@@ -18,14 +19,15 @@ _PLAIN = "a text, a number, true, false, null, a list or a mapping"
 
 def plain_document(data: object) -> Document:
     """Return a document of the data. Whatever no file could hold is a problem of it and never raised."""
-    if not isinstance(data, Mapping):
+    data = plain(data)
+    if not is_mapping(data):
         return Document(NO_PATH, {}, [_problem((), must_be("a mapping of names to personas", data))])
     copy = _Copy()
     try:
-        plain = copy.mapping(data, (), ())
+        copied = copy.mapping(data, (), ())
     except _TooMuchError:
         return Document(NO_PATH, {}, [_problem((), f"the data holds more than {MAX_VALUES:,} values", "split it")])
-    return Document(NO_PATH, plain, copy.problems)
+    return Document(NO_PATH, copied, copy.problems)
 
 
 class _TooMuchError(Exception):
@@ -40,25 +42,29 @@ class _Copy:
         self._left = MAX_VALUES
 
     def mapping(self, data: Mapping[object, object], path: FieldPath, above: tuple[int, ...]) -> dict[str, object]:
-        plain: dict[str, object] = {}
+        copied: dict[str, object] = {}
         for key, value in data.items():
-            if not isinstance(key, str):
-                self._refuse(path, f"has the key {shorten(repr(key))}, which is not a text", QUOTE_IT)
+            key = plain(key)
+            if not is_text(key):
+                self._refuse(path, f"has the key {shown(key)}, which is not a text", QUOTE_IT)
                 continue
-            plain[self._text(key, path)] = self._value(value, (*path, key), (*above, id(data)))
-        return plain
+            copied[self._text(key, path)] = self._value(value, (*path, key), (*above, id(data)))
+        return copied
 
     def _value(self, value: object, path: FieldPath, above: tuple[int, ...]) -> object:
         self._left -= 1
         if self._left < 0:
             raise _TooMuchError
-        if isinstance(value, str):
+        value = plain(value)
+        if is_text(value):
             return self._text(value, path)
-        if value is None or isinstance(value, bool | int):
+        kind = type(value)
+        if value is None or issubclass(kind, bool | int):
             return value
-        if isinstance(value, float):
-            return value if math.isfinite(value) else self._stand_in(value, path, f"{value} is no number of a file")
-        if not isinstance(value, Mapping | list | tuple):
+        if issubclass(kind, float):
+            finite = math.isfinite(value)  # type: ignore[arg-type]  # a float
+            return value if finite else self._stand_in(value, path, f"{value} is no number of a file")
+        if not is_mapping(value) and not is_list(value):
             if len(path) == 1:
                 self._refuse(path, must_be("a mapping of fields", value), "pass plain data, as a file has it")
                 return {"abstract": True}  # so that this is told once
@@ -67,18 +73,18 @@ class _Copy:
             return self._stand_in(value, path, "holds itself")
         if len(path) > MAX_DEPTH:
             return self._stand_in(value, path, f"is nested more than {MAX_DEPTH} deep")
-        if isinstance(value, Mapping):
+        if is_mapping(value):
             return self.mapping(value, path, above)
         return [self._value(item, (*path, index), (*above, id(value))) for index, item in enumerate(value)]
 
     def _text(self, text: str, path: FieldPath) -> str:
-        plain = str.__str__(text)
+        exact = str.__str__(text)
         try:
-            plain.encode()
+            exact.encode()
         except UnicodeEncodeError:
             self._refuse(path, "holds a lone surrogate, which no prompt can carry", "remove it")
-            return plain.encode(errors="replace").decode()
-        return plain
+            return exact.encode(errors="replace").decode()
+        return exact
 
     def _stand_in(self, value: object, path: FieldPath, message: str) -> str:
         """Note the problem, and return a text to go on with."""

@@ -18,6 +18,7 @@ from .errors import (
     UnknownVersionError,
 )
 from .inheritance import Definitions, find, versions
+from .kinds import is_text, plain
 from .loading import Loaded, load_documents
 from .names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
 from .persona import Persona
@@ -162,24 +163,25 @@ class PersonaRegistry:
         UnknownPersonaError or UnknownVersionError (both KeyErrors) with what may have been meant.
         """
         if version is None and unit is None:
-            try:
-                return self._state.complete.made[name]
-            except (KeyError, TypeError):
-                pass  # not made yet, or no name of a persona
+            made = self._state.complete.made.get(name) if type(name) is str else None
+            if made is not None:
+                return made
         return self._look_up(self._state, name, version, unit)
 
-    def _look_up(self, state: State, name: str, version: str | int | None, unit: str | None) -> Persona:
-        if not isinstance(name, str):
-            raise InvalidValueError(f"a persona's name is a text, not {kind_of(name)}")
+    def _look_up(self, state: State, name: object, version: object, unit: object) -> Persona:
+        name = _name(name)
         base, pinned = split_reference(name)
-        if unit is not None and not isinstance(unit, str):
+        unit = plain(unit)
+        if unit is not None and not is_text(unit):
             raise InvalidValueError(f"unit must be a text, not {kind_of(unit)}", hint="pass str(unit), everywhere")
+        version = plain(version)
         if version is not None:
-            if isinstance(version, bool) or not isinstance(version, str | int):
+            if not is_text(version) and not (type(version) is int and 0 <= version < 10**18):
                 raise InvalidValueError(f"a version is a text, not {kind_of(version)}")
-            if pinned is not None and pinned != str(version):
+            version = str(version)
+            if pinned is not None and pinned != version:
                 raise InvalidValueError(f"{name!r} and the version {version!r} disagree", persona=base)
-            pinned = str(version)
+            pinned = version
         elif pinned is None and unit is not None and base in state.rollouts:
             pinned = state.rollouts[base].choose(unit)
         if base not in state.definitions:
@@ -200,7 +202,8 @@ class PersonaRegistry:
         return did_you_mean(name, names) or f"there are {shown}"
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and find(self._state.definitions, name) is not None
+        name = plain(name)
+        return is_text(name) and find(self._state.definitions, name) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.list_names())
@@ -222,8 +225,7 @@ class PersonaRegistry:
         Raises UnknownPersonaError.
         """
         state = self._state
-        if not isinstance(name, str):
-            raise InvalidValueError(f"a persona's name is a text, not {kind_of(name)}")
+        name = _name(name)
         if name not in state.definitions:
             raise UnknownPersonaError(f"no persona {shorten(name)!r}", hint=self._meant(state, name))
         return versions(state.definitions, name)
@@ -369,6 +371,13 @@ class PersonaRegistry:
         return f"<PersonaRegistry: {shown or 'empty'}>"
 
 
+def _name(name: object) -> str:
+    name = plain(name)
+    if not is_text(name):
+        raise InvalidValueError(f"a persona's name is a text, not {kind_of(name)}")
+    return str.__str__(name)
+
+
 def _bind(templates: Folders | None, default_template: str, tools: Catalog | None, precompile: bool) -> Bound:
     if templates is None and default_template == "default":
         shared = bundled().templates
@@ -396,7 +405,7 @@ def _changes(definitions: Definitions, personas: Iterable[Persona], replace: boo
     """Return by key what is new or has other content. Raises DuplicatePersonaError where that may not be."""
     changed: dict[str, Persona] = {}
     for persona in personas:
-        if not isinstance(persona, Persona):
+        if not issubclass(type(persona), Persona):
             raise InvalidValueError(f"define takes personas, not {kind_of(persona)}", hint="pass Persona(name=...)")
         key = persona.key
         old = changed.get(key) or definitions.get(key)

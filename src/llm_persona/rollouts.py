@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from .errors import FieldPath, InvalidValueError
 from .fingerprints import canonical
+from .kinds import is_text, plain
 from .names import check_name, did_you_mean, kind_of, spelled
 
 FORMAT = "llm-persona/bucket/1"
@@ -98,7 +99,8 @@ class Rollout:
         return min(scores)[1]
 
     def _head(self, unit: object) -> bytes:
-        if not isinstance(unit, str):
+        unit = plain(unit)
+        if not is_text(unit):
             raise InvalidValueError(f"unit must be a text, not {kind_of(unit)}", hint="pass str(unit), everywhere")
         try:
             return _head(self.salt, unit)

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from markupsafe import Markup
 
 from .errors import InvalidValueError
 from .frozen import FrozenDict
+from .kinds import Written, is_list, is_mapping, is_text, nothing, plain
 from .names import kind_of, shorten
 
 MAX_DEPTH = 16  # lists and mappings inside one another
-MAX_DIGITS = 4000  # of a whole number; Python refuses to print much more
+MAX_DIGITS = 4000  # of a whole number, and of a Decimal on either side of its point; Python refuses to print much more
 
 # Runs of what `str.splitlines` ends a line at, and of control characters; tabs are kept. Compiled when first needed.
 _FOLDED = "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]+"
@@ -141,13 +142,14 @@ class _Neutraliser:
         self.folded = False
 
     def value(self, value: object, depth: int = 0) -> object:
-        if isinstance(value, Enum):
-            value = value.value
-            if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        value = plain(value)
+        if issubclass(type(value), Enum):
+            value = plain(value.value)  # type: ignore[attr-defined]  # an enum's
+            if isinstance(value, bool) or not issubclass(type(value), str | int | float | Decimal):
                 raise self._refused("is an enum of neither text nor number")
-        if isinstance(value, str):
+        if is_text(value):
             return self.text(value)
-        if isinstance(value, list | tuple | Mapping):
+        if is_list(value) or is_mapping(value):
             return self._nested(value, depth)
         return self._scalar(value)
 
@@ -177,12 +179,15 @@ class _Neutraliser:
         return "\n".join(self._family.prefix + line for line in lines)
 
     def extra_sections(self, value: object) -> Record:
-        if not isinstance(value, Mapping):
+        value = plain(value)
+        if not is_mapping(value):
             raise self._refused(f"must be a mapping of names to texts, not {kind_of(value)}")
         sections: dict[str, str] = {}
         for name, text in value.items():
-            if not isinstance(name, str) or not (text is None or isinstance(text, str)):
-                raise self._refused("must be a mapping of names to texts, and something in it is not a text")
+            name, text = plain(name), plain(text)
+            if not is_text(name) or not (text is None or is_text(text)):
+                wrong = name if text is None or is_text(text) else text
+                raise self._refused(f"must be a mapping of names to texts, and {kind_of(wrong)} in it is not a text")
             if text:
                 line = self.line(name)
                 kept = self.text(text) if type(text) is Trusted else self.set_off(text)
@@ -195,40 +200,63 @@ class _Neutraliser:
     def _nested(self, value: list[object] | tuple[object, ...] | Mapping[object, object], depth: int) -> object:
         if depth >= MAX_DEPTH:
             raise self._refused(f"is nested more than {MAX_DEPTH} deep, or holds itself")
-        if not isinstance(value, Mapping):
-            return tuple(self.value(item, depth + 1) if item is not None else None for item in value)
+        if not is_mapping(value):
+            return tuple([self.value(item, depth + 1) if item is not None else None for item in value])
         entries: dict[str, object] = {}
         for key, item in value.items():
-            if not isinstance(key, str):
+            key = plain(key)
+            if not is_text(key):
                 raise self._refused(f"holds a mapping with a key that is not a text but {kind_of(key)}")
             entries[self.line(key)] = self.value(item, depth + 1) if item is not None else None
         return Record(entries)
 
     def _scalar(self, value: object) -> object:
         # Subclasses are copied to the plain type: their own attributes and `str` could say anything.
-        if isinstance(value, bool):
+        kind = type(value)
+        if kind is bool:
             return value
-        if isinstance(value, int):
-            if int.bit_length(value) > MAX_DIGITS * 3:
-                raise self._refused(f"is a number of more than about {MAX_DIGITS} digits")
-            return int.__index__(value)
-        if isinstance(value, float):
-            if not math.isfinite(value):
-                raise self._refused("is not a finite number")
-            return float.__float__(value)
-        if isinstance(value, Decimal):
-            if not value.is_finite():
-                raise self._refused("is not a finite number")
-            return Decimal(value)
-        if isinstance(value, datetime):
-            return datetime.fromisoformat(datetime.isoformat(value))
-        if isinstance(value, date):
-            return date(value.year, value.month, value.day)
+        if (missing := nothing(value)) is not None:
+            raise self._refused(f"is {missing}; pass None where nothing is given")
+        take = next((take for known, take in self._TAKEN if issubclass(kind, known)), None)
+        if take is not None:
+            return take(self, value)
         from uuid import UUID
 
-        if isinstance(value, UUID):
-            return UUID(int=value.int)
+        if issubclass(kind, UUID):
+            return UUID(int=value.int)  # type: ignore[attr-defined]  # a UUID's
         raise self._refused(f"is {kind_of(value)}, which a session cannot hold; pass a text or a number")
+
+    def _whole(self, number: int) -> int:
+        if int.bit_length(number) > MAX_DIGITS * 3:
+            raise self._refused(f"is a number of more than about {MAX_DIGITS} digits")
+        return int.__index__(number)
+
+    def _float(self, number: float) -> float:
+        if not math.isfinite(number):
+            raise self._refused("is not a finite number")
+        return number if type(number) is Written else float.__float__(number)
+
+    def _decimal(self, number: Decimal) -> Decimal:
+        if not Decimal.is_finite(number):
+            raise self._refused("is not a finite number")
+        _, _, exponent = Decimal.as_tuple(number)
+        if Decimal.adjusted(number) >= MAX_DIGITS or exponent < -MAX_DIGITS:  # type: ignore[operator]  # it is finite
+            raise self._refused(f"is a number of more than {MAX_DIGITS} digits before or after its point")
+        return Decimal(number)
+
+    def _time(self, time: datetime) -> datetime:
+        return datetime.fromisoformat(datetime.isoformat(time))
+
+    def _date(self, day: date) -> date:
+        return date(day.year, day.month, day.day)
+
+    _TAKEN: ClassVar[list[tuple[type, Callable[[Any, Any], object]]]] = [
+        (int, _whole),
+        (float, _float),
+        (Decimal, _decimal),
+        (datetime, _time),
+        (date, _date),
+    ]
 
     def _check(self, text: str) -> None:
         if match := _REFUSED.search(text):
@@ -271,6 +299,7 @@ def shown(value: object, *, escapes: bool) -> str | None:
 
 
 def _only_text(text: object, what: str) -> str:
-    if not isinstance(text, str):
+    text = plain(text)
+    if not is_text(text):
         raise InvalidValueError(f"{what} takes a text, not {kind_of(text)}")
     return str.__str__(text)

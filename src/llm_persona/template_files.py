@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import TemplateError
+from .kinds import is_text
 from .names import kind_of, shorten
 
 ENDING = ".j2"
@@ -111,7 +112,7 @@ def _decoded(data: bytes, shown: str) -> Source:
 
 def name_problem(name: object) -> str | None:
     """Say why a name can be no template's, before anything looks for it."""
-    if not isinstance(name, str):
+    if not is_text(name):
         return f"a template's name is a text, not {kind_of(name)}"
     parts = name.removesuffix(ENDING).split("/")
     if all(_PART.fullmatch(part) and part.strip(".") and not _DEVICES.match(part) for part in parts):

@@ -21,6 +21,7 @@ from .complaints import explain
 from .errors import InvalidValueError, PersonaError, TemplateError
 from .events import Event, Part
 from .fingerprints import fingerprint
+from .kinds import plain
 from .names import did_you_mean, kind_of, shorten
 from .parting import Parting
 from .sandbox import GLOBALS, Sandbox, XmlSandbox
@@ -148,6 +149,7 @@ class Templates:
         """
         if type(name) is str and (template := self._templates.get(name)) is not None:
             return template
+        name = template_name(name)
         full = self._find(name)
         # Each process has its own: one that another thread held at a fork would stay locked in the child for ever.
         with self._locks.setdefault(os.getpid(), threading.Lock()):
@@ -275,6 +277,15 @@ def _folder_path(folder: object) -> str:
     if isinstance(path, str) and path and "\0" not in path:
         return path
     raise InvalidValueError(f"the path of a template folder must be a text, not {kind_of(path)}")
+
+
+def template_name(name: object) -> str:
+    """Return the name of a template as a plain text. Raises TemplateError for what can be none."""
+    name = plain(name)
+    problem = name_problem(name)
+    if problem is not None:
+        raise _complaint(None, problem, "")
+    return str(name)
 
 
 def _some(names: list[str]) -> str:

@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 from uuid import UUID
 
 from .events import Pieces
+from .kinds import Written
 from .session import Record, Verbatim
 from .views import Text, TextTable
 
@@ -52,6 +53,10 @@ class TracedFloat(Traced, float):
     pass
 
 
+class TracedWritten(Traced, Written):
+    pass
+
+
 class TracedDecimal(Traced, Decimal):
     pass
 
@@ -78,6 +83,8 @@ def _copy(value: object) -> Traced | None:
         return None
     if isinstance(value, int):
         return TracedInt(value)
+    if isinstance(value, Written):
+        return TracedWritten(value.written)
     if isinstance(value, float):
         return TracedFloat(value)
     if isinstance(value, Decimal):
