@@ -28,8 +28,8 @@ CORE = """
     source json_reader json_syntax yaml_messages yaml_text yaml_scalars yaml_syntax reading
     remedies mistakes validation
     rollouts
-    plain_data provenance resolution oversights suspicions loading
-    findings trials rehearsals omissions pitfalls session_names stable_shares coverage
+    plain_data acceptances provenance resolution findings oversights suspicions loading
+    trials rehearsals omissions pitfalls session_names stable_shares coverage
     tracing explaining writing comparison registry
 """
 

@@ -42,6 +42,7 @@ def _warning(found: Found, meaning: str) -> Code:
 
 CODES: Mapping[str, Code] = MappingProxyType(
     {
+        "acceptance-unmatched": _warning("in files", "What is accepted was not found: there is nothing to accept."),
         "alike-names": _warning("in files", "Two names differ only in case, blanks or how Unicode writes them."),
         "hidden-character": _warning("in files", "A text or a key holds characters that nobody sees."),
         "jinja-in-text": _warning("in files", "A persona's text looks like Jinja, which is not run there."),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
+from .acceptances import Acceptances
 from .bound import Bound
-from .codes import finding
+from .codes import Found, finding
 from .errors import InvalidValueError, Problem, TemplateError
 from .findings import Findings
 from .names import kind_of
@@ -29,15 +30,22 @@ class Registry(Protocol):
     _bound: Bound
 
 
-def check(registry: Registry, session: SessionNames | None = None, optional: Iterable[str] = ()) -> list[Problem]:
+def check(
+    registry: Registry,
+    session: SessionNames | None = None,
+    optional: Iterable[str] = (),
+    accepted: Acceptances | None = None,
+) -> list[Problem]:
     """Return what is wrong between personas, their templates and the session that the handler passes, in file order.
 
     `session` has the names, or sample values by name, which are then tried out; `optional` the names that are passed
-    only sometimes. Without both nothing is said of names. Raises InvalidValueError for what is neither.
+    only sometimes. Without both nothing is said of names. Left out is what the registry's files accept, or `accepted`.
+    Raises InvalidValueError for what is neither.
     """
     sample, problems = _sample(session, optional)
     state, templates = registry._state, registry._bound.templates
-    findings = Findings(state.places)
+    files = dict.fromkeys(state.places.values())
+    findings = Findings(state.places, Acceptances.of(state.accepted, files), accepted)
     for problem in (*problems, *_template_problems(templates, state)):
         findings.add(problem)
     rehearsals = list(_rehearsals(state, templates, sample))
@@ -50,7 +58,12 @@ def check(registry: Registry, session: SessionNames | None = None, optional: Ite
             lacking |= check_names(rehearsal, sample.names, findings)
     if sample.names is not None:
         check_slips(rehearsals, sample.names | sample.optional, lacking, findings)
-    return findings.problems()
+    return findings.problems(looked_for(session, optional))
+
+
+def looked_for(session: SessionNames | None, optional: Iterable[str] = ()) -> list[Found]:
+    """Return the kinds of findings that `check` looks for with such a session."""
+    return ["in templates"] if session is None and not optional else ["in templates", "with a session"]
 
 
 def stable_shares(registry: Registry, session: SessionNames | None = None) -> list[StableShare]:

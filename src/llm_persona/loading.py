@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from .acceptances import Acceptances, read_acceptances
 from .bound import Bound, bundled
 from .errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text
 from .inheritance import LISTS, versions
@@ -55,16 +56,25 @@ def validate_file(
 
 
 def inspect_documents(
-    documents: Iterable[Document], folders: Iterable[Folder] = (), default_template: str = "default"
+    documents: Iterable[Document],
+    folders: Iterable[Folder] = (),
+    default_template: str = "default",
+    accepted: Acceptances | None = None,
 ) -> Loaded:
-    """Return what `load_documents` does, with warnings among the problems."""
+    """Return what `load_documents` does, with warnings among the problems, but for what the files or `accepted` accept."""
     documents = list(documents)
     loaded = load_documents(documents, folders, default_template, None)
+    from .findings import Findings
     from .oversights import oversights
     from .suspicions import suspicions
 
-    warnings = [warning for document in documents for warning in suspicions(document)]
-    warnings += oversights(loaded.state, loaded.bound, loaded.places)
+    findings = Findings(loaded.places, Acceptances.of(loaded.state.accepted, documents), accepted)
+    for document in documents:
+        for warning in suspicions(document):
+            findings.add(warning)
+    for warning in oversights(loaded.state, loaded.bound, loaded.places):
+        findings.add(warning)
+    warnings = findings.problems([] if loaded.problems else ["in files"])  # what is broken is not looked at
     loaded.problems = _in_file_order([*loaded.problems, *warnings], documents)
     return loaded
 
@@ -89,7 +99,9 @@ def load_documents(
     state, errors = complete(definitions, definitions, loaded.bound, State.empty(loaded.places), broken)
     loaded.problems += [_problem(error, loaded.places) for error in errors]
     rollouts = _rollouts(documents, state.definitions, loaded, broken)
-    loaded.state = state._replace(rollouts=rollouts)
+    accepted, faults = read_acceptances(documents)
+    loaded.state = state._replace(rollouts=rollouts, accepted=accepted)
+    loaded.problems += faults
     loaded.problems += _default_problems(templates, state)
     loaded.problems = _in_file_order(loaded.problems, documents)
     return loaded

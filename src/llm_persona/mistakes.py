@@ -26,7 +26,7 @@ from .wording import (
 if TYPE_CHECKING:
     from .reading import Document
 
-FILE_KEYS = ("$schema", "$templates", "$rollouts")
+FILE_KEYS = ("$schema", "$templates", "$rollouts", "$accept")
 NOT_A_NAME: tuple[str, str | None] = ("is not a name", "write a shorter name, without / and \\")
 NAME_A_VARIABLE = "name it with letters, digits and _"
 EDITS_ARE = "a list is edited by add, remove and replace"
@@ -119,7 +119,7 @@ def _unknown_keys(path: tuple[str | int, ...], value: Mapping[str, object], gues
 
 def _file_key(key: str, guess: Guesses) -> Mistake:
     if key.startswith("$"):
-        hint = guess(key, FILE_KEYS) or "keys that begin with $ are the file's own: $schema, $templates, $rollouts"
+        hint = guess(key, FILE_KEYS) or f"keys that begin with $ are the file's own: {', '.join(FILE_KEYS)}"
         return Mistake((), f"unknown key {spelled(shorten(key))}", hint, key=key)
     return Mistake((), *(_name_fault(key) or NOT_A_NAME), key=key)
 

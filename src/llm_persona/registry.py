@@ -276,28 +276,43 @@ class PersonaRegistry:
                 changed.append("stable")
         return tuple(changed)
 
-    def check(self, session: Mapping[str, Any] | Iterable[str] | None = None, optional: Iterable[str] = ()) -> None:
+    def check(
+        self,
+        session: Mapping[str, Any] | Iterable[str] | None = None,
+        optional: Iterable[str] = (),
+        *,
+        accept: Iterable[str] = (),
+    ) -> None:
         """Check that every persona can be rendered with what the handler passes, and that no constraint is dropped.
 
         `session` has the names that it passes, or sample values by name, which are then tried out; `optional` the names
         that it passes only sometimes. Without both nothing is said of names. Raises PersonaFileError with all errors at
-        once; `problems` has the warnings too.
+        once, but for those that its files' `$accept` or `accept` names; `problems` has the warnings too.
         """
-        errors = [problem for problem in self.problems(session, optional) if problem.severity == "error"]
+        problems = self.problems(session, optional, accept=accept)
+        errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
             raise PersonaFileError(errors)
 
     def problems(
-        self, session: Mapping[str, Any] | Iterable[str] | None = None, optional: Iterable[str] = ()
+        self,
+        session: Mapping[str, Any] | Iterable[str] | None = None,
+        optional: Iterable[str] = (),
+        *,
+        accept: Iterable[str] = (),
     ) -> list[Problem]:
         """Return what is wrong or suspicious between personas, their templates and the session, in file order.
 
-        Each has a `code`, which says what kind of finding it is. Raises InvalidValueError for a session that is neither
-        names nor a mapping, and for `optional` that are no names.
+        Each has a `code`, which says what kind of finding it is. `accept` holds codes of what is accepted, for one persona
+        (`template-never-says-name:Summarizer`) or for all; what matches nothing is a warning. Raises InvalidValueError
+        for a session that is neither names nor a mapping, and for a code that cannot be accepted.
         """
-        from .coverage import check
+        from .acceptances import Acceptances
+        from .coverage import check, looked_for
 
-        return check(self, session, optional)
+        accepted = Acceptances.parse(accept)
+        found = check(self, session, optional, accepted)
+        return [*found, *accepted.unmatched(looked_for(session, optional))]
 
     def stable_shares(self, session: Mapping[str, Any] | Iterable[str] | None = None) -> list[StableShare]:
         """Return how much of each prompt is the same for every session, and what ends that part.
@@ -325,6 +340,8 @@ class PersonaRegistry:
             data["$templates"] = folders[0] if len(folders) == 1 else list(folders)
         if state.rollouts:
             data["$rollouts"] = {name: _rollout_entry(rollout) for name, rollout in state.rollouts.items()}
+        if state.accepted:
+            data["$accept"] = {code: list(personas) for code, personas in state.accepted.items()}
         return data | {key: written(persona) for key, persona in state.definitions.items()}
 
     def to_yaml(self, path: str | os.PathLike[str] | None = None) -> str:

@@ -79,6 +79,8 @@ def _as_list(document: Document, path: FieldPath, value: object) -> str:
 def _as_mapping(path: FieldPath, value: object, expected: str) -> str | None:
     if path[0] == "$rollouts":
         return _as_rollout(path, value)
+    if path[0] == "$accept":
+        return 'write "CODE: [PERSONA]"'
     if path[-1] == "custom_sections":
         return 'write "name: text" on each line, without "- "'
     if len(path) == 1 and isinstance(value, str):

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from .bound import Bound
 from .errors import DuplicatePersonaError, InvalidValueError, PersonaError, TemplateError
 from .fingerprints import fingerprint
-from .frozen import ListEdit, thaw
+from .frozen import FrozenDict, ListEdit, thaw
 from .inheritance import Definitions, Lineage, filled, find, joined_texts, resolve, texts
 from .names import did_you_mean, split_reference
 from .persona import Persona
 from .placeholders import Placeholders
 
 if TYPE_CHECKING:  # what a file in order never needs is imported where it is used
+    from .acceptances import Accepted
     from .provenance import Places
     from .rollouts import Rollout
 
@@ -55,6 +56,7 @@ class State(NamedTuple):
     complete: Complete
     rollouts: Mapping[str, Rollout]
     places: Places
+    accepted: Accepted = FrozenDict()
 
     @classmethod
     def empty(cls, places: Places | None = None) -> State:
@@ -108,9 +110,8 @@ def complete(
             for misfit in (*_undeclared(lineage), *_unfit(lineage, bound)):
                 # An ancestor's mistake shows in every child; it is one mistake.
                 errors.setdefault((misfit.persona, misfit.field, str(misfit)), misfit)
-    return State(definitions, lineages, Complete(lineages, bound, made), before.rollouts, before.places), list(
-        errors.values()
-    )
+    complete = Complete(lineages, bound, made)
+    return before._replace(definitions=definitions, lineages=lineages, complete=complete), list(errors.values())
 
 
 def _note(error: PersonaError, errors: dict[tuple[object, ...], PersonaError], bad: set[str]) -> None:

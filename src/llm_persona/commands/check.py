@@ -2,25 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import click
 
-from ..errors import Problem
+from ..acceptances import Acceptance, Acceptances
+from ..coverage import check as check_registry
+from ..coverage import looked_for
+from ..errors import InvalidValueError, Problem
 from ..loading import inspect_documents
 from ..reading import read
 from ..registry import PersonaRegistry
 from ..terminal import counted, line
-from .options import PersonaFiles, kept_standard_input, persona_files
+from .options import PersonaFiles, kept_standard_input, persona_files, session, session_value
 from .problems import Lines, print_problems, print_problems_as_json, print_problems_for_github
 
 
-def session_name(written: str) -> str:
-    if not written or "=" in written:
-        plain = written.partition("=")[0].removesuffix(":") or "plan"
-        raise click.BadParameter(f"{written!r} has a value, and here only names count: -s {plain}")
-    return written
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What the product passes: names, some with a sample value, and names that it passes only sometimes."""
+
+    session: Mapping[str, object] | frozenset[str] | None
+    optional: frozenset[str]
+
+    @classmethod
+    def of(cls, entries: Sequence[tuple[str, object]]) -> Passed:
+        """Take names with what follows them: a value, None for nothing, or the question mark."""
+        named = session(entries)
+        always = {name: value for name, value in named.items() if value is not _SOMETIMES}
+        samples = {name: "x" if value is None else value for name, value in always.items()}  # a text, as any may come
+        with_samples = any(value is not None for value in always.values())
+        passed = samples if with_samples else frozenset(always) if named else None
+        return cls(passed, frozenset(named.keys() - always.keys()))
+
+
+_SOMETIMES = object()
+
+
+def session_entry(written: str) -> tuple[str, object]:
+    """Read `plan`, `plan?`, `plan=pro` or `seats:=3` as a name with nothing, _SOMETIMES or a sample. Raises BadParameter."""
+    if "=" in written:
+        return session_value(written)
+    name = written.removesuffix("?")
+    if not name:
+        raise click.BadParameter(
+            f"{written!r} has no name; write -s plan, or -s plan? for one that is not always passed"
+        )
+    return name, None if name == written else _SOMETIMES
+
+
+def acceptance(written: str) -> Acceptance:
+    try:
+        return Acceptance.parse(written)
+    except InvalidValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command(short_help="Check persona files and their templates.")
@@ -28,13 +64,22 @@ def session_name(written: str) -> str:
 @click.option(
     "-s",
     "--session",
-    "names",
+    "entries",
     multiple=True,
-    type=session_name,
+    type=session_entry,
     metavar="NAME",
-    help="A session variable that the product passes: with these, can every persona be rendered? May be repeated.",
+    help="A session variable that the product passes, NAME? one that it passes only sometimes: with these, can every "
+    "persona be rendered with any texts? NAME=TEXT or NAME:=JSON is a sample, for what is no text. May be repeated.",
 )
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
+@click.option(
+    "--accept",
+    "accepted",
+    multiple=True,
+    type=acceptance,
+    metavar="CODE[:PERSONA]",
+    help="A finding that is no problem, for one persona or for all: its code stands in brackets. May be repeated.",
+)
 @click.option(
     "--stable",
     is_flag=True,
@@ -50,12 +95,19 @@ def session_name(written: str) -> str:
 )
 @persona_files
 def check(
-    each: tuple[str, ...], names: tuple[str, ...], strict: bool, stable: bool, form: str, files: PersonaFiles
+    each: tuple[str, ...],
+    entries: tuple[tuple[str, object], ...],
+    strict: bool,
+    accepted: tuple[Acceptance, ...],
+    stable: bool,
+    form: str,
+    files: PersonaFiles,
 ) -> None:
     """Check persona files and their templates: every mistake with its place and the remedy.
 
     Files of one registry go together with -f; FILES are checked each by itself, as a pre-commit hook gives them.
-    Ends with 1 if there is an error; warnings alone are no errors.
+    Ends with 1 if there is an error; warnings alone are no errors. What is meant as it is can be accepted, with --accept
+    or in the file ($accept: {CODE: [PERSONA]}); what would not render cannot.
 
     \b
     Example:
@@ -68,30 +120,32 @@ def check(
     registries = [replace(files, paths=(path,)) for path in each] or [replace(files, paths=files.chosen())]
     reads_input = any("-" in registry.paths for registry in registries)
     lines = Lines(kept_standard_input() if reads_input else None)
-    session = set(names) or None
-    checked = [_check(registry, session) for registry in registries]
+    passed, acceptances = Passed.of(entries), Acceptances(accepted)
+    checked = [_check(registry, passed, acceptances) for registry in registries]
     problems = [problem for found, _ in checked for problem in found]
+    if all(registry is not None for _, registry in checked):
+        problems += acceptances.unmatched(["in files", *looked_for(passed.session, passed.optional)])
     if strict:
         problems = [replace(problem, severity="error") for problem in problems]
     _print(problems, lines, form, sum(len(registry.paths) for registry in registries))
     if stable and form == "text":
-        _print_shares([registry for _, registry in checked if registry is not None], session)
+        _print_shares([registry for _, registry in checked if registry is not None], passed)
     if any(problem.severity == "error" for problem in problems):
         raise click.exceptions.Exit(1)
 
 
-def _check(files: PersonaFiles, session: set[str] | None) -> tuple[list[Problem], PersonaRegistry | None]:
+def _check(files: PersonaFiles, passed: Passed, accepted: Acceptances) -> tuple[list[Problem], PersonaRegistry | None]:
     """Return what is wrong with the files of one registry, and the registry, if there can be one."""
-    loaded = inspect_documents([read(path) for path in files.paths], files.templates, files.default_template)
+    loaded = inspect_documents([read(path) for path in files.paths], files.templates, files.default_template, accepted)
     if any(problem.severity == "error" for problem in loaded.problems):
         return loaded.problems, None
     registry = PersonaRegistry._from(loaded)
-    return loaded.problems + registry.problems(session), registry
+    return loaded.problems + check_registry(registry, passed.session, passed.optional, accepted), registry
 
 
-def _print_shares(registries: Sequence[PersonaRegistry], session: set[str] | None) -> None:
+def _print_shares(registries: Sequence[PersonaRegistry], passed: Passed) -> None:
     for registry in registries:
-        for share in registry.stable_shares(session):
+        for share in registry.stable_shares(passed.session):
             line(str(share))
 
 
