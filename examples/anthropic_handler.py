@@ -6,6 +6,7 @@ with the version of the persona that it began with, whatever the rollout says la
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,23 +16,11 @@ from anthropic.types import Message, MessageParam, ToolParam
 
 from llm_persona import Persona, PersonaRegistry, Prompt, multiline
 
-TOOLS: list[ToolParam] = [
-    {
-        "name": name,
-        "description": description,
-        "input_schema": {"type": "object", "properties": {key: {"type": "string"}}, "required": [key]},
-    }
-    for name, description, key in (
-        ("find_order", "Look up an order by its number.", "order"),
-        ("refund", "Refund an order.", "order"),
-        ("search_manual", "Search the manual of the API.", "query"),
-        ("find_plan", "Find the plan that fits a number of users.", "users"),
-        ("book_call", "Book a call with a colleague.", "day"),
-    )
-]
+ACME = Path(__file__).parent / "acme"
+TOOLS: list[ToolParam] = json.loads((ACME / "tools.json").read_text(encoding="utf-8"))
 
 # At start-up: a mistake in the file, or a tool that is not in the catalogue, stops the program here and not a request.
-registry = PersonaRegistry.from_file(Path(__file__).parent / "acme" / "personas.yaml", tools=TOOLS)
+registry = PersonaRegistry.from_file(ACME / "personas.yaml")
 
 
 @dataclass(frozen=True)

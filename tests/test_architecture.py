@@ -28,9 +28,9 @@ CORE = """
     source json_reader json_syntax yaml_messages yaml_text yaml_scalars yaml_syntax reading
     remedies mistakes validation
     rollouts
-    plain_data acceptances provenance resolution findings oversights suspicions loading
+    plain_data acceptances provenance bounds tool_files file_keys resolution findings oversights suspicions loading
     trials rehearsals omissions pitfalls session_names stable_shares coverage
-    tracing explaining writing comparison registry
+    tracing explaining writing comparison registry_files registry
 """
 
 # What imports the core and is imported by none of it.

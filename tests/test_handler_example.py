@@ -82,7 +82,8 @@ def test_every_persona_has_its_own_tools(handler: ModuleType, clients: Any, prim
         body = primary.bodies[-1]
         assert [tool["name"] for tool in body["tools"]] == tools
         text = "".join(block["text"] for block in body["system"])
-        assert all(f"- {name}: {handler.CATALOGUE[name]}" in text for name in tools)
+        described = {tool["name"]: tool["description"] for tool in handler.ANTHROPIC_TOOLS}
+        assert all(f"- {name}: {described[name]}" in text for name in tools)
 
 
 def test_the_fallback_is_the_same_persona(handler: ModuleType, clients: Any, fallback: Loopback) -> None:

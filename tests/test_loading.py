@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_persona import Persona, PersonaFileError, PersonaRegistry, Problem
+from llm_persona import Persona, PersonaFileError, PersonaRegistry, Problem, TemplateError
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=5)
 ANYTHING = st.recursive(
@@ -127,15 +127,18 @@ def test_a_name_in_two_files(tmp_path: Path) -> None:
 
 
 def test_templates_belong_to_their_files_folder(tmp_path: Path) -> None:
-    """Relative template folders are looked for beside the file that names them, in the order of the files."""
+    """Relative template folders are looked for beside the file that names them, and hold for what it writes."""
     for name in ("one", "two"):
         (tmp_path / name / "t").mkdir(parents=True)
         (tmp_path / name / "t" / "mine.j2").write_text(name)
         (tmp_path / name / "t" / f"{name}.j2").write_text(f"only {name}")
         wrote(tmp_path / name, "p.yaml", f"$templates: [t]\nP{name}: {{role: r, template: mine}}\n")
     registry = PersonaRegistry.from_file(tmp_path / "one" / "p.yaml", tmp_path / "two" / "p.yaml")
-    assert registry.get("Ptwo").build_system_prompt() == "one"
+    assert registry.get("Pone").build_system_prompt() == "one"
+    assert registry.get("Ptwo").build_system_prompt() == "two"
     assert registry.get("Ptwo").build_system_prompt("two") == "only two"
+    with pytest.raises(TemplateError, match="there is no template 'one'"):
+        registry.get("Ptwo").build_system_prompt("one")
 
 
 def test_a_template_folder_that_is_missing(tmp_path: Path) -> None:

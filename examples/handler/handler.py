@@ -7,6 +7,7 @@ handler calls for every message, and `conversation.ref` pins a conversation to t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,20 +18,18 @@ import openai
 
 from llm_persona import Persona, PersonaRegistry
 
-# One catalogue; each provider's form is made of it, and the prompts print its descriptions.
-CATALOGUE = {
-    "find_order": "Look up an order by its number",
-    "refund": "Refund an order",
-    "search_manual": "Search the manual of the API",
-    "find_plan": "Find the plan that fits a number of users",
-}
-SCHEMA = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
-ANTHROPIC_TOOLS: list[Any] = [
-    {"name": name, "description": description, "input_schema": SCHEMA} for name, description in CATALOGUE.items()
-]
+HERE = Path(__file__).parent
+# The catalogue that personas.yaml names: the prompts print its descriptions, and each provider's form is made of it.
+ANTHROPIC_TOOLS: list[Any] = json.loads((HERE / "tools.json").read_text(encoding="utf-8"))
 OPENAI_TOOLS: list[Any] = [
-    {"type": "function", "name": name, "description": description, "parameters": SCHEMA, "strict": False}
-    for name, description in CATALOGUE.items()
+    {
+        "type": "function",
+        "name": tool["name"],
+        "description": tool["description"],
+        "parameters": tool["input_schema"],
+        "strict": False,
+    }
+    for tool in ANTHROPIC_TOOLS
 ]
 
 PRIMARY_MODEL = "claude-opus-5"
@@ -38,7 +37,7 @@ FALLBACK_MODEL = "gpt-5.4"  # before gpt-5.6, so it takes no breakpoint in its i
 
 # A mistake in the file, a tool that is not in the catalogue, or a variable that `session` does not pass stops the
 # program here, at its start, and no request.
-registry = PersonaRegistry.from_file(Path(__file__).parent / "personas.yaml", tools=ANTHROPIC_TOOLS)
+registry = PersonaRegistry.from_file(HERE / "personas.yaml")
 registry.check(session={"user_name", "plan", "flags"})
 
 

@@ -1,4 +1,4 @@
-"""What a registry lends its personas: templates, and what the product's tools are said to do."""
+"""What a file lends the personas that it writes: templates, and what the product's tools are said to do."""
 
 from __future__ import annotations
 
@@ -20,16 +20,41 @@ if TYPE_CHECKING:
         ) -> tuple[Any, ...]: ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Bound:
+    """The `$` keys of one file, or what stands for them: its templates with their default, and its tools.
+
+    `naming` are the templates among which a persona's own template is looked up, where another file wrote its name.
+    """
+
     templates: Templates
-    tools: Mapping[str, str] | None = None  # name -> description, of the catalogue the registry was given
+    tools: Mapping[str, str] | None = None  # name -> description; None where there is no catalogue
     precompile: bool = True
-    registry: Explainer | None = field(default=None, compare=False, repr=False)
+    registry: Explainer | None = field(default=None, repr=False)
+    naming: Templates | None = None
+    path: str | None = None  # of the file
+    tools_path: str | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both decide every prompt alike, wherever they were read from."""
+        if not isinstance(other, Bound):
+            return NotImplemented
+        one, another = (self.templates, self.naming, self.tools), (other.templates, other.naming, other.tools)
+        return self is other or one == another
 
     def __reduce__(self) -> tuple[object, ...]:
         # A persona that is sent to another process does not take all others with it.
-        return Bound, (self.templates, self.tools, self.precompile)
+        return Bound, (self.templates, self.tools, self.precompile, None, self.naming)
+
+    def template(self, own: str | None, named: str | None = None) -> Template:
+        """Return the template that a call named, else a persona's own, else the file's default. Raises TemplateError."""
+        if named is None and own is not None and self.naming is not None:
+            return self.naming.get(own)
+        return self.templates.get(self.template_name(own) if named is None else named)
+
+    def template_name(self, own: str | None) -> str:
+        """Return the name of the template that renders a persona where a call names none."""
+        return self.templates.default if own is None else own
 
 
 @cache

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from .acceptances import Acceptances
-from .bound import Bound
 from .codes import Found, finding
 from .errors import InvalidValueError, Problem, TemplateError
 from .findings import Findings
@@ -27,7 +26,6 @@ SessionNames = Mapping[str, Any] | Iterable[str]
 
 class Registry(Protocol):
     _state: State
-    _bound: Bound
 
 
 def check(
@@ -43,12 +41,12 @@ def check(
     Raises InvalidValueError for what is neither.
     """
     sample, problems = _sample(session, optional)
-    state, templates = registry._state, registry._bound.templates
+    state = registry._state
     files = dict.fromkeys(state.places.values())
     findings = Findings(state.places, Acceptances.of(state.accepted, files), accepted)
-    for problem in (*problems, *_template_problems(templates, state)):
+    for problem in (*problems, *_template_problems(state)):
         findings.add(problem)
-    rehearsals = list(_rehearsals(state, templates, sample))
+    rehearsals = list(_rehearsals(state, sample))
     lacking: set[str] = set()
     for rehearsal in rehearsals:
         check_omissions(rehearsal, findings)
@@ -70,7 +68,7 @@ def stable_shares(registry: Registry, session: SessionNames | None = None) -> li
     """Return the stable share of every prompt that can be rendered, in order of definition."""
     sample, _ = _sample(session)
     state = registry._state
-    shares = (stable_share(each, state.places) for each in _rehearsals(state, registry._bound.templates, sample))
+    shares = (stable_share(each, state.places) for each in _rehearsals(state, sample))
     return [share for share in shares if share is not None]
 
 
@@ -105,24 +103,34 @@ def _unfit(values: Mapping[str, object]) -> Iterator[Problem]:
             yield finding("session-refused", error.message, error.hint)
 
 
-def _rehearsals(state: State, templates: Templates, sample: SessionSample) -> Iterator[Rehearsal]:
-    trials: dict[str, Trials] = {}
-    environments = Environments()
+def _rehearsals(state: State, sample: SessionSample) -> Iterator[Rehearsal]:
+    trials: dict[int, Trials] = {}
+    environments: dict[int, Environments] = {}
     for key, persona in state.complete.items():
         if persona.abstract:
             continue
         try:
-            template = templates.get(persona.template or templates.default)
+            template = persona.own_template()
         except TemplateError:
             continue
-        if template.name not in trials:
-            trials[template.name] = Trials(template, environments)
-        yield Rehearsal(persona, state.lineages[key], trials[template.name], sample)
+        if id(template) not in trials:
+            # Two files may each have a template of one name.
+            those = environments.setdefault(id(persona.naming), Environments())
+            trials[id(template)] = Trials(template, those)
+        yield Rehearsal(persona, state.lineages[key], trials[id(template)], sample)
 
 
-def _template_problems(templates: Templates, state: State) -> Iterator[Problem]:
+def _template_problems(state: State) -> Iterator[Problem]:
     """Yield what is wrong with templates: errors in those that a persona is rendered with, warnings in the others."""
-    used = {persona.template or templates.default for persona in state.complete.values() if not persona.abstract}
+    used: dict[int, set[str]] = {}
+    for persona in state.complete.values():
+        if not persona.abstract:
+            used.setdefault(id(persona.naming), set()).add(persona.template_name)
+    for templates in {id(bound.templates): bound.templates for bound in state.bounds}.values():
+        yield from _problems_of(templates, used.get(id(templates), set()))
+
+
+def _problems_of(templates: Templates, used: set[str]) -> Iterator[Problem]:
     good: dict[str, Template] = {}
     broken: list[tuple[str, TemplateError]] = []
     for name in sorted({*used, *_own_names(templates)}):

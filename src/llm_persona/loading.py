@@ -8,16 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .acceptances import Acceptances, read_acceptances
-from .bound import Bound, bundled
+from .bounds import Bounds
 from .errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text
+from .file_keys import Arguments, Folders, file_bounds
 from .inheritance import LISTS, versions
 from .names import did_you_mean, shorten, split_reference
 from .persona import Persona
 from .reading import NO_PATH, Document, Limits, read
 from .resolution import State, complete
-from .templates import Folder, Templates
+from .tool_files import Catalog
 from .validation import check_document
-from .wording import said_of
 
 if TYPE_CHECKING:
     from .provenance import Places
@@ -27,44 +27,42 @@ if TYPE_CHECKING:
 class Loaded:
     """What documents say, and what is wrong with it."""
 
-    def __init__(self, bound: Bound, problems: list[Problem]) -> None:
-        self.bound = bound
-        self.state = State.empty()
+    def __init__(self, bounds: Bounds, problems: list[Problem]) -> None:
         self.places: dict[str, Document] = {}
+        self.state = State.empty(bounds, self.places)
         self.problems = problems
 
-    def finished(self) -> tuple[Bound, State]:
+    def finished(self) -> State:
         """Return what a registry is made of. Raises PersonaFileError where a problem is an error."""
         if any(problem.severity == "error" for problem in self.problems):
             raise PersonaFileError(self.problems)
-        return self.bound, self.state
+        return self.state
 
 
 def validate_file(
     path: str | os.PathLike[str],
     *more: str | os.PathLike[str],
-    templates: Folder | Iterable[Folder] | None = None,
-    default_template: str = "default",
+    templates: Folders | None = None,
+    default_template: str | None = None,
+    tools: Catalog | None = None,
     limits: Limits | None = None,
 ) -> list[Problem]:
     """Return all that is wrong with persona files, and what is suspicious in them as warnings, in file order.
 
     Several files are checked as one registry; `-` is standard input; [] says that all is well. Whatever a file holds is
-    a problem and never raised. Raises TemplateError for a folder of `templates` that is missing.
+    a problem and never raised. Raises TemplateError for a folder of `templates` that is missing, and what is wrong with
+    the `tools` that were passed.
     """
-    folders = (templates,) if isinstance(templates, str | os.PathLike) else templates or ()
-    return inspect_documents([read(each, limits=limits) for each in (path, *more)], folders, default_template).problems
+    arguments = Arguments.of(templates, default_template, tools, limits)
+    return inspect_documents([read(each, limits=limits) for each in (path, *more)], arguments).problems
 
 
 def inspect_documents(
-    documents: Iterable[Document],
-    folders: Iterable[Folder] = (),
-    default_template: str = "default",
-    accepted: Acceptances | None = None,
+    documents: Iterable[Document], arguments: Arguments | None = None, accepted: Acceptances | None = None
 ) -> Loaded:
     """Return what `load_documents` does, with warnings among the problems, but for what the files or `accepted` accept."""
     documents = list(documents)
-    loaded = load_documents(documents, folders, default_template, None)
+    loaded = load_documents(documents, arguments)
     from .findings import Findings
     from .oversights import oversights
     from .suspicions import suspicions
@@ -73,19 +71,14 @@ def inspect_documents(
     for document in documents:
         for warning in suspicions(document):
             findings.add(warning)
-    for warning in oversights(loaded.state, loaded.bound, loaded.places):
+    for warning in oversights(loaded.state, loaded.places):
         findings.add(warning)
     warnings = findings.problems([] if loaded.problems else ["in files"])  # what is broken is not looked at
     loaded.problems = _in_file_order([*loaded.problems, *warnings], documents)
     return loaded
 
 
-def load_documents(
-    documents: Iterable[Document],
-    folders: Iterable[Folder],
-    default_template: str,
-    tools: Mapping[str, str] | None,
-) -> Loaded:
+def load_documents(documents: Iterable[Document], arguments: Arguments | None = None) -> Loaded:
     """Return what the documents say together, as one registry. Nothing is raised for what is wrong in them."""
     documents = list(documents)
     problems: list[Problem] = []
@@ -94,16 +87,19 @@ def load_documents(
         found = [*document.problems, *check_document(document)]
         broken |= {problem.persona for problem in found if problem.persona is not None}
         problems += found
-    templates, more = _templates(documents, folders, default_template)
-    loaded = Loaded(Bound(templates, tools), [*problems, *more])
+    bounds, own, more = file_bounds(documents, arguments or Arguments())
+    loaded = Loaded(bounds, [*problems, *more])
     definitions = _definitions(documents, loaded, broken)
-    state, errors = complete(definitions, definitions, loaded.bound, State.empty(loaded.places), broken)
+    if own:
+        others = {key: own[document.path] for key, document in loaded.places.items()}
+        loaded.state = State.empty(Bounds(bounds.usual, others), loaded.places)
+    state, errors = complete(definitions, definitions, loaded.state, broken)
     loaded.problems += [_problem(error, loaded.places) for error in errors]
     rollouts = _rollouts(documents, state.definitions, loaded, broken)
     accepted, faults = read_acceptances(documents)
     loaded.state = state._replace(rollouts=rollouts, accepted=accepted)
     loaded.problems += faults
-    loaded.problems += _default_problems(templates, state)
+    loaded.problems += _default_problems(documents, state)
     loaded.problems = _in_file_order(loaded.problems, documents)
     return loaded
 
@@ -160,43 +156,26 @@ def _problem(error: PersonaError, places: Places) -> Problem:
     return Problem(document.path, line, column, error.persona, fields, error.message, error.hint)
 
 
-def _templates(
-    documents: Iterable[Document], folders: Iterable[Folder], default_template: str
-) -> tuple[Templates, list[Problem]]:
-    """Return the templates of the given folders and of the documents' `$templates`, and a problem for each missing one."""
-    chosen = [os.fspath(each) for each in folders]
-    problems = []
-    for document in documents:
-        named = document.data.get("$templates")
-        for index, name in enumerate([named] if isinstance(named, str) else named if isinstance(named, list) else []):
-            if not isinstance(name, str):
-                continue
-            start = document.folder
-            path = os.path.join(start, name)
-            if os.path.isdir(path):
-                chosen.append(path)
-                continue
-            line, column = document.locate(("$templates",) if named == name else ("$templates", index))
-            what = "is not a folder" if os.path.exists(path) else "is missing"
-            hint = "it is looked for beside the file" if start or document.path != NO_PATH else None
-            problems.append(
-                Problem(
-                    document.path, line, column, None, "$templates", f"template folder {shorten(name)!r} {what}", hint
-                )
-            )
-    if not chosen and default_template == "default":
-        return bundled().templates, problems
-    return Templates(dict.fromkeys(chosen), default_template), problems
-
-
-def _default_problems(templates: Templates, state: State) -> Iterator[Problem]:
-    """Yield what is wrong with the default template, if any persona is rendered with it."""
-    personas = (lineage.persona for lineage in state.lineages.values())
-    if any(not persona.abstract and persona.template is None for persona in personas):
+def _default_problems(documents: Iterable[Document], state: State) -> Iterator[Problem]:
+    """Yield what is wrong with default templates: those that a file names, and those that a persona is rendered with."""
+    written = {document.path: document for document in documents if "$default_template" in document.data}
+    needed = {
+        id(state.bounds.of(key))
+        for key, lineage in state.lineages.items()
+        if not lineage.persona.abstract and lineage.persona.template is None
+    }
+    for bound in state.bounds:
+        document = written.get(bound.path or NO_PATH)
+        if document is None and id(bound) not in needed:
+            continue
         try:
-            templates.get(templates.default)
+            bound.templates.get(bound.templates.default)
         except TemplateError as error:
-            yield _problem(error, {})
+            if document is None or error.path is not None:
+                yield _problem(error, {})
+            else:
+                line, column = document.locate(("$default_template",))
+                yield Problem(document.path, line, column, None, "$default_template", error.message, error.hint)
 
 
 def _rollouts(
@@ -237,11 +216,8 @@ def _rollout_problems(
         return
     persona = definitions.get(name)
     if persona is None or persona._side:
-        names = [key for key, each in definitions.items() if not each._side and not each._gone]
+        names = [key for key, each in definitions.items() if not each._side]
         yield f"there is no persona {shorten(name)!r}", did_you_mean(split_reference(name)[0], names), ()
-    elif persona._gone:
-        hint = f"give {persona._successor!r} the rollout" if persona._successor else "take it out"
-        yield f"{name!r} {said_of(persona._successor)}: it serves nobody", hint, ()
     elif persona.abstract:
         yield f"{name!r} is abstract: it serves nobody", "name one of its children", ()
     elif persona.version is None:
@@ -251,10 +227,7 @@ def _rollout_problems(
         known = [*versions(definitions, name), *(version for base, version in parts if base == name and version)]
         for version in entry if isinstance(entry, dict) else ():
             side = definitions.get(f"{name}@{version}")
-            if side is not None and side._gone:
-                known.append(version)
-                yield f"{side.key} {said_of(side._successor)}: it serves nobody", "take it out", (version,)
-            elif side is not None and side.abstract:
+            if side is not None and side.abstract:
                 yield f"{side.key} is abstract: it serves nobody", "take it out, or make it a persona", (version,)
         from . import rollouts as rules
 

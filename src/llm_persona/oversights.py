@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from .bound import Bound
 from .codes import finding
 from .errors import Problem, TemplateError
-from .inheritance import became, find, standing, texts
+from .inheritance import texts
 from .names import split_reference
 from .persona import Persona
 from .placeholders import Placeholders
@@ -16,31 +15,15 @@ from .resolution import State
 from .wording import quoted
 
 
-def oversights(state: State, bound: Bound, places: Places) -> Iterator[Problem]:
+def oversights(state: State, places: Places) -> Iterator[Problem]:
     """Yield each as a warning, at the place where it was written."""
-    yield from _replaced_parents(state, places)
     yield from _variants_named_by_their_key(state, places)
-    yield from _unused_variables(state, bound, places)
+    yield from _unused_variables(state, places)
 
 
 def _warning(code: str, origin: Provenance, field: str | None, message: str, hint: str) -> Problem:
     place = origin.path, origin.line, origin.column
     return finding(code, message, hint, place, persona=origin.persona, field=field)
-
-
-def _replaced_parents(state: State, places: Places) -> Iterator[Problem]:
-    """Find the children of what is gone: they have another parent than the one that they name."""
-    for key in state.lineages:
-        definition = state.definitions[key]
-        line = None if definition.parent is None else standing(state.definitions, definition.parent)
-        if line is not None and line._gone:
-            yield _warning(
-                "parent-replaced",
-                explanation(state.lineages[key], places).fields["parent"],
-                "parent",
-                f"parent {quoted(definition.parent or '')} {became(state.definitions, line)}, which is inherited instead",
-                "name that one, or another",
-            )
 
 
 def _variants_named_by_their_key(state: State, places: Places) -> Iterator[Problem]:
@@ -69,15 +52,14 @@ def _served_parent(state: State, key: str) -> str | None:
     if reference is None:
         return None
     name = split_reference(reference)[0]
-    parent = find(state.definitions, reference) or state.definitions.get(name)
-    own = split_reference(key)[0]
-    return None if parent is None or parent.abstract or own in (name, parent.name) else parent.name
+    parent = state.definitions.get(reference) or state.definitions.get(name)
+    return None if parent is None or parent.abstract or name == split_reference(key)[0] else name
 
 
-def _unused_variables(state: State, bound: Bound, places: Places) -> Iterator[Problem]:
+def _unused_variables(state: State, places: Places) -> Iterator[Problem]:
     """Find the declarations that serve no persona: of none that inherits it do texts or template name the variable."""
     declaring = {key: set(persona.variables or ()) for key, persona in state.complete.items() if not persona.abstract}
-    unused = {key: names - _names_used(state.complete[key], bound, names) for key, names in declaring.items() if names}
+    unused = {key: names - _names_used(state.complete[key], names) for key, names in declaring.items() if names}
     suspects = set().union(*unused.values())
     used: dict[tuple[Provenance, str], bool] = {}
     for key, names in declaring.items():
@@ -97,10 +79,10 @@ def _unused_variables(state: State, bound: Bound, places: Places) -> Iterator[Pr
             )
 
 
-def _names_used(persona: Persona, bound: Bound, names: Set[str]) -> Set[str]:
+def _names_used(persona: Persona, names: Set[str]) -> Set[str]:
     """Return those of the names that a persona's texts or template use; all where that cannot be known."""
     try:
-        template = bound.templates.get(persona.template or bound.templates.default)
+        template = persona.own_template()
     except TemplateError:
         return names
     if template.dynamic:

@@ -18,9 +18,8 @@ from .names import check_name, join_reference, kind_of, shorten, split_reference
 from .plans import Plans
 from .precompiled import Precompiled
 from .prompt import Prompt
-from .templates import Template, template_name
+from .templates import Template, Templates, template_name
 from .texts import PersonaTexts
-from .wording import BESIDE_REPLACED_BY, LINE_FIELDS, LINE_HOLDS, said_of
 
 Definition = TypeVar("Definition", bound=Mapping[str, Any])
 Texts = Sequence[str] | Mapping[str, Sequence[str]] | None  # a list, an edit of the parent's, or null to empty it
@@ -33,8 +32,7 @@ class Persona:
     `Persona(name="Maya@2")` is version 2 of Maya, beside the one that is served. Fields that were not given are told
     apart from those given their default: a child that does not mention its tone takes its parent's. (What
     `dataclasses.replace` sets back to the default counts as not given.) Texts, lists of texts and mappings are
-    copied and never change; nothing may hold NUL or a lone surrogate. `Persona("Dora", replaced_by="Maya")` is the line
-    that a name or version leaves when it goes: it holds nothing else but a description, and is never rendered. Raises InvalidValueError for a field that is
+    copied and never change; nothing may hold NUL or a lone surrogate. Raises InvalidValueError for a field that is
     not what it may be, InheritanceError for an edit of a list that no parent has.
     """
 
@@ -56,7 +54,6 @@ class Persona:
     abstract: bool = cast(bool, NOT_GIVEN)
     description: str | None = cast(str, NOT_GIVEN)
     metadata: Mapping[str, Any] = cast("Mapping[str, Any]", NOT_GIVEN)
-    replaced_by: str | None = cast(str, NOT_GIVEN)
     # Fields, and not attributes beside them, so that `dataclasses.replace` and pickle carry them along.
     _given: frozenset[str] | None = None
     _side: bool = False
@@ -86,7 +83,6 @@ class Persona:
             abstract: bool = ...,
             description: str | None = ...,
             metadata: Mapping[str, Any] = ...,
-            replaced_by: str | int | None = ...,
             _given: frozenset[str] | None = ...,
             _side: bool = ...,
             _bound: Bound | None = ...,
@@ -131,9 +127,7 @@ class Persona:
         return check_name(name), None if version is None else check_name(version, "version")
 
     def _check_as_a_whole(self) -> None:
-        if self._gone:
-            self._check_line()
-        elif self.parent is None:
+        if self.parent is None:
             if not self.role and not self.abstract:
                 raise InvalidValueError("role is missing", persona=self.key, hint="say what the persona is")
             for name in ("capabilities", "constraints", "tools"):
@@ -157,31 +151,6 @@ class Persona:
                         hint="write its text, or leave it out: without a parent there is nothing to remove",
                     )
 
-    def _check_line(self) -> None:
-        """Check that `replaced_by` stands alone, and that a version is replaced by a version of the same name."""
-        for name in self.given():
-            if name not in LINE_FIELDS and not (name == "version" and self._side):
-                raise InvalidValueError(BESIDE_REPLACED_BY, persona=self.key, field=(name,), hint=LINE_HOLDS)
-        if self._side and "@" in (self.replaced_by or ""):
-            name, version = split_reference(self.replaced_by or "")
-            whole = f"a name that goes takes its versions with it: {self.name}: {{replaced_by: {name}}}"
-            hint = f"write replaced_by: {version}" if name == self.name else whole
-            raise InvalidValueError(
-                f"must be a version of {self.name!r}", persona=self.key, field=("replaced_by",), hint=hint
-            )
-
-    @property
-    def _gone(self) -> bool:
-        """Whether this is no persona, but the line that one leaves: what replaces it, or null."""
-        return self._gives("replaced_by")
-
-    @property
-    def _successor(self) -> str | None:
-        """The reference of what replaces it; None where it was retired."""
-        if self.replaced_by is None or not self._side:
-            return self.replaced_by
-        return join_reference(self.name, self.replaced_by)
-
     @property
     def key(self) -> str:
         """What a registry and a file call it: `Maya`, or `Maya@2` for a version beside the served one."""
@@ -204,12 +173,22 @@ class Persona:
         return self._prepared().fingerprint
 
     def own_template(self, name: str | None = None, /) -> Template:
-        """Return the template that renders it: the one named, else its own, else the registry's default.
+        """Return the template that renders it: the one named, else its own, else its file's default.
 
         Raises TemplateError.
         """
-        templates = (self._bound or bundled()).templates
-        return templates.get(name if name is not None else self.template or templates.default)
+        return (self._bound or bundled()).template(self.template, name)
+
+    @property
+    def template_name(self) -> str:
+        """The name of the template that renders it where a call names none: its own, else its file's default."""
+        return (self._bound or bundled()).template_name(self.template)
+
+    @property
+    def naming(self) -> Templates:
+        """The templates among which `template_name` is looked up."""
+        bound = self._bound or bundled()
+        return bound.templates if self.template is None or bound.naming is None else bound.naming
 
     def sample_session(self, template: str | None = None, /) -> dict[str, str]:
         """Return a session that a template can be tried with: every variable that must be given, as `{its_name}`."""
@@ -230,11 +209,7 @@ class Persona:
         values = dict(_UNREAD)
         for field_name, value in config.items():
             values[field_name] = as_read(field_name, value, key)
-        if (
-            version is not None
-            or "replaced_by" in config
-            or (values["parent"] is None and ListEdit in map(type, _lists(values)))
-        ):
+        if version is not None or (values["parent"] is None and ListEdit in map(type, _lists(values))):
             return cls(key, **config)
         values["name"], values["_given"] = name, _names_given(tuple(config))
         return _made(values.values())
@@ -260,7 +235,7 @@ class Persona:
         return self._planned().text(self.own_template(named), session, named)
 
     def render(self, template: str | None = None, /, **session: object) -> Prompt:
-        """Render the persona for a session with the template named, else its own, else the registry's default.
+        """Render the persona for a session with the template named, else its own, else its file's default.
 
         Raises MissingVariableError when the session lacks what the persona requires, InvalidValueError for a value
         that a session cannot hold, TemplateError for what is wrong with the template, InheritanceError where a
@@ -296,9 +271,6 @@ class Persona:
             )
 
     def _check_settled(self) -> None:
-        if not self.role and self._gone:
-            hint = f"ask a registry for it: registry.get({self.key!r})" if self.replaced_by else None
-            raise PersonaError(said_of(self._successor), persona=self.key, hint=hint)
         if self.parent is not None:
             raise InheritanceError(
                 f"its parent {self.parent!r} is not applied yet",

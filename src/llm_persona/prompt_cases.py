@@ -28,6 +28,7 @@ class PromptCase:
     template: str
     session: str
     variables: Session
+    own: bool = False  # no template was asked for: it is the persona's own
 
     @cached_property
     def stem(self) -> str:
@@ -47,7 +48,7 @@ class PromptCase:
     def render(self) -> Prompt:
         """Render the prompt; whatever cannot be rendered is told with the case that asked for it."""
         try:
-            return self.registry.get(self.key).render(self.template, **self.variables)
+            return self.registry.get(self.key).render(None if self.own else self.template, **self.variables)
         except MissingVariableError as error:
             names = ", ".join(f"{name!r}: ..." for name in error.names)
             raise PersonaError(f"{self}: {error}", hint=f"add {names} to sessions[{self.session!r}]") from None
@@ -79,7 +80,7 @@ class PromptMatrix:
         sessions = _checked_sessions(self.sessions)
         templates = _checked_templates(self.templates)
         cases = [
-            PromptCase(registry, key, ref, template.removesuffix(".j2"), session, variables)
+            PromptCase(registry, key, ref, template.removesuffix(".j2"), session, variables, own=not templates)
             for key, ref, own in _personas(registry)
             for template in templates or (own,)
             for session, variables in sessions.items()
@@ -111,7 +112,7 @@ def shown_path(path: str | os.PathLike[str], start: str | os.PathLike[str] = os.
 def _personas(registry: PersonaRegistry) -> Iterator[tuple[str, str, str]]:
     for key in registry.references():
         persona = registry.get(key)
-        yield key, persona.ref, persona.template or registry.templates.default
+        yield key, persona.ref, persona.template_name
 
 
 def _checked_sessions(sessions: object) -> dict[str, Session]:

@@ -53,7 +53,7 @@ class Origins:
         self.persona: Persona = case.registry.get(case.key)
         self._explained: Explanation = case.registry.explain(case.key)
         self._fields = list(_field_lines(self.persona))
-        syntaxes = case.registry.templates.get(case.template).syntaxes.values()
+        syntaxes = self.persona.own_template(None if case.own else case.template).syntaxes.values()
         self._template = [line for syntax in syntaxes for line in _template_lines(syntax)]
 
     def of(self, line: str, changed: Span) -> str | None:

@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 from typing import Literal
 
-from .errors import Problem
+from .errors import PersonaFileError, Problem
 from .source import LINE_BREAK, Limits, Nodes, Place, Source, SyntaxStop
 
-__all__ = ["Document", "Limits", "parse", "read"]
+__all__ = ["Document", "Limits", "parse", "read", "read_text"]
 
 Kind = Literal["yaml", "json"]
 STANDARD_INPUT = "<stdin>"  # what it is called in messages
@@ -132,8 +132,22 @@ def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Docum
     kind = _KINDS.get(os.path.splitext(name)[1].lower())
     if kind is None:
         return _refused(name, "a persona file must end in .yaml, .yml or .json", "rename it")
+    content = _reached(name, limits)
+    return content if isinstance(content, Document) else parse(content, name, kind=kind, limits=limits)
+
+
+def read_text(path: str, limits: Limits) -> str:
+    """Return the text of a regular UTF-8 file that is no persona file. Raises PersonaFileError with what is wrong."""
+    content = _reached(path, limits)
+    decoded = content if isinstance(content, Document) else _decoded(content, path, limits)
+    if isinstance(decoded, Document):
+        raise PersonaFileError(decoded.problems)
+    return decoded[1]
+
+
+def _reached(name: str, limits: Limits) -> bytes | Document:
     try:
-        content = _content(name, limits)
+        return _content(name, limits)
     except FileNotFoundError:
         return _refused(name, "there is no such file", "check the path")
     except PermissionError:
@@ -141,7 +155,6 @@ def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Docum
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return _refused(name, f"the file cannot be read: {reason.lower()}", "check the path")
-    return parse(content, name, kind=kind, limits=limits)
 
 
 class _NotRegularError(ValueError):
@@ -165,6 +178,17 @@ def parse(source: bytes | str, path: str, *, kind: Kind, limits: Limits | None =
     """Read YAML or JSON that is at hand; `path` is the name that its problems give it."""
     limits = limits or Limits()
     content = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+    decoded = _decoded(content, path, limits)
+    if isinstance(decoded, Document):
+        return decoded
+    content, text = decoded
+    if kind == "json":
+        return _parse_json(path, content, text, limits)
+    return _parse_yaml(path, text, len(content), limits)
+
+
+def _decoded(content: bytes, path: str, limits: Limits) -> tuple[bytes, str] | Document:
+    """Return the bytes without a BOM, and their text."""
     if len(content) > limits.file_bytes:
         message = f"the file has more than {limits.file_bytes:,} bytes"
         return _refused(path, message, "split it, or set Limits(file_bytes=...)")
@@ -173,12 +197,9 @@ def parse(source: bytes | str, path: str, *, kind: Kind, limits: Limits | None =
     if encoding:
         return _refused(path, f"the file is {encoding}, not UTF-8", "save it as UTF-8")
     try:
-        text = content.decode()
+        return content, content.decode()
     except UnicodeDecodeError as error:
         return _refused(path, *_not_utf8(content, error.start))
-    if kind == "json":
-        return _parse_json(path, content, text, limits)
-    return _parse_yaml(path, text, len(content), limits)
 
 
 def _parse_yaml(path: str, text: str, size: int, limits: Limits) -> Document:

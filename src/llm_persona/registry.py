@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .bound import Bound, bundled
+from .bounds import Bounds
 from .errors import (
     DuplicatePersonaError,
     InvalidValueError,
@@ -17,16 +17,18 @@ from .errors import (
     UnknownPersonaError,
     UnknownVersionError,
 )
-from .inheritance import Definitions, became, find, standing, versions
+from .file_keys import Arguments, Folders
+from .inheritance import Definitions, find, versions
 from .kinds import is_text, plain
 from .loading import Loaded, load_documents
 from .names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
 from .persona import Persona
 from .prompt import check_stamp
 from .reading import STANDARD_INPUT, Limits, read
-from .resolution import State, affected, complete, same_content, written
-from .templates import Folder, Template, Templates
-from .wording import said_of
+from .registry_files import as_data, as_files
+from .resolution import State, affected, complete, same_content
+from .templates import Template, Templates
+from .tool_files import Catalog
 
 if TYPE_CHECKING:  # what a service that loads and renders never needs is imported where it is used
     from .comparison import RegistryChange
@@ -35,47 +37,48 @@ if TYPE_CHECKING:  # what a service that loads and renders never needs is import
     from .rollouts import Rollout
     from .stable_shares import StableShare
 
-Catalog = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
-Folders = Folder | Iterable[Folder]
-
 
 class PersonaRegistry:
     """Personas by name, with the templates of one product.
 
     `templates` is a folder, or several in order, looked in before the bundled templates; `default_template` renders
-    personas that name none. With `tools`, a catalogue of Anthropic or OpenAI tool definitions, every tool that a persona
-    names must be in it. Without `precompile` a template is run for every prompt, but for what never looks at the session:
+    personas that name none. With `tools`, a catalogue of Anthropic or OpenAI tool definitions or the path of a JSON file
+    that has one, every tool that a persona names must be in it. All three may stand in a file (`$templates`,
+    `$default_template`, `$tools`) and then hold for what that file writes. Without `precompile` a template is run for every prompt, but for what never looks at the session:
     the prompts are the same. Safe for threads: a reader sees all of a change or nothing of it. Templates are read and
     compiled once; assign a new registry to take up edited files: one that fails to load leaves the old in use.
 
-    Raises TemplateError for a template folder that is missing.
+    Raises TemplateError for a template folder that is missing, InvalidValueError or PersonaFileError for tools that are
+    no catalogue.
     """
 
     def __init__(
         self,
         templates: Folders | None = None,
-        default_template: str = "default",
+        default_template: str | None = None,
         *,
         tools: Catalog | None = None,
         precompile: bool = True,
     ) -> None:
-        self._bound = _bind(templates, default_template, tools, precompile)
-        self._bound.registry = self
-        self._state = State.empty()
         self._locks: dict[int, threading.Lock] = {}
+        self._serve(State.empty(Bounds(Arguments.of(templates, default_template, tools).bound(precompile))))
+
+    def _serve(self, state: State) -> None:
+        for bound in state.bounds:
+            bound.registry = self
+        self._state = state
 
     @property
     def _lock(self) -> threading.Lock:
         # Each process has its own: one that another thread held at a fork would stay locked in the child for ever.
         return self._locks.setdefault(os.getpid(), threading.Lock())
 
-    def __getstate__(self) -> tuple[Bound, State]:
-        return self._bound, self._state
+    def __getstate__(self) -> State:
+        return self._state
 
-    def __setstate__(self, state: tuple[Bound, State]) -> None:
-        self._bound, self._state = state
-        self._bound.registry = self
+    def __setstate__(self, state: State) -> None:
         self._locks = {}
+        self._serve(state)
 
     def __copy__(self) -> PersonaRegistry:
         """Return a registry of its own with what this one holds; all of that is immutable, so it is shared."""
@@ -92,7 +95,7 @@ class PersonaRegistry:
         path: str | os.PathLike[str],
         *more: str | os.PathLike[str],
         templates: Folders | None = None,
-        default_template: str = "default",
+        default_template: str | None = None,
         tools: Catalog | None = None,
         limits: Limits | None = None,
         folder: str = "",
@@ -100,15 +103,16 @@ class PersonaRegistry:
     ) -> PersonaRegistry:
         """Read one registry from YAML or JSON files, by their endings; `-` is standard input, taken to lie in `folder`.
 
-        `templates` are looked in before the files' own `$templates`. Raises PersonaFileError with all that is wrong
-        with the files, and nothing is left half loaded.
+        What `templates`, `default_template` and `tools` say holds for files that say nothing of it; where a file says
+        otherwise, that is an error. Raises PersonaFileError with all that is wrong with the files, and nothing is left
+        half loaded.
         """
+        arguments = Arguments.of(templates, default_template, tools, limits)
         documents = [read(each, limits=limits) for each in (path, *more)]
         for document in documents:
             if document.path == STANDARD_INPUT:
                 document.folder = folder
-        loaded = load_documents(documents, _listed(templates), default_template, _described(tools))
-        return cls._from(loaded, precompile)
+        return cls._from(load_documents(documents, arguments), precompile)
 
     @classmethod
     def from_dict(
@@ -116,7 +120,7 @@ class PersonaRegistry:
         data: Mapping[str, Any],
         *,
         templates: Folders | None = None,
-        default_template: str = "default",
+        default_template: str | None = None,
         tools: Catalog | None = None,
         precompile: bool = True,
     ) -> PersonaRegistry:
@@ -124,19 +128,21 @@ class PersonaRegistry:
         from .plain_data import plain_document
 
         document = plain_document(data)
-        loaded = load_documents([document], _listed(templates), default_template, _described(tools))
-        return cls._from(loaded, precompile)
+        return cls._from(load_documents([document], Arguments.of(templates, default_template, tools)), precompile)
 
     @classmethod
     def _from(cls, loaded: Loaded, precompile: bool = True) -> PersonaRegistry:
-        loaded.bound.precompile = precompile
+        state = loaded.finished()
+        for bound in state.bounds:
+            bound.precompile = precompile
         registry = cls.__new__(cls)
-        registry.__setstate__(loaded.finished())
+        registry.__setstate__(state)
         return registry
 
     @property
     def templates(self) -> Templates:
-        return self._bound.templates
+        """The templates of its files, where they agree; else those that were passed for what no file writes."""
+        return self._state.bounds.usual.templates
 
     @property
     def rollouts(self) -> Mapping[str, Rollout]:
@@ -154,15 +160,14 @@ class PersonaRegistry:
             state = self._state
             changed = _changes(state.definitions, personas, replace)
             if changed:
-                self._state = _changed(state, changed, self._bound)
+                self._state = _changed(state, changed)
 
     def get(self, name: str, *, version: str | int | None = None, unit: str | None = None) -> Persona:
         """Return a complete persona: its parents applied, its own name and company filled in.
 
         `Maya@2`, or `version`, names one version. `unit`, such as a user's id, chooses by the persona's rollout, always
-        the same version on every machine; without a rollout, or where a version is named, it does nothing. For what is
-        gone and replaced it returns what stands in its place, whose `ref` says so. Raises UnknownPersonaError or
-        UnknownVersionError (both KeyErrors) with what may have been meant, or for one that was retired.
+        the same version on every machine; without a rollout, or where a version is named, it does nothing. Raises
+        UnknownPersonaError or UnknownVersionError (both KeyErrors) with what may have been meant.
         """
         if version is None and unit is None:
             made = self._state.complete.made.get(name) if type(name) is str else None
@@ -184,14 +189,11 @@ class PersonaRegistry:
             if pinned is not None and pinned != version:
                 raise InvalidValueError(f"{name!r} and the version {version!r} disagree", persona=base)
             pinned = version
-        found = standing(state.definitions, join_reference(base, pinned))
-        if found is not None and found._gone:
-            return self._look_up(state, _successor(state.definitions, found, pinned), None, unit)
-        if pinned is None and unit is not None and base in state.rollouts:
+        elif pinned is None and unit is not None and base in state.rollouts:
             pinned = state.rollouts[base].choose(unit)
-            found = standing(state.definitions, join_reference(base, pinned))
-        if found is None and base not in state.definitions:
+        if base not in state.definitions:
             raise UnknownPersonaError(f"no persona {shorten(base)!r}", hint=self._meant(state, base))
+        found = find(state.definitions, join_reference(base, pinned))
         if found is None:
             there = versions(state.definitions, base)
             known = f"there are {', '.join(there)}" if there else "it has none"
@@ -200,14 +202,13 @@ class PersonaRegistry:
         return state.complete[found.key]
 
     def _meant(self, state: State, name: str) -> str:
-        names = [key for key, persona in state.definitions.items() if not persona._side and not persona._gone]
+        names = [key for key, persona in state.definitions.items() if not persona._side]
         if not names:
             return "no persona is defined"
         shown = ", ".join(map(repr, names[:5])) + (", …" if len(names) > 5 else "")
         return did_you_mean(name, names) or f"there are {shown}"
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether `get` finds it: also what is replaced, and not what was retired."""
         name = plain(name)
         return is_text(name) and find(self._state.definitions, name) is not None
 
@@ -218,33 +219,22 @@ class PersonaRegistry:
         return len(self.list_names())
 
     def list_names(self) -> list[str]:
-        """Return the names that are served, in order of definition: neither abstract ones, nor side versions, nor what is
-        replaced."""
-        personas = self._state.definitions.items()
-        return [key for key, each in personas if not each._side and not each.abstract and not each._gone]
+        """Return the names that are served, in order of definition: neither abstract ones nor side versions."""
+        return [key for key, persona in self._state.definitions.items() if not persona._side and not persona.abstract]
 
     def references(self, *, abstract: bool = False) -> list[str]:
         """Return every key in order of definition, side versions included, and abstract ones if asked for."""
-        personas = self._state.definitions.items()
-        return [key for key, each in personas if (abstract or not each.abstract) and not each._gone]
-
-    @property
-    def replaced(self) -> Mapping[str, str | None]:
-        """What is gone and left a line, each with what stands there in its place: `Maya@2` for `Maya@1`; None where it
-        was retired."""
-        return {key: line._successor for key, line in self._state.definitions.items() if line._gone}
+        return [key for key, persona in self._state.definitions.items() if abstract or not persona.abstract]
 
     def versions(self, name: str) -> list[str]:
         """Return the versions of a persona, the served one's first; none where it has no version.
 
-        Raises UnknownPersonaError, also for a name that is replaced.
+        Raises UnknownPersonaError.
         """
         state = self._state
         name = _name(name)
         if name not in state.definitions:
             raise UnknownPersonaError(f"no persona {shorten(name)!r}", hint=self._meant(state, name))
-        if state.definitions[name]._gone:
-            raise UnknownPersonaError(became(state.definitions, state.definitions[name]), persona=name)
         return versions(state.definitions, name)
 
     def definition(self, name: str) -> Persona:
@@ -350,52 +340,50 @@ class PersonaRegistry:
         return compare_registries(self, other, session)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the registry as data that `from_dict` reads back equal: every field, version, edit and rollout."""
-        state = self._state
-        data: dict[str, Any] = {}
-        if folders := self._bound.templates.folders:
-            data["$templates"] = folders[0] if len(folders) == 1 else list(folders)
-        if state.rollouts:
-            data["$rollouts"] = {name: _rollout_entry(rollout) for name, rollout in state.rollouts.items()}
-        if state.accepted:
-            data["$accept"] = {code: list(personas) for code, personas in state.accepted.items()}
-        return data | {key: written(persona) for key, persona in state.definitions.items()}
+        """Return the registry as data that `from_dict` reads back equal: every field, version, edit and rollout.
+
+        A catalogue of tools that was passed as data is not in it. Raises InvalidValueError where files differ in what
+        decides their prompts.
+        """
+        return as_data(self._state)
 
     def to_yaml(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the registry as YAML that reads back equal, and write it to `path`, if given, in one step.
 
-        Template folders are written relative to the path's folder.
+        Template folders and the catalogue are written relative to the path's folder. Where files differ in what decides
+        their prompts, `path` is a folder, and gets one file for each; without one that is an InvalidValueError. Raises
+        as `to_dict` does, and OSError.
         """
         from .writing import dump_yaml
 
-        return self._write(dump_yaml(self._portable(path)), path)
+        return self._write(path, ".yaml", dump_yaml)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the registry as JSON; as `to_yaml` otherwise."""
         from .writing import dump_json
 
-        return self._write(dump_json(self._portable(path)), path)
+        return self._write(path, ".json", dump_json)
 
-    def _portable(self, path: str | os.PathLike[str] | None) -> dict[str, Any]:
-        data = self.to_dict()
-        if path is not None and "$templates" in data:
-            start = os.path.dirname(os.path.abspath(path))
-            folders = [os.path.relpath(folder, start) for folder in self._bound.templates.folders]
-            data["$templates"] = folders[0] if len(folders) == 1 else folders
-        return data
+    def _write(
+        self, path: str | os.PathLike[str] | None, ending: str, dump: Callable[[Mapping[str, object]], str]
+    ) -> str:
+        if path is None:
+            return dump(self.to_dict())
+        from .writing import write_text
 
-    def _write(self, text: str, path: str | os.PathLike[str] | None) -> str:
-        if path is not None:
-            from .writing import write_text
-
-            write_text(path, text)
-        return text
+        texts = {file: dump(data) for file, data in as_files(self._state, path, ending).items()}
+        for file, text in texts.items():
+            write_text(file, text)
+        return "\n".join(texts.values())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PersonaRegistry):
             return NotImplemented
         mine, theirs = self._state, other._state
-        return (dict(mine.definitions), dict(mine.rollouts)) == (dict(theirs.definitions), dict(theirs.rollouts))
+        return (dict(mine.definitions), dict(mine.rollouts)) == (
+            dict(theirs.definitions),
+            dict(theirs.rollouts),
+        ) and all(mine.bounds.of(key) == theirs.bounds.of(key) for key in (None, *mine.definitions))
 
     __hash__ = None  # type: ignore[assignment]  # it can change
 
@@ -410,29 +398,6 @@ def _name(name: object) -> str:
     if not is_text(name):
         raise InvalidValueError(f"a persona's name is a text, not {kind_of(name)}")
     return str.__str__(name)
-
-
-def _bind(templates: Folders | None, default_template: str, tools: Catalog | None, precompile: bool) -> Bound:
-    if templates is None and default_template == "default":
-        shared = bundled().templates
-    else:
-        shared = Templates(templates, default_template)
-    return Bound(shared, _described(tools), precompile)
-
-
-def _listed(folders: Folders | None) -> tuple[Folder, ...]:
-    if folders is None:
-        return ()
-    return (folders,) if isinstance(folders, str | os.PathLike) else tuple(folders)
-
-
-def _described(tools: Catalog | None) -> dict[str, str] | None:
-    if tools is None:
-        return None
-    from .tools import tool_descriptions, tools_by_name
-
-    catalog = tools_by_name(tools)
-    return dict(tool_descriptions(catalog, catalog))
 
 
 def _changes(definitions: Definitions, personas: Iterable[Persona], replace: bool) -> dict[str, Persona]:
@@ -454,18 +419,16 @@ def _changes(definitions: Definitions, personas: Iterable[Persona], replace: boo
     return changed
 
 
-def _changed(state: State, changed: Mapping[str, Persona], bound: Bound) -> State:
+def _changed(state: State, changed: Mapping[str, Persona]) -> State:
     """Return the state with these definitions. What they do not bear on stays the same objects, prepared as they are."""
     definitions = {**state.definitions, **changed}
-    # A line that is new may change what a reference to its name means.
-    bears = {key for key, persona in changed.items() if key in state.definitions or persona._gone}
-    keys = dict.fromkeys([*changed, *affected(definitions, bears)])
-    new, errors = complete(definitions, keys, bound, state)
+    keys = dict.fromkeys([*changed, *affected(definitions, changed.keys() & state.definitions.keys())])
+    new, errors = complete(definitions, keys, state)
     if errors:
         raise errors[0]
     rollouts = dict(state.rollouts)
-    for name in rollouts.keys() & {persona.name for persona in changed.values()}:
-        rollouts[name] = _follow(rollouts[name], definitions)
+    for name in rollouts.keys() & changed.keys():
+        rollouts[name] = _follow(rollouts[name], changed[name])
     places = dict(state.places)
     for key in changed:
         places.pop(key, None)
@@ -478,23 +441,8 @@ def _stand_ins(persona: Persona, stamp: Mapping[str, Any]) -> dict[str, object]:
     return {**session, "extra_sections": {"x": "x"}} if "extra_sections" in session else session
 
 
-def _successor(definitions: Definitions, line: Persona, pinned: str | None) -> str:
-    """Return the reference of what replaces it at once. Raises UnknownPersonaError, or UnknownVersionError where a
-    version was asked for, if the chain ends in one that was retired."""
-    if line._successor is not None and find(definitions, line._successor) is not None:
-        return line._successor
-    unknown = UnknownPersonaError if pinned is None else UnknownVersionError
-    raise unknown(became(definitions, line), persona=line.key, hint="nothing stands in its place: ask for another")
-
-
-def _follow(rollout: Rollout, definitions: Definitions) -> Rollout:
-    """Return a rollout for what is served now. Raises InvalidValueError where it would serve what is not there."""
-    served = definitions[rollout.name]
-    lines = [definitions.get(f"{rollout.name}@{version}") for version in rollout.percents]
-    for gone in (served, *lines):
-        if gone is not None and gone._gone:
-            message = f"{said_of(gone._successor)}, and the rollout of {rollout.name!r} names it"
-            raise InvalidValueError(message, persona=gone.key, hint="take it out of $rollouts")
+def _follow(rollout: Rollout, served: Persona) -> Rollout:
+    """Return a rollout for what is served now."""
     if served.abstract:
         raise InvalidValueError("is abstract, and has a rollout: it would serve nobody", persona=served.key)
     if served.version is None or served.version == rollout.served:
@@ -502,8 +450,3 @@ def _follow(rollout: Rollout, definitions: Definitions) -> Rollout:
     from .rollouts import Rollout
 
     return Rollout(rollout.name, rollout.percents, served=served.version, salt=rollout.salt)
-
-
-def _rollout_entry(rollout: Rollout) -> dict[str, Any]:
-    entry: dict[str, Any] = dict(rollout.percents)
-    return entry if rollout.salt == rollout.name else {**entry, "salt": rollout.salt}

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from .bound import Bound
+from .bounds import Bounds
 from .errors import DuplicatePersonaError, InvalidValueError, PersonaError, TemplateError
 from .fingerprints import fingerprint
 from .frozen import FrozenDict, ListEdit, thaw
-from .inheritance import (
-    Definitions,
-    Lineage,
-    filled,
-    joined_texts,
-    resolve,
-    standing,
-    steps,
-    texts,
-    versions,
-)
-from .names import did_you_mean, shorten, split_reference
+from .inheritance import Definitions, Lineage, filled, find, joined_texts, resolve, texts
+from .names import did_you_mean, split_reference
 from .persona import Persona
 from .placeholders import Placeholders
-from .wording import said_of
 
 if TYPE_CHECKING:  # what a file in order never needs is imported where it is used
     from .acceptances import Accepted
@@ -33,16 +21,16 @@ if TYPE_CHECKING:  # what a file in order never needs is imported where it is us
 
 
 class Complete(Mapping[str, Persona]):
-    """Complete personas by key: parents applied, bound to the registry's templates. Each is made when first asked for.
+    """Complete personas by key: parents applied, bound to their file's templates. Each is made when first asked for.
 
     All was checked before; what is made stays the same object. `made` has those that are there already.
     """
 
-    __slots__ = ("_bound", "_lineages", "made")
+    __slots__ = ("_bounds", "_lineages", "made")
 
-    def __init__(self, lineages: Mapping[str, Lineage], bound: Bound | None, made: dict[str, Persona]) -> None:
+    def __init__(self, lineages: Mapping[str, Lineage], bounds: Bounds, made: dict[str, Persona]) -> None:
         self._lineages = lineages
-        self._bound = bound
+        self._bounds = bounds
         self.made = made
 
     def __getitem__(self, key: str) -> Persona:
@@ -50,7 +38,8 @@ class Complete(Mapping[str, Persona]):
         if found is None:
             lineage = self._lineages[key]
             # Two threads may both make it; both get the one that was there first.
-            found = self.made.setdefault(key, lineage.persona._settled(filled(lineage), self._bound))
+            settled = lineage.persona._settled(filled(lineage), self._bounds.binding(lineage))
+            found = self.made.setdefault(key, settled)
         return found
 
     def __iter__(self) -> Iterator[str]:
@@ -68,11 +57,12 @@ class State(NamedTuple):
     complete: Complete
     rollouts: Mapping[str, Rollout]
     places: Places
+    bounds: Bounds
     accepted: Accepted = FrozenDict()
 
     @classmethod
-    def empty(cls, places: Places | None = None) -> State:
-        return cls({}, {}, Complete({}, None, {}), {}, {} if places is None else places)
+    def empty(cls, bounds: Bounds, places: Places | None = None) -> State:
+        return cls({}, {}, Complete({}, bounds, {}), {}, {} if places is None else places, bounds)
 
 
 def affected(definitions: Definitions, replaced: Collection[str]) -> list[str]:
@@ -81,7 +71,7 @@ def affected(definitions: Definitions, replaced: Collection[str]) -> list[str]:
         return []
     near: dict[str, list[str]] = {}  # a name -> the keys that refer to it
     for key, persona in definitions.items():
-        for name in {persona.name, *(split_reference(each or "")[0] for each in (persona.parent, persona._successor))}:
+        for name in {persona.name, split_reference(persona.parent or "")[0]}:
             near.setdefault(name, []).append(key)
     found = dict.fromkeys(replaced)
     waiting = list(replaced)
@@ -94,7 +84,7 @@ def affected(definitions: Definitions, replaced: Collection[str]) -> list[str]:
 
 
 def complete(
-    definitions: Definitions, keys: Iterable[str], bound: Bound, before: State, broken: Iterable[str] = ()
+    definitions: Definitions, keys: Iterable[str], before: State, broken: Iterable[str] = ()
 ) -> tuple[State, list[PersonaError]]:
     """Return the state of these definitions, and all errors among them.
 
@@ -108,10 +98,10 @@ def complete(
         made.pop(key, None)
     errors: dict[tuple[object, ...], PersonaError] = {}
     bad = set(broken)
-    for error in chain(_version_errors(definitions, keys), _line_errors(definitions, keys, bad)):
+    for error in _version_errors(definitions, keys):
         _note(error, errors, bad)
     for key in keys:
-        if definitions[key]._gone or (bad and _descends_from(key, definitions, bad)):
+        if bad and _descends_from(key, definitions, bad):
             continue
         try:
             lineage = resolve(key, definitions, lineages)
@@ -119,10 +109,10 @@ def complete(
             _note(error, errors, bad)
             continue
         if not lineage.persona.abstract:
-            for misfit in (*_undeclared(lineage), *_unfit(lineage, bound)):
+            for misfit in (*_undeclared(lineage), *_unfit(lineage, before.bounds)):
                 # An ancestor's mistake shows in every child; it is one mistake.
                 errors.setdefault((misfit.persona, misfit.field, str(misfit)), misfit)
-    complete = Complete(lineages, bound, made)
+    complete = Complete(lineages, before.bounds, made)
     return before._replace(definitions=definitions, lineages=lineages, complete=complete), list(errors.values())
 
 
@@ -133,17 +123,15 @@ def _note(error: PersonaError, errors: dict[tuple[object, ...], PersonaError], b
 
 
 def _descends_from(key: str, definitions: Definitions, bad: set[str]) -> bool:
-    """Tell whether a persona, an ancestor of it or what replaces one is among the bad ones; if so, all on the way are
-    from now on."""
+    """Tell whether a persona or an ancestor of it is among the bad ones; if so, all on the way are from now on."""
     path: dict[str, None] = {}
     while key not in bad and key not in path:
         path[key] = None
         persona = definitions.get(key)
-        onward = None if persona is None else persona._successor or persona.parent
-        if onward is None:
+        if persona is None or persona.parent is None:
             return False
-        found = standing(definitions, onward)
-        key = found.key if found is not None else onward if onward in bad else split_reference(onward)[0]
+        parent = find(definitions, persona.parent)
+        key = persona.parent if parent is None else parent.key
     if key in bad:
         bad.update(path)
         return True
@@ -172,12 +160,12 @@ def _undeclared(lineage: Lineage) -> Iterator[InvalidValueError]:
             )
 
 
-def _unfit(lineage: Lineage, bound: Bound) -> Iterator[PersonaError]:
-    """Yield what does not fit the registry: a template that is not there, tools that the catalogue has not."""
+def _unfit(lineage: Lineage, bounds: Bounds) -> Iterator[PersonaError]:
+    """Yield what does not fit the files: a template that is not there, tools that the catalogue has not."""
     persona = lineage.persona
     if persona.template is not None:
         try:
-            bound.templates.get(persona.template)
+            bounds.naming(lineage).get(persona.template)
         except TemplateError as error:
             if error.path is None:
                 from .provenance import origin_of
@@ -185,10 +173,9 @@ def _unfit(lineage: Lineage, bound: Bound) -> Iterator[PersonaError]:
                 source = origin_of(lineage, ("template",))
                 error.persona, error.field = source.persona, source.path
             yield error
-    if bound.tools is None:
-        return
     for index, tool in enumerate(persona.tools):
-        if tool not in bound.tools:
+        catalogue = bounds.tools(lineage, ("tools", index))
+        if catalogue is not None and tool not in catalogue:
             from .provenance import origin_of
 
             source = origin_of(lineage, ("tools", index))
@@ -196,7 +183,7 @@ def _unfit(lineage: Lineage, bound: Bound) -> Iterator[PersonaError]:
                 f"there is no tool {tool!r}",
                 persona=source.persona,
                 field=source.path,
-                hint=did_you_mean(tool, bound.tools) or "add it to the catalogue",
+                hint=did_you_mean(tool, catalogue) or "add it to the catalogue",
             )
 
 
@@ -207,24 +194,11 @@ def _version_errors(definitions: Definitions, keys: Iterable[str]) -> Iterator[P
         if not persona._side:
             continue
         served = definitions.get(persona.name)
-        if persona._gone:
-            if served is not None and served.version == persona.version:
-                yield DuplicatePersonaError(
-                    f"version {persona.version!r} of {persona.name!r} is the served one: it is not gone",
-                    persona=key,
-                    hint=f"remove {key!r}, or give {persona.name!r} a new version",
-                )
-        elif served is None:
+        if served is None:
             yield InvalidValueError(
                 f"{persona.name!r} is not defined, so no version is served",
                 persona=key,
                 hint=f"define {persona.name!r}; {key!r} is a version beside it",
-            )
-        elif served._gone:
-            yield InvalidValueError(
-                f"{persona.name!r} {said_of(served._successor)}, so no version of it is served",
-                persona=key,
-                hint=f"remove {key!r}, or define {persona.name!r}",
             )
         elif served.version is None:
             yield InvalidValueError(
@@ -239,44 +213,6 @@ def _version_errors(definitions: Definitions, keys: Iterable[str]) -> Iterator[P
                 persona=key,
                 hint=f"remove {key!r}, or give {persona.name!r} a new version",
             )
-
-
-def _line_errors(definitions: Definitions, keys: Iterable[str], bad: set[str]) -> Iterator[InvalidValueError]:
-    """Yield what is wrong with the lines of what is gone: they lead nowhere, or in a circle."""
-    for key in keys:
-        line = definitions[key]
-        if not line._gone or line._successor is None or (bad and _descends_from(key, definitions, bad)):
-            continue
-        *passed, last = steps(definitions, line)
-        if last is not None:
-            continue
-        lost = passed[-1]
-        assert lost is not None
-        assert lost._successor is not None
-        following = standing(definitions, lost._successor)
-        if following is None or (following is lost and lost._successor != lost.key):
-            yield _unknown_successor(lost, lost._successor, definitions)
-        else:
-            names = [each.key for each in passed if each is not None]
-            shown = " -> ".join(map(shorten, [*names[names.index(following.key) :], following.key]))
-            hint = "let it end in one that is there, or in null"
-            yield InvalidValueError(
-                f"is replaced by itself: {shown}", persona=following.key, field=("replaced_by",), hint=hint
-            )
-
-
-def _unknown_successor(line: Persona, successor: str, definitions: Definitions) -> InvalidValueError:
-    name, version = split_reference(successor)
-    if line._side:
-        there = versions(definitions, name)
-        known = f"its versions are {', '.join(there)}" if there else "it has no versions"
-        message = f"{name!r} has no version {shorten(version or '')!r}"
-        hint = did_you_mean(version or "", there) or f"{known}; null says that it was retired"
-    else:
-        message = f"there is no persona {shorten(successor)!r}"
-        names = [key for key, persona in definitions.items() if not persona._gone]
-        hint = did_you_mean(successor, names) or "name one that is there; null says that it was retired"
-    return InvalidValueError(message, persona=line.key, field=("replaced_by",), hint=hint)
 
 
 def definition_fingerprint(persona: Persona) -> str:

@@ -133,6 +133,17 @@ class Templates:
         self.folders, self.default = state["folders"], state["default"]
         self._start()
 
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both have the same product's own templates, to the character, and the same default."""
+        if not isinstance(other, Templates):
+            return NotImplemented
+        return self is other or (self.default, self._own()) == (other.default, other._own())
+
+    def _own(self) -> dict[str, tuple[str, str | None]]:
+        """Return the product's own sources, and what forbids to use them, by name."""
+        sources = self._read().items()
+        return {name: each[1:3] for name, each in sources if not name.startswith(BUNDLED_PREFIX)}
+
     def __repr__(self) -> str:
         return f"Templates({list(self.folders)!r}, default={self.default!r})"
 

@@ -13,7 +13,7 @@ from .names import nearest, shorten
 from .placeholders import Parts, Placeholder, Placeholders, resolve
 from .session import Family, Record, Verbatim, neutralise
 from .templates import Template
-from .views import Field, Filling, Text, TextTable
+from .views import Field, Filling, Text, TextTable, Undescribed
 
 Path = tuple[str | int, ...]
 RENDERED = [
@@ -156,7 +156,9 @@ class PersonaTexts:
 
     def _fields(self, tools: Mapping[str, str] | None) -> dict[str, Field]:
         persona = self.persona
-        described = Record({name: tools[name] for name in persona.tools if name in tools}) if tools else Record()
+        tools = tools or {}
+        undescribed = [name for name in persona.tools if name not in tools]
+        described = Undescribed(undescribed) if undescribed else Record({name: tools[name] for name in persona.tools})
         return {
             "name": persona.spoken_name,
             "key": persona.key,

@@ -30,8 +30,24 @@ class TextTable:
         self.entries = entries
 
 
+class Undescribed:
+    """The descriptions of tools for which there is no catalogue: to ask for them is an error."""
+
+    __slots__ = ("tools",)
+
+    def __init__(self, tools: Sequence[str]) -> None:
+        self.tools = tools
+
+    def error(self) -> TemplateError:
+        names = ", ".join(repr(shorten(name)) for name in self.tools[:3]) + (", …" if len(self.tools) > 3 else "")
+        return TemplateError(
+            f"persona.tool_descriptions: there is no catalogue that describes {names}",
+            hint="name it in the persona file: $tools: tools.json",
+        )
+
+
 # A field ready for templates: a text, one to fill, a list or a table of these, or None.
-Field = str | Text | tuple[str | Text, ...] | TextTable | Record | None
+Field = str | Text | tuple[str | Text, ...] | TextTable | Record | Undescribed | None
 
 
 class Filling:
@@ -137,6 +153,8 @@ class PersonaView:
             return Texts(value, self._filling)
         if isinstance(value, TextTable):
             return Table(value.entries, self._filling)
+        if isinstance(value, Undescribed):
+            raise value.error()
         return value
 
 

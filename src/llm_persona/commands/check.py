@@ -136,7 +136,7 @@ def check(
 
 def _check(files: PersonaFiles, passed: Passed, accepted: Acceptances) -> tuple[list[Problem], PersonaRegistry | None]:
     """Return what is wrong with the files of one registry, and the registry, if there can be one."""
-    loaded = inspect_documents([read(path) for path in files.paths], files.templates, files.default_template, accepted)
+    loaded = inspect_documents([read(path) for path in files.paths], files.arguments(), accepted)
     if any(problem.severity == "error" for problem in loaded.problems):
         return loaded.problems, None
     registry = PersonaRegistry._from(loaded)

@@ -13,12 +13,10 @@ from typing import Any, NoReturn
 
 import click
 
-from ..errors import PersonaError, PersonaFileError, one_line
-from ..names import split_reference
-from ..persona import Persona
+from ..errors import PersonaError, PersonaFileError
+from ..file_keys import Arguments
 from ..reading import Limits
 from ..registry import PersonaRegistry
-from ..terminal import line, painted
 from .problems import Lines, print_problems
 
 DEFAULT_FILE = "personas.yaml"
@@ -32,7 +30,8 @@ class PersonaFiles:
 
     paths: tuple[str, ...] = ()
     templates: tuple[str, ...] = ()
-    default_template: str = "default"
+    default_template: str | None = None
+    tools: str | None = None
 
     def chosen(self) -> tuple[str, ...]:
         """Return the files to read. Raises PersonaError where none was named and the usual one is not there."""
@@ -40,13 +39,21 @@ class PersonaFiles:
             raise PersonaError(f"there is no {DEFAULT_FILE} in this folder", hint="name the file: -f FILE")
         return self.paths or (DEFAULT_FILE,)
 
+    def arguments(self) -> Arguments:
+        """Return what holds for files that say nothing of it. Raises PersonaError for tools that cannot be read."""
+        return Arguments.of(self.templates, self.default_template, self.tools)
+
     def registry(self, folder: str = "") -> PersonaRegistry:
         """Read the files, standard input as if it lay in `folder`. A file that is refused ends the command: its problems are printed, with their lines."""
         paths = self.chosen()
         lines = Lines(kept_standard_input() if "-" in paths else None)
         try:
             return PersonaRegistry.from_file(
-                *paths, templates=self.templates, default_template=self.default_template, folder=folder
+                *paths,
+                templates=self.templates,
+                default_template=self.default_template,
+                tools=self.tools,
+                folder=folder,
             )
         except PersonaFileError as error:
             print_problems(error.problems, lines, err=True)
@@ -54,7 +61,7 @@ class PersonaFiles:
 
 
 def persona_files(command: Command) -> Command:
-    """Add -f, --templates and --default-template, and hand them to the command as `files`."""
+    """Add -f, --templates, --default-template and --tools, and hand them to the command as `files`."""
 
     @click.option(
         "-f",
@@ -70,30 +77,32 @@ def persona_files(command: Command) -> Command:
         multiple=True,
         metavar="FOLDER",
         type=click.Path(),
-        help="A template folder, looked in before those that the files name. May be repeated.",
+        help="A template folder, for files that name none. May be repeated.",
     )
     @click.option(
         "--default-template",
-        default="default",
         metavar="NAME",
-        help="The template of personas that name none, as the product passes it.  [default: default]",
+        help="The template of personas that name none, for files that have no $default_template.  [default: default]",
+    )
+    @click.option(
+        "--tools",
+        metavar="FILE.json",
+        type=click.Path(),
+        help="The catalogue that the personas' tools are in, for files that have no $tools.",
     )
     @functools.wraps(command)
-    def with_files(paths: tuple[str, ...], templates: tuple[str, ...], default_template: str, **arguments: Any) -> None:
+    def with_files(
+        paths: tuple[str, ...],
+        templates: tuple[str, ...],
+        default_template: str | None,
+        tools: str | None,
+        **arguments: Any,
+    ) -> None:
         if paths.count("-") > 1:
             raise click.UsageError("standard input can be read only once: give '-f -' once")
-        command(files=PersonaFiles(paths, templates, default_template), **arguments)
+        command(files=PersonaFiles(paths, templates, default_template, tools), **arguments)
 
     return with_files
-
-
-def asked_for(registry: PersonaRegistry, name: str, unit: str | None = None) -> Persona:
-    """Return the persona that was asked for. Where it is gone, a note on standard error says what stands in its place."""
-    persona = registry.get(name, unit=unit)
-    if name in registry.replaced or split_reference(name)[0] in registry.replaced:
-        note = f"{name} is gone; {persona.ref} stands in its place"
-        line(f"{painted('note:', 'yellow', err=True)} {one_line(note)}", err=True)
-    return persona
 
 
 def kept_standard_input() -> str:

@@ -1,0 +1,182 @@
+"""The `$` keys of a file that decide its prompts, and the arguments that stand for them where a file has none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
+
+from .bound import Bound, bundled
+from .bounds import Bounds
+from .errors import PersonaFileError, Problem
+from .names import shorten
+from .reading import NO_PATH, Document, Limits
+from .template_files import ENDING
+from .templates import Folder, Templates
+from .tool_files import Catalog, Catalogue, catalogue, read_catalogue
+
+Folders = Folder | Iterable[Folder]
+T = TypeVar("T")
+
+
+class Arguments(NamedTuple):
+    """What a program passes for files that say nothing. None, or no folder, says nothing either."""
+
+    templates: tuple[Folder, ...] = ()
+    default_template: str | None = None
+    tools: Catalogue | None = None
+    limits: Limits | None = None  # of the files
+
+    @classmethod
+    def of(
+        cls,
+        templates: Folders | None,
+        default_template: str | None,
+        tools: Catalog | None,
+        limits: Limits | None = None,
+    ) -> Arguments:
+        """Raises as `catalogue` does."""
+        described = None if tools is None else catalogue(tools, limits)
+        return cls(_listed(templates), default_template, described, limits)
+
+    def bound(self, precompile: bool = True) -> Bound:
+        """Return what holds for personas that no file wrote. Raises TemplateError for a folder that is missing."""
+        return replace(_bound(self.templates, self.default_template, self.tools, None), precompile=precompile)
+
+
+def file_bounds(
+    documents: Sequence[Document], arguments: Arguments
+) -> tuple[Bounds, Mapping[str, Bound], list[Problem]]:
+    """Return what holds for all documents, or, where they differ, for none, and that of each by its path.
+
+    The problems are what is wrong with a document's keys: what they name is missing, or an argument says otherwise.
+    """
+    problems: list[Problem] = []
+    made: list[Bound] = []
+    own: dict[str, Bound] = {}
+    for document in documents:
+        keys = _FileKeys(document, arguments, problems)
+        parts = keys.folders(), keys.default(), keys.tools()
+        alike = next((bound for bound in made if _alike(bound, *parts)), None)
+        if alike is None:
+            made.append(alike := _bound(*parts, document))
+        own[document.path] = alike
+    if len(made) == 1:
+        return Bounds(made[0]), {}, problems
+    return Bounds(arguments.bound()), own, problems
+
+
+def _bound(folders: Iterable[Folder], default: str | None, tools: Catalogue | None, document: Document | None) -> Bound:
+    chosen = tuple(dict.fromkeys(folders))
+    default = default or "default"
+    templates = Templates(chosen, default) if chosen or default != "default" else bundled().templates
+    path = None if document is None or document.path == NO_PATH else document.path
+    if tools is None:
+        return Bound(templates, path=path)
+    return Bound(templates, tools.descriptions, path=path, tools_path=tools.path)
+
+
+def _alike(bound: Bound, folders: Iterable[Folder], default: str | None, tools: Catalogue | None) -> bool:
+    """Tell whether a file with these keys says what another one does."""
+    mine = bound.templates.folders, bound.templates.default, bound.tools
+    descriptions = None if tools is None else tools.descriptions
+    return (_real(mine[0]), *mine[1:]) == (_real(folders), default or "default", descriptions)
+
+
+class _FileKeys:
+    """Reads the keys of one document, and notes what is wrong with them."""
+
+    def __init__(self, document: Document, arguments: Arguments, problems: list[Problem]) -> None:
+        self._document = document
+        self._arguments = arguments
+        self._problems = problems
+
+    def folders(self) -> tuple[str, ...]:
+        named = self._document.data.get("$templates")
+        names = [named] if isinstance(named, str) else named if isinstance(named, list) else []
+        found = [
+            path
+            for index, name in enumerate(names)
+            if isinstance(name, str) and (path := self._folder(name, () if named == name else (index,)))
+        ]
+        given = tuple(os.fspath(folder) for folder in self._arguments.templates)
+        if names and given and len(found) == len(names) and _real(found) != _real(given):
+            self._disagrees("$templates", ", ".join(map(repr, names)), "templates", ", ".join(map(repr, given)))
+        return tuple(found) if names else given
+
+    def _folder(self, name: str, index: tuple[int, ...]) -> str | None:
+        start = self._document.folder
+        path = os.path.join(start, name)
+        if os.path.isdir(path):
+            return path
+        what = "is not a folder" if os.path.exists(path) else "is missing"
+        hint = "it is looked for beside the file" if start or self._document.path != NO_PATH else None
+        self._note(f"template folder {shorten(name)!r} {what}", hint, "$templates", *index)
+        return None
+
+    def default(self) -> str | None:
+        given, named = self._arguments.default_template, self._document.data.get("$default_template")
+        if not isinstance(named, str) or not named.strip():
+            return given
+        if given is not None and given.removesuffix(ENDING) != named.removesuffix(ENDING):
+            self._disagrees("$default_template", repr(shorten(named)), "default_template", repr(shorten(given)))
+        return named
+
+    def tools(self) -> Catalogue | None:
+        given, named = self._arguments.tools, self._document.data.get("$tools")
+        if not isinstance(named, str) or not named.strip():
+            return given
+        found = self._catalogue(named)
+        if given is not None and found is not None and found.descriptions != given.descriptions:
+            other = next(iter(_differing(found.descriptions, given.descriptions)))
+            theirs = f"{'' if given.path is None else f'{given.path!r}, '}another {shorten(other)!r}"
+            self._disagrees("$tools", repr(shorten(named)), "tools", theirs)
+        return found
+
+    def _catalogue(self, name: str) -> Catalogue | None:
+        document = self._document
+        path = os.path.join(document.folder, name)
+        if document.path != NO_PATH and not lies_in(path, document.folder):
+            hint = "keep it beside the file, or below"
+            self._note(f"tool catalogue {shorten(name)!r} lies outside of the file's folder", hint, "$tools")
+            return None
+        try:
+            return read_catalogue(path, self._arguments.limits)
+        except PersonaFileError as error:
+            for problem in error.problems:
+                if os.path.isfile(path):
+                    self._problems.append(problem)
+                else:
+                    self._note(f"tool catalogue {shorten(name)!r}: {problem.message}", problem.hint, "$tools")
+            return None
+
+    def _disagrees(self, key: str, written: str, argument: str, passed: str) -> None:
+        self._note(
+            f"says {written}, and the argument {argument} says {passed}", "leave the argument out, or the key", key
+        )
+
+    def _note(self, message: str, hint: str | None, key: str, *path: int) -> None:
+        line, column = self._document.locate((key, *path))
+        self._problems.append(Problem(self._document.path, line, column, None, key, message, hint))
+
+
+def _listed(folders: Folders | None) -> tuple[Folder, ...]:
+    if folders is None:
+        return ()
+    return (folders,) if isinstance(folders, str | os.PathLike) else tuple(folders)
+
+
+def _real(folders: Iterable[Folder]) -> list[str]:
+    return [os.path.realpath(os.fspath(folder)) for folder in folders]
+
+
+def lies_in(path: str, folder: str) -> bool:
+    """Tell whether a path leads into a folder or what is below it, links resolved."""
+    root = os.path.realpath(folder or os.curdir)
+    return os.path.commonpath((root, os.path.realpath(path))) == root
+
+
+def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str]:
+    """Yield the names that two catalogues do not describe alike."""
+    return (name for name in (*one, *other) if one.get(name) != other.get(name))

@@ -1,0 +1,62 @@
+"""Catalogues of tools: what each tool is said to do, from a file as the provider takes it or from data."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .errors import InvalidValueError, PersonaFileError, Problem, one_line
+from .reading import Limits, read_text
+from .tools import tool_descriptions, tools_by_name
+
+Definitions = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
+Catalog = Definitions | str | os.PathLike[str]  # the definitions, or the path of the JSON file that has them
+
+
+class Catalogue(NamedTuple):
+    """The descriptions of a product's tools by name, and the file that they were read from."""
+
+    descriptions: Mapping[str, str]
+    path: str | None = None
+
+
+def catalogue(given: Catalog, limits: Limits | None = None) -> Catalogue:
+    """Return the catalogue of these definitions, or of the file with this path.
+
+    Raises InvalidValueError for definitions that are none, PersonaFileError for a file that is none or cannot be read.
+    """
+    if isinstance(given, str | os.PathLike):
+        return read_catalogue(os.fsdecode(given), limits)
+    return Catalogue(_described(given))
+
+
+def read_catalogue(path: str, limits: Limits | None = None) -> Catalogue:
+    """Return the catalogue of a JSON file: a list of definitions, or a mapping of their names.
+
+    Only a regular file within the limits is read. Raises PersonaFileError with one problem of that file.
+    """
+    if not path.lower().endswith(".json"):
+        raise PersonaFileError([_problem(path, "a tool catalogue must be a .json file", "write it as JSON")])
+    content = read_text(path, limits or Limits())
+    try:
+        return Catalogue(_described(json.loads(content)), path)
+    except InvalidValueError as error:
+        problem = _problem(path, error.message, error.hint)
+    except json.JSONDecodeError as error:
+        problem = Problem(path, error.lineno, error.colno, None, None, f"this is no JSON: {one_line(error.msg)}")
+    except RecursionError:
+        problem = _problem(path, "holds lists and mappings too deep inside one another", "make it flatter")
+    except ValueError:
+        problem = _problem(path, "holds a number with too many digits", "write it as a text")
+    raise PersonaFileError([problem])
+
+
+def _problem(path: str, message: str, hint: str | None) -> Problem:
+    return Problem(path, None, None, None, None, message, hint)
+
+
+def _described(definitions: Definitions) -> dict[str, str]:
+    known = tools_by_name(definitions)
+    return dict(tool_descriptions(known, known))
