@@ -319,6 +319,48 @@ def test_what_was_written_is_known(kind: str) -> None:
     assert document.written(["b"]) is None
 
 
+PLAIN = st.lists(
+    st.sampled_from(["ab", " ", "  ", "\t", "#", "##", " #", " #c", "😀", "'", '"', "-", ","]), max_size=9
+).map("".join)
+
+
+@pytest.mark.parametrize("form", ["A:\n  - {}\n  - next\n", "A:\n  k: {}\n  next: x\n", "A: {}\nB: x", "A: &a {}"])
+def test_no_text_is_cut_in_silence(form: str) -> None:
+    """What stands behind a plain text on its line is a comment with a blank after its `#`, or there is a warning."""
+    cut = 0
+
+    @given(st.sampled_from(["ab", "é", ""]), PLAIN)
+    def check(first: str, more: str) -> None:
+        nonlocal cut
+        line = f"{first}{more}".strip()
+        document = parse(form.format(line), "a.yaml", kind="yaml")
+        read = document.data.get("A")
+        value = read[0] if isinstance(read, list) else read["k"] if isinstance(read, dict) else read
+        if line[:1] in ("'", '"') or not isinstance(value, str) or document.problems:
+            return
+        rest = line.removeprefix(value).lstrip()
+        assert line.startswith(value)
+        assert len(document.warnings) == (rest[:2].strip() not in ("", "#"))
+        if document.warnings:
+            (warning,) = document.warnings
+            cut += 1
+            found = form.format(line).split("\n")[(warning.line or 0) - 1][(warning.column or 0) - 1 :]
+            assert found == rest
+            assert warning.code == "cut-at-hash"
+
+    settings(max_examples=300)(check)()
+    assert cut > 15, "the property was hardly tried"
+
+
+@pytest.mark.parametrize(
+    "text", ['"a" #b', "'a' #b", "|\n    a #b", ">-\n    a #b", "|- #b\n    a", "3 #b", "[a] #b", "a # b", "a #", "a#b"]
+)
+def test_what_is_not_cut_is_not_warned_of(text: str) -> None:
+    """Quoted texts, blocks, numbers and lists end where they end; a comment with a blank is one."""
+    document = parse(f"A:\n  k: {text}\n  #next: x\n#C: x\n", "a.yaml", kind="yaml")
+    assert (document.problems, document.warnings) == ((), ())
+
+
 def test_a_document_without_data_has_its_beginning() -> None:
     """After a fatal problem every path is at the file's beginning."""
     document = parse("[", "x", kind="yaml")

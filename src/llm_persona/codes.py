@@ -44,6 +44,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
     {
         "acceptance-unmatched": _warning("in files", "What is accepted was not found: there is nothing to accept."),
         "alike-names": _warning("in files", "Two names differ only in case, blanks or how Unicode writes them."),
+        "cut-at-hash": _warning("in files", "YAML takes the end of a text for a comment, from a # after a blank on."),
         "hidden-character": _warning("in files", "A text or a key holds characters that nobody sees."),
         "jinja-in-text": _warning("in files", "A persona's text looks like Jinja, which is not run there."),
         "mixed-scripts": _warning("in files", "A name mixes letters that look alike from different scripts."),

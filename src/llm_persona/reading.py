@@ -37,7 +37,7 @@ class Document:
 
     `path` is as the caller gave it (`<stdin>` for `-`), `folder` where the relative names in it start. `data` holds plain Python values only, and is empty where a
     problem ended the reading. `problems` are in file order. Where a value was refused and the reading went on, `data`
-    has its text as written; of two equal keys it has the first.
+    has its text as written; of two equal keys it has the first. `warnings` are findings that only the text shows.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Document:
         data: dict[str, object],
         problems: Sequence[Problem] = (),
         *,
+        warnings: Sequence[Problem] = (),
         nodes: Nodes | None = None,
         source: bytes | None = None,
     ) -> None:
@@ -54,6 +55,7 @@ class Document:
         self.folder = "" if path == STANDARD_INPUT else os.path.dirname(path)
         self.data = data
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
+        self.warnings = tuple(warnings)
         self._nodes = nodes
         self._source = source
         self._trail: tuple[_Step, ...] = ()
@@ -210,7 +212,7 @@ def _parse_yaml(path: str, text: str, size: int, limits: Limits) -> Document:
         data, nodes = read_yaml(source)
     except SyntaxStop:
         return Document(path, {}, source.problems)
-    return Document(path, data, source.problems, nodes=nodes)
+    return Document(path, data, source.problems, warnings=source.warnings, nodes=nodes)
 
 
 def _parse_json(path: str, content: bytes, text: str, limits: Limits) -> Document:

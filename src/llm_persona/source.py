@@ -120,7 +120,7 @@ class Nodes:
 class Source:
     """A file's text on its way to data, and what was found wrong with it so far."""
 
-    __slots__ = ("limits", "path", "problems", "size", "text", "way")
+    __slots__ = ("limits", "path", "problems", "size", "text", "warnings", "way")
 
     def __init__(self, path: str, text: str, limits: Limits, size: int) -> None:
         self.path = path
@@ -129,6 +129,7 @@ class Source:
         self.size = size  # bytes
         self.way: list[str | int] = []  # keys and positions that lead to what is being read
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []  # findings that only the text shows
 
     @property
     def most_nodes(self) -> int:

@@ -46,6 +46,7 @@ def suspicions(document: Document) -> list[Problem]:
 
 
 def _found(document: Document) -> Iterator[Problem]:
+    yield from document.warnings
     yield from _alike_names(document)
     yield from _in_texts(document)
 

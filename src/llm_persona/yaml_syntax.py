@@ -23,9 +23,10 @@ from yaml.events import (
 )
 
 from .names import shorten
-from .source import Nodes, Place, Source
+from .source import MOST_PROBLEMS, Nodes, Place, Source, where
+from .wording import quoted
 from .yaml_scalars import Misread, may_be_no_text, quote, resolve, why
-from .yaml_text import check_text
+from .yaml_text import check_text, cut_off, may_be_cut
 
 _SHARED = 24  # characters up to which equal texts are held once
 _TAG = "tag:yaml.org,2002:"
@@ -39,7 +40,7 @@ def read_yaml(source: Source) -> tuple[dict[str, object], Nodes]:
         raise source.stop(
             (1, 1), "YAML cannot be read: PyYAML has no libyaml here", "install a PyYAML wheel, or use JSON"
         )
-    reader = _Reader(source)
+    reader = (_CutReader if may_be_cut(source.text) else _Reader)(source)
     try:
         return reader.document(), reader.nodes
     except MarkedYAMLError as error:
@@ -332,6 +333,33 @@ class _Reader:
 
     def _refuse_nul(self, event: _Event) -> None:
         self.source.report(_place(event.start_mark), "the text holds the character U+0000", "remove the '\\0'")
+
+
+class _CutReader(_Reader):
+    """Reads a file in which a `#` may have cut a text, as `- Close ticket #42`, and warns of each that it did cut."""
+
+    def _scalar(self, event: _Event) -> object:
+        value = super()._scalar(event)
+        # What is no text, as in `version: 2 #old`, can only be meant so.
+        if not event.style and (isinstance(value, str) or not event.value):
+            self._check_end(event)
+        return value
+
+    def _check_end(self, event: _Event) -> None:
+        end = event.end_mark
+        found = cut_off(self.source.text, end.index)
+        if found is None or len(self.source.warnings) >= MOST_PROBLEMS:
+            return
+        from .codes import finding  # few files need it
+
+        rest, start = found
+        whole = f"{event.value}{self.source.text[end.index : start]}{rest}".strip()
+        message = f"the text ends before {quoted(rest, 30)}: YAML takes the rest of the line for a comment"
+        hint = f"quote the whole text: {quoted(whole)}, or put a blank after the # of a comment"
+        line, column = _place(end)
+        persona, field = where(self._way)
+        at = self.source.path, line, column + start - end.index
+        self.source.warnings.append(finding("cut-at-hash", message, hint, at, persona=persona, field=field))
 
 
 def _place(mark: _Mark) -> Place:

@@ -8,6 +8,9 @@ from .source import Source, SyntaxStop
 
 # Compiled when a text may hold one of them: few do.
 _FORBIDDEN = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
+# What may have cut a plain text; a comment that is meant has a blank after its `#`.
+_CUT = r"#(?<=[ \t]#)\S"
+_CUT_OFF = r"[ \t]+(#\S[^\r\n]*)"
 _ORDINARY = bytes((*b"\t\n\r", *range(0x20, 0x7F)))
 
 
@@ -27,6 +30,17 @@ def check_text(source: Source) -> None:
             )
     if "%" in text:
         _check_directives(source)
+
+
+def may_be_cut(text: str) -> bool:
+    """Tell, quickly, whether something stands here that YAML takes for a comment and its author may not."""
+    return "#" in text and re.search(_CUT, text) is not None
+
+
+def cut_off(text: str, end: int) -> tuple[str, int] | None:
+    """Return what YAML took for a comment right after a plain text that ends here, and where it begins."""
+    found = re.compile(_CUT_OFF).match(text, end)
+    return None if found is None else (found[1].rstrip(), found.start(1))
 
 
 def _may_hold_forbidden(text: str) -> bool:
