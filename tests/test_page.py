@@ -240,3 +240,23 @@ def test_the_command_calls_the_page_personas(repository: Path, tmp_path: Path, m
     result = CliRunner().invoke(command, ["-f", file], catch_exceptions=False)
     assert result.output == "personas.html\n"
     assert (tmp_path / "personas.html").is_file()
+
+
+def test_what_is_gone_is_told() -> None:
+    """What left a line stands below the tree, with a link to what `get` gives in its place; without any, nothing does."""
+    made = PersonaRegistry()
+    made.define(
+        Persona("Maya", "Guide", version=2), Persona("Maya@1", replaced_by=2), Persona("<b>", replaced_by="Maya")
+    )
+    made.define(Persona("Zed", replaced_by=None), Persona("Yan", replaced_by="Maya@1"))
+    page = Page(preview(made))
+    assert [text for text in page.persona_texts if text in ("Maya@1", "<b>", "Zed", "Yan")] == [
+        "Maya@1",
+        "<b>",
+        "Zed",
+        "Yan",
+    ]
+    links = [attributes["href"] for tag, attributes in page.elements if tag == "a"]
+    assert links.count("#persona-Maya") == 4  # the tree's, and those of the three that are replaced
+    assert "was retired" in preview(made)
+    assert "replaced by" not in preview(PersonaRegistry.from_dict({"Maya": {"role": "Guide"}}))

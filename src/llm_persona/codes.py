@@ -48,6 +48,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "hidden-character": _warning("in files", "A text or a key holds characters that nobody sees."),
         "jinja-in-text": _warning("in files", "A persona's text looks like Jinja, which is not run there."),
         "mixed-scripts": _warning("in files", "A name mixes letters that look alike from different scripts."),
+        "parent-replaced": _warning("in files", "A parent is gone: what replaces it is inherited."),
         "unnamed-variant": _warning("in files", "A variant would introduce itself by its key, unlike its parent."),
         "unused-variable": _warning("in files", "No text and no template uses a declared variable."),
         "constraint-cut": _error("in templates", "The template prints only the beginning of a constraint."),

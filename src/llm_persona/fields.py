@@ -59,6 +59,7 @@ DEFAULTS: dict[str, object] = {
     "abstract": False,
     "description": None,
     "metadata": FrozenDict(),
+    "replaced_by": None,
 }
 
 VARIABLES = "a mapping of names to defaults, or a list of names"
@@ -192,13 +193,21 @@ def _variable(name: str, path: FieldPath) -> str:
 
 
 def _version(value: object, path: FieldPath) -> str | None:
-    if type(value) is int and WHOLE_NUMBER.fullmatch(str(value) if value.bit_length() < 64 else ""):
-        value = str(value)
-    written = _text_if_any(value, path)
+    written = _text_if_any(_as_text(value), path)
     return written if written is None else check_name(written, "version")
 
 
-def _parent(value: object, path: FieldPath) -> str | None:
+def _as_text(value: object) -> object:
+    """Return a plain whole number as its text, anything else as it is."""
+    whole = type(value) is int and WHOLE_NUMBER.fullmatch(str(value) if value.bit_length() < 64 else "")
+    return str(value) if whole else value
+
+
+def _replaced_by(value: object, path: FieldPath) -> str | None:
+    return _reference(_as_text(value), path)
+
+
+def _reference(value: object, path: FieldPath) -> str | None:
     reference = _text_if_any(value, path)
     if reference is not None:
         name, version = split_reference(reference)
@@ -254,7 +263,7 @@ _CHECKS: dict[str, Callable[[object, FieldPath], object]] = {
     "display_name": _display_name,
     "template": _text_if_any,
     "description": _optional_text,
-    "parent": _parent,
+    "parent": _reference,
     "version": _version,
     "capabilities": _list,
     "constraints": _list,
@@ -263,6 +272,7 @@ _CHECKS: dict[str, Callable[[object, FieldPath], object]] = {
     "variables": _variables,
     "abstract": _truth,
     "metadata": _metadata,
+    "replaced_by": _replaced_by,
 }
 
 

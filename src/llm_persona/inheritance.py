@@ -10,6 +10,7 @@ from .frozen import FrozenDict, ListEdit
 from .names import did_you_mean, shorten, split_reference
 from .persona import Persona
 from .placeholders import Placeholders
+from .wording import said_of
 
 Path = tuple[str | int, ...]
 MAX_DEPTH = 32  # parents above one another
@@ -38,20 +39,52 @@ class Lineage(NamedTuple):
         return 0 if self.inherited is None else self.inherited.depth + 1
 
 
-def find(definitions: Definitions, reference: str) -> Persona | None:
-    """Return the definition that a reference means: `Maya` is the served one, `Maya@1` may be it too."""
+def standing(definitions: Definitions, reference: str) -> Persona | None:
+    """Return what stands under a reference: `Maya` is the served one, `Maya@1` may be it too.
+
+    It may be the line of one that is gone; a name that is gone takes its versions with it.
+    """
     name, version = split_reference(reference)
     served = definitions.get(name)
     if version is None or (served is not None and served.version == version):
         return served
-    return definitions.get(reference)
+    found = definitions.get(reference)
+    return served if found is None and served is not None and served._gone else found
+
+
+def find(definitions: Definitions, reference: str) -> Persona | None:
+    """Return the definition that a reference means: for one that is gone, what stands in its place at the end."""
+    found = standing(definitions, reference)
+    return found if found is None or not found._gone else _end(definitions, found)
+
+
+def _end(definitions: Definitions, line: Persona) -> Persona | None:
+    *_, last = steps(definitions, line)
+    return last if last is not None and not last._gone else None
+
+
+def steps(definitions: Definitions, line: Persona) -> Iterator[Persona | None]:
+    """Yield a line and where it leads, step by step: to a definition, to the line of one that was retired, or to None
+    where nothing stands there or the chain is a circle."""
+    passed: set[str] = set()
+    current: Persona | None = line
+    while current is not None and current.key not in passed:
+        passed.add(current.key)
+        yield current
+        if current._successor is None:  # retired, or a definition
+            return
+        following = standing(definitions, current._successor)
+        current = None if following is current else following
+    yield None
 
 
 def versions(definitions: Definitions, name: str) -> list[str]:
-    """Return the versions of a persona, the served one's first, then the others in order of definition."""
+    """Return the versions of a persona that are there, the served one's first, then the others in order of definition."""
     served = definitions.get(name)
     found = [served.version] if served is not None and served.version is not None else []
-    return found + [p.version for p in definitions.values() if p._side and p.name == name and p.version is not None]
+    return found + [
+        p.version for p in definitions.values() if p._side and p.name == name and p.version is not None and not p._gone
+    ]
 
 
 def resolve(key: str, definitions: Definitions, known: dict[str, Lineage]) -> Lineage:
@@ -76,7 +109,8 @@ def _chain(key: str, definitions: Definitions, known: Mapping[str, Lineage]) -> 
     while current is not None and current.key not in known:
         if current.key in chain:
             keys = list(chain)
-            circle = [*keys[keys.index(current.key) :], current.key]
+            around = [chain[key] for key in keys[keys.index(current.key) :]]
+            circle = [step for persona in around for step in _steps_up(persona, definitions)] + [current.key]
             raise InheritanceError(
                 f"is its own ancestor: {_arrows(circle)}",
                 persona=current.key,
@@ -93,9 +127,28 @@ def _chain(key: str, definitions: Definitions, known: Mapping[str, Lineage]) -> 
     return list(chain.values())
 
 
+def _steps_up(persona: Persona, definitions: Definitions) -> list[str]:
+    """Return the key of a persona, and the parent that it names where that is gone: the parent it has is another."""
+    named = standing(definitions, persona.parent or "")
+    return [persona.key, str(persona.parent)] if named is not None and named._gone else [persona.key]
+
+
+def became(definitions: Definitions, line: Persona) -> str:
+    """Say what a line leads to: `was retired`, `is replaced by 'Maya@2'`, `is replaced by 'Maya@2', which was retired`."""
+    *passed, last = steps(definitions, line)
+    if last is line:
+        return said_of(None)
+    replaced = said_of(passed[-1]._successor if passed[-1] is not None else None)
+    return f"{replaced}, which {said_of(None)}" if last is not None and last._gone else replaced
+
+
 def _unknown_parent(child: Persona, chain: list[str], definitions: Definitions) -> InheritanceError:
     parent = str(child.parent)
     name, _ = split_reference(parent)
+    line = standing(definitions, parent)
+    if line is not None:
+        message, hint = f"parent {shorten(parent)!r} {became(definitions, line)}", "name another parent, or none"
+        return InheritanceError(message, persona=child.key, field=("parent",), hint=hint)
     there = versions(definitions, name)
     if name in definitions:
         hint = f"its versions are {', '.join(there)}" if there else f"{name!r} has no version: write parent: {name}"

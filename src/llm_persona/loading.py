@@ -18,6 +18,7 @@ from .reading import NO_PATH, Document, Limits, read
 from .resolution import State, complete
 from .tool_files import Catalog
 from .validation import check_document
+from .wording import said_of
 
 if TYPE_CHECKING:
     from .provenance import Places
@@ -216,8 +217,11 @@ def _rollout_problems(
         return
     persona = definitions.get(name)
     if persona is None or persona._side:
-        names = [key for key, each in definitions.items() if not each._side]
+        names = [key for key, each in definitions.items() if not each._side and not each._gone]
         yield f"there is no persona {shorten(name)!r}", did_you_mean(split_reference(name)[0], names), ()
+    elif persona._gone:
+        hint = f"give {persona._successor!r} the rollout" if persona._successor else "take it out"
+        yield f"{name!r} {said_of(persona._successor)}: it serves nobody", hint, ()
     elif persona.abstract:
         yield f"{name!r} is abstract: it serves nobody", "name one of its children", ()
     elif persona.version is None:
@@ -227,7 +231,10 @@ def _rollout_problems(
         known = [*versions(definitions, name), *(version for base, version in parts if base == name and version)]
         for version in entry if isinstance(entry, dict) else ():
             side = definitions.get(f"{name}@{version}")
-            if side is not None and side.abstract:
+            if side is not None and side._gone:
+                known.append(version)
+                yield f"{side.key} {said_of(side._successor)}: it serves nobody", "take it out", (version,)
+            elif side is not None and side.abstract:
                 yield f"{side.key} is abstract: it serves nobody", "take it out, or make it a persona", (version,)
         from . import rollouts as rules
 

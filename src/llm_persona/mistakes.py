@@ -11,12 +11,16 @@ from .errors import InvalidValueError, Problem
 from .names import check_name, did_you_mean, nearest, shorten, spelled, split_reference
 from .source import where
 from .wording import (
+    BESIDE_REPLACED_BY,
     EMPTY,
     FIELDS,
+    LINE_FIELDS,
+    LINE_HOLDS,
     LIST,
     LIST_EDITS,
     MAPPING_FIELDS,
     MISSING,
+    REPLACED_BY_ALONE,
     TEXT,
     is_blank,
     must_be,
@@ -74,10 +78,13 @@ class Guesses:
 def explained(document: Document, violation: Violation, guess: Guesses) -> Iterator[Mistake]:
     path, value, title = violation.path, violation.value, violation.title
     match violation.keyword:
+        case "additionalProperties" if title == REPLACED_BY_ALONE:
+            beside = (key for key in cast(Mapping[str, object], value) if key in FIELDS[1:] and key not in LINE_FIELDS)
+            yield from (Mistake((*path, key), BESIDE_REPLACED_BY, LINE_HOLDS, at_key=True) for key in beside)
         case "additionalProperties":
             yield from _unknown_keys(path, cast(Mapping[str, object], value), guess)
         case "required":
-            if not _misspelt_role(cast(Mapping[str, object], value)):
+            if not _misspelt(cast(Mapping[str, object], value)):
                 hint = 'write "role: …", or name a parent'
                 yield Mistake(path, f"role {MISSING}", hint, at_key=True)
         case "type":
@@ -152,9 +159,9 @@ def _unknown_field(path: tuple[str | int, ...], key: str, guess: Guesses) -> Mis
     return Mistake(path, f"unknown field {spelled(shorten(key))}", hint, key=key)
 
 
-def _misspelt_role(persona: Mapping[str, object]) -> bool:
-    """Whether an unknown field is a slip of `role`: then that is what the author is told."""
-    return any(nearest(key, FIELDS[1:]) == "role" for key in persona if key not in FIELDS)
+def _misspelt(persona: Mapping[str, object]) -> bool:
+    """Whether an unknown field is a slip of `role`, or of what stands without one: then that is what the author is told."""
+    return any(nearest(key, FIELDS[1:]) in ("role", "replaced_by") for key in persona if key not in FIELDS)
 
 
 def _unknown_edits(path: tuple[str | int, ...], value: Mapping[str, object]) -> Iterator[Mistake]:
@@ -185,7 +192,7 @@ def _nothing_to_edit(path: tuple[str | int, ...], value: object, title: str) -> 
 def _wrong_text(path: tuple[str | int, ...], text: str) -> Mistake:
     if is_blank(text):
         return Mistake(path, EMPTY, remedies.of_nothing(path, TEXT))
-    if path[-1] in ("parent", "version"):
+    if path[-1] in ("parent", "version", "replaced_by"):
         return Mistake(path, *(_name_fault(text, "version" if path[-1] == "version" else "name") or NOT_A_NAME))
     return Mistake(path, variable_fault(text) or "is not a name", NAME_A_VARIABLE)
 
@@ -201,7 +208,7 @@ def _repeats(path: tuple[str | int, ...], names: list[object]) -> Iterator[Mista
 
 def _out_of_range(document: Document, path: tuple[str | int, ...], value: object, title: str) -> Mistake:
     written = remedies.scalar_text(document, path, value)
-    if path[-1] == "version":
+    if path[-1] in ("version", "replaced_by"):
         return Mistake(path, must_be(title, value), quote_it(written))
     return Mistake(path, f"must be {title}, not {shorten(written)}")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Set
 
 from .codes import finding
 from .errors import Problem, TemplateError
-from .inheritance import texts
+from .inheritance import became, find, standing, texts
 from .names import split_reference
 from .persona import Persona
 from .placeholders import Placeholders
@@ -17,6 +17,7 @@ from .wording import quoted
 
 def oversights(state: State, places: Places) -> Iterator[Problem]:
     """Yield each as a warning, at the place where it was written."""
+    yield from _replaced_parents(state, places)
     yield from _variants_named_by_their_key(state, places)
     yield from _unused_variables(state, places)
 
@@ -24,6 +25,21 @@ def oversights(state: State, places: Places) -> Iterator[Problem]:
 def _warning(code: str, origin: Provenance, field: str | None, message: str, hint: str) -> Problem:
     place = origin.path, origin.line, origin.column
     return finding(code, message, hint, place, persona=origin.persona, field=field)
+
+
+def _replaced_parents(state: State, places: Places) -> Iterator[Problem]:
+    """Find the children of what is gone: they have another parent than the one that they name."""
+    for key in state.lineages:
+        definition = state.definitions[key]
+        line = None if definition.parent is None else standing(state.definitions, definition.parent)
+        if line is not None and line._gone:
+            yield _warning(
+                "parent-replaced",
+                explanation(state.lineages[key], places).fields["parent"],
+                "parent",
+                f"parent {quoted(definition.parent or '')} {became(state.definitions, line)}, which is inherited instead",
+                "name that one, or another",
+            )
 
 
 def _variants_named_by_their_key(state: State, places: Places) -> Iterator[Problem]:
@@ -52,8 +68,9 @@ def _served_parent(state: State, key: str) -> str | None:
     if reference is None:
         return None
     name = split_reference(reference)[0]
-    parent = state.definitions.get(reference) or state.definitions.get(name)
-    return None if parent is None or parent.abstract or name == split_reference(key)[0] else name
+    parent = find(state.definitions, reference) or state.definitions.get(name)
+    own = split_reference(key)[0]
+    return None if parent is None or parent.abstract or own in (name, parent.name) else parent.name
 
 
 def _unused_variables(state: State, places: Places) -> Iterator[Problem]:

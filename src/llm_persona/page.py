@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from .invisible import runs
-from .page_cards import Card, cards
+from .page_cards import Card, anchor, cards
 from .page_tree import tree
 from .registry import PersonaRegistry
 
@@ -33,6 +33,7 @@ def preview(registry: PersonaRegistry, session: Mapping[str, Any] | None = None)
             cards=shown,
             tree=tree(registry),
             counts=_counts(shown),
+            replaced=dict(_replaced(registry)),
             prompts=_data_block([version.prompt.data() for version in _with_prompts(shown)]),
             numbers={version.key: number for number, version in enumerate(_with_prompts(shown))},
             style=Markup(style),
@@ -44,6 +45,12 @@ def preview(registry: PersonaRegistry, session: Mapping[str, Any] | None = None)
 
 def _with_prompts(shown: list[Card]) -> Iterator[Any]:
     return (version for card in shown for version in card.versions if version.prompt is not None)
+
+
+def _replaced(registry: PersonaRegistry) -> Iterator[tuple[str, tuple[str, str] | None]]:
+    """Yield what is gone, each with what `get` gives in its place and the id of that one's card; None for the retired."""
+    for key in registry.replaced:
+        yield key, (registry.get(key).ref, anchor(registry.get(key).key)) if key in registry else None
 
 
 def _counts(shown: list[Card]) -> dict[str, int]:

@@ -20,6 +20,7 @@ from .precompiled import Precompiled
 from .prompt import Prompt
 from .templates import Template, Templates, template_name
 from .texts import PersonaTexts
+from .wording import BESIDE_REPLACED_BY, LINE_FIELDS, LINE_HOLDS, said_of
 
 Definition = TypeVar("Definition", bound=Mapping[str, Any])
 Texts = Sequence[str] | Mapping[str, Sequence[str]] | None  # a list, an edit of the parent's, or null to empty it
@@ -32,7 +33,8 @@ class Persona:
     `Persona(name="Maya@2")` is version 2 of Maya, beside the one that is served. Fields that were not given are told
     apart from those given their default: a child that does not mention its tone takes its parent's. (What
     `dataclasses.replace` sets back to the default counts as not given.) Texts, lists of texts and mappings are
-    copied and never change; nothing may hold NUL or a lone surrogate. Raises InvalidValueError for a field that is
+    copied and never change; nothing may hold NUL or a lone surrogate. `Persona("Dora", replaced_by="Maya")` is the line
+    that a name or version leaves when it goes: it holds nothing else but a description, and is never rendered. Raises InvalidValueError for a field that is
     not what it may be, InheritanceError for an edit of a list that no parent has.
     """
 
@@ -54,6 +56,7 @@ class Persona:
     abstract: bool = cast(bool, NOT_GIVEN)
     description: str | None = cast(str, NOT_GIVEN)
     metadata: Mapping[str, Any] = cast("Mapping[str, Any]", NOT_GIVEN)
+    replaced_by: str | None = cast(str, NOT_GIVEN)
     # Fields, and not attributes beside them, so that `dataclasses.replace` and pickle carry them along.
     _given: frozenset[str] | None = None
     _side: bool = False
@@ -83,6 +86,7 @@ class Persona:
             abstract: bool = ...,
             description: str | None = ...,
             metadata: Mapping[str, Any] = ...,
+            replaced_by: str | int | None = ...,
             _given: frozenset[str] | None = ...,
             _side: bool = ...,
             _bound: Bound | None = ...,
@@ -127,7 +131,9 @@ class Persona:
         return check_name(name), None if version is None else check_name(version, "version")
 
     def _check_as_a_whole(self) -> None:
-        if self.parent is None:
+        if self._gone:
+            self._check_line()
+        elif self.parent is None:
             if not self.role and not self.abstract:
                 raise InvalidValueError("role is missing", persona=self.key, hint="say what the persona is")
             for name in ("capabilities", "constraints", "tools"):
@@ -150,6 +156,31 @@ class Persona:
                         field=("custom_sections", section),
                         hint="write its text, or leave it out: without a parent there is nothing to remove",
                     )
+
+    def _check_line(self) -> None:
+        """Check that `replaced_by` stands alone, and that a version is replaced by a version of the same name."""
+        for name in self.given():
+            if name not in LINE_FIELDS and not (name == "version" and self._side):
+                raise InvalidValueError(BESIDE_REPLACED_BY, persona=self.key, field=(name,), hint=LINE_HOLDS)
+        if self._side and "@" in (self.replaced_by or ""):
+            name, version = split_reference(self.replaced_by or "")
+            whole = f"a name that goes takes its versions with it: {self.name}: {{replaced_by: {name}}}"
+            hint = f"write replaced_by: {version}" if name == self.name else whole
+            raise InvalidValueError(
+                f"must be a version of {self.name!r}", persona=self.key, field=("replaced_by",), hint=hint
+            )
+
+    @property
+    def _gone(self) -> bool:
+        """Whether this is no persona, but the line that one leaves: what replaces it, or null."""
+        return self._gives("replaced_by")
+
+    @property
+    def _successor(self) -> str | None:
+        """The reference of what replaces it; None where it was retired."""
+        if self.replaced_by is None or not self._side:
+            return self.replaced_by
+        return join_reference(self.name, self.replaced_by)
 
     @property
     def key(self) -> str:
@@ -209,7 +240,11 @@ class Persona:
         values = dict(_UNREAD)
         for field_name, value in config.items():
             values[field_name] = as_read(field_name, value, key)
-        if version is not None or (values["parent"] is None and ListEdit in map(type, _lists(values))):
+        if (
+            version is not None
+            or "replaced_by" in config
+            or (values["parent"] is None and ListEdit in map(type, _lists(values)))
+        ):
             return cls(key, **config)
         values["name"], values["_given"] = name, _names_given(tuple(config))
         return _made(values.values())
@@ -271,6 +306,9 @@ class Persona:
             )
 
     def _check_settled(self) -> None:
+        if not self.role and self._gone:
+            hint = f"ask a registry for it: registry.get({self.key!r})" if self.replaced_by else None
+            raise PersonaError(said_of(self._successor), persona=self.key, hint=hint)
         if self.parent is not None:
             raise InheritanceError(
                 f"its parent {self.parent!r} is not applied yet",

@@ -18,7 +18,7 @@ from .errors import (
     UnknownVersionError,
 )
 from .file_keys import Arguments, Folders
-from .inheritance import Definitions, find, versions
+from .inheritance import Definitions, became, find, standing, versions
 from .kinds import is_text, plain
 from .loading import Loaded, load_documents
 from .names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
@@ -29,6 +29,7 @@ from .registry_files import as_data, as_files
 from .resolution import State, affected, complete, same_content
 from .templates import Template, Templates
 from .tool_files import Catalog
+from .wording import said_of
 
 if TYPE_CHECKING:  # what a service that loads and renders never needs is imported where it is used
     from .comparison import RegistryChange
@@ -166,8 +167,9 @@ class PersonaRegistry:
         """Return a complete persona: its parents applied, its own name and company filled in.
 
         `Maya@2`, or `version`, names one version. `unit`, such as a user's id, chooses by the persona's rollout, always
-        the same version on every machine; without a rollout, or where a version is named, it does nothing. Raises
-        UnknownPersonaError or UnknownVersionError (both KeyErrors) with what may have been meant.
+        the same version on every machine; without a rollout, or where a version is named, it does nothing. For what is
+        gone and replaced it returns what stands in its place, whose `ref` says so. Raises UnknownPersonaError or
+        UnknownVersionError (both KeyErrors) with what may have been meant, or for one that was retired.
         """
         if version is None and unit is None:
             made = self._state.complete.made.get(name) if type(name) is str else None
@@ -189,11 +191,14 @@ class PersonaRegistry:
             if pinned is not None and pinned != version:
                 raise InvalidValueError(f"{name!r} and the version {version!r} disagree", persona=base)
             pinned = version
-        elif pinned is None and unit is not None and base in state.rollouts:
+        found = standing(state.definitions, join_reference(base, pinned))
+        if found is not None and found._gone:
+            return self._look_up(state, _successor(state.definitions, found, pinned), None, unit)
+        if pinned is None and unit is not None and base in state.rollouts:
             pinned = state.rollouts[base].choose(unit)
-        if base not in state.definitions:
+            found = standing(state.definitions, join_reference(base, pinned))
+        if found is None and base not in state.definitions:
             raise UnknownPersonaError(f"no persona {shorten(base)!r}", hint=self._meant(state, base))
-        found = find(state.definitions, join_reference(base, pinned))
         if found is None:
             there = versions(state.definitions, base)
             known = f"there are {', '.join(there)}" if there else "it has none"
@@ -202,13 +207,14 @@ class PersonaRegistry:
         return state.complete[found.key]
 
     def _meant(self, state: State, name: str) -> str:
-        names = [key for key, persona in state.definitions.items() if not persona._side]
+        names = [key for key, persona in state.definitions.items() if not persona._side and not persona._gone]
         if not names:
             return "no persona is defined"
         shown = ", ".join(map(repr, names[:5])) + (", …" if len(names) > 5 else "")
         return did_you_mean(name, names) or f"there are {shown}"
 
     def __contains__(self, name: object) -> bool:
+        """Tell whether `get` finds it: also what is replaced, and not what was retired."""
         name = plain(name)
         return is_text(name) and find(self._state.definitions, name) is not None
 
@@ -219,22 +225,33 @@ class PersonaRegistry:
         return len(self.list_names())
 
     def list_names(self) -> list[str]:
-        """Return the names that are served, in order of definition: neither abstract ones nor side versions."""
-        return [key for key, persona in self._state.definitions.items() if not persona._side and not persona.abstract]
+        """Return the names that are served, in order of definition: neither abstract ones, nor side versions, nor what is
+        replaced."""
+        personas = self._state.definitions.items()
+        return [key for key, each in personas if not each._side and not each.abstract and not each._gone]
 
     def references(self, *, abstract: bool = False) -> list[str]:
         """Return every key in order of definition, side versions included, and abstract ones if asked for."""
-        return [key for key, persona in self._state.definitions.items() if abstract or not persona.abstract]
+        personas = self._state.definitions.items()
+        return [key for key, each in personas if (abstract or not each.abstract) and not each._gone]
+
+    @property
+    def replaced(self) -> Mapping[str, str | None]:
+        """What is gone and left a line, each with what stands there in its place: `Maya@2` for `Maya@1`; None where it
+        was retired."""
+        return {key: line._successor for key, line in self._state.definitions.items() if line._gone}
 
     def versions(self, name: str) -> list[str]:
         """Return the versions of a persona, the served one's first; none where it has no version.
 
-        Raises UnknownPersonaError.
+        Raises UnknownPersonaError, also for a name that is replaced.
         """
         state = self._state
         name = _name(name)
         if name not in state.definitions:
             raise UnknownPersonaError(f"no persona {shorten(name)!r}", hint=self._meant(state, name))
+        if state.definitions[name]._gone:
+            raise UnknownPersonaError(became(state.definitions, state.definitions[name]), persona=name)
         return versions(state.definitions, name)
 
     def definition(self, name: str) -> Persona:
@@ -422,13 +439,15 @@ def _changes(definitions: Definitions, personas: Iterable[Persona], replace: boo
 def _changed(state: State, changed: Mapping[str, Persona]) -> State:
     """Return the state with these definitions. What they do not bear on stays the same objects, prepared as they are."""
     definitions = {**state.definitions, **changed}
-    keys = dict.fromkeys([*changed, *affected(definitions, changed.keys() & state.definitions.keys())])
+    # A line that is new may change what a reference to its name means.
+    bears = {key for key, persona in changed.items() if key in state.definitions or persona._gone}
+    keys = dict.fromkeys([*changed, *affected(definitions, bears)])
     new, errors = complete(definitions, keys, state)
     if errors:
         raise errors[0]
     rollouts = dict(state.rollouts)
-    for name in rollouts.keys() & changed.keys():
-        rollouts[name] = _follow(rollouts[name], changed[name])
+    for name in rollouts.keys() & {persona.name for persona in changed.values()}:
+        rollouts[name] = _follow(rollouts[name], definitions)
     places = dict(state.places)
     for key in changed:
         places.pop(key, None)
@@ -441,8 +460,23 @@ def _stand_ins(persona: Persona, stamp: Mapping[str, Any]) -> dict[str, object]:
     return {**session, "extra_sections": {"x": "x"}} if "extra_sections" in session else session
 
 
-def _follow(rollout: Rollout, served: Persona) -> Rollout:
-    """Return a rollout for what is served now."""
+def _successor(definitions: Definitions, line: Persona, pinned: str | None) -> str:
+    """Return the reference of what replaces it at once. Raises UnknownPersonaError, or UnknownVersionError where a
+    version was asked for, if the chain ends in one that was retired."""
+    if line._successor is not None and find(definitions, line._successor) is not None:
+        return line._successor
+    unknown = UnknownPersonaError if pinned is None else UnknownVersionError
+    raise unknown(became(definitions, line), persona=line.key, hint="nothing stands in its place: ask for another")
+
+
+def _follow(rollout: Rollout, definitions: Definitions) -> Rollout:
+    """Return a rollout for what is served now. Raises InvalidValueError where it would serve what is not there."""
+    served = definitions[rollout.name]
+    lines = [definitions.get(f"{rollout.name}@{version}") for version in rollout.percents]
+    for gone in (served, *lines):
+        if gone is not None and gone._gone:
+            message = f"{said_of(gone._successor)}, and the rollout of {rollout.name!r} names it"
+            raise InvalidValueError(message, persona=gone.key, hint="take it out of $rollouts")
     if served.abstract:
         raise InvalidValueError("is abstract, and has a rollout: it would serve nobody", persona=served.key)
     if served.version is None or served.version == rollout.served:

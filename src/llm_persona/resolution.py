@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from .bounds import Bounds
 from .errors import DuplicatePersonaError, InvalidValueError, PersonaError, TemplateError
 from .fingerprints import fingerprint
 from .frozen import FrozenDict, ListEdit, thaw
-from .inheritance import Definitions, Lineage, filled, find, joined_texts, resolve, texts
-from .names import did_you_mean, split_reference
+from .inheritance import (
+    Definitions,
+    Lineage,
+    filled,
+    joined_texts,
+    resolve,
+    standing,
+    steps,
+    texts,
+    versions,
+)
+from .names import did_you_mean, shorten, split_reference
 from .persona import Persona
 from .placeholders import Placeholders
+from .wording import said_of
 
 if TYPE_CHECKING:  # what a file in order never needs is imported where it is used
     from .acceptances import Accepted
@@ -71,7 +83,7 @@ def affected(definitions: Definitions, replaced: Collection[str]) -> list[str]:
         return []
     near: dict[str, list[str]] = {}  # a name -> the keys that refer to it
     for key, persona in definitions.items():
-        for name in {persona.name, split_reference(persona.parent or "")[0]}:
+        for name in {persona.name, *(split_reference(each or "")[0] for each in (persona.parent, persona._successor))}:
             near.setdefault(name, []).append(key)
     found = dict.fromkeys(replaced)
     waiting = list(replaced)
@@ -98,10 +110,10 @@ def complete(
         made.pop(key, None)
     errors: dict[tuple[object, ...], PersonaError] = {}
     bad = set(broken)
-    for error in _version_errors(definitions, keys):
+    for error in chain(_version_errors(definitions, keys), _line_errors(definitions, keys, bad)):
         _note(error, errors, bad)
     for key in keys:
-        if bad and _descends_from(key, definitions, bad):
+        if definitions[key]._gone or (bad and _descends_from(key, definitions, bad)):
             continue
         try:
             lineage = resolve(key, definitions, lineages)
@@ -123,15 +135,17 @@ def _note(error: PersonaError, errors: dict[tuple[object, ...], PersonaError], b
 
 
 def _descends_from(key: str, definitions: Definitions, bad: set[str]) -> bool:
-    """Tell whether a persona or an ancestor of it is among the bad ones; if so, all on the way are from now on."""
+    """Tell whether a persona, an ancestor of it or what replaces one is among the bad ones; if so, all on the way are
+    from now on."""
     path: dict[str, None] = {}
     while key not in bad and key not in path:
         path[key] = None
         persona = definitions.get(key)
-        if persona is None or persona.parent is None:
+        onward = None if persona is None else persona._successor or persona.parent
+        if onward is None:
             return False
-        parent = find(definitions, persona.parent)
-        key = persona.parent if parent is None else parent.key
+        found = standing(definitions, onward)
+        key = found.key if found is not None else onward if onward in bad else split_reference(onward)[0]
     if key in bad:
         bad.update(path)
         return True
@@ -194,11 +208,24 @@ def _version_errors(definitions: Definitions, keys: Iterable[str]) -> Iterator[P
         if not persona._side:
             continue
         served = definitions.get(persona.name)
-        if served is None:
+        if persona._gone:
+            if served is not None and served.version == persona.version:
+                yield DuplicatePersonaError(
+                    f"version {persona.version!r} of {persona.name!r} is the served one: it is not gone",
+                    persona=key,
+                    hint=f"remove {key!r}, or give {persona.name!r} a new version",
+                )
+        elif served is None:
             yield InvalidValueError(
                 f"{persona.name!r} is not defined, so no version is served",
                 persona=key,
                 hint=f"define {persona.name!r}; {key!r} is a version beside it",
+            )
+        elif served._gone:
+            yield InvalidValueError(
+                f"{persona.name!r} {said_of(served._successor)}, so no version of it is served",
+                persona=key,
+                hint=f"remove {key!r}, or define {persona.name!r}",
             )
         elif served.version is None:
             yield InvalidValueError(
@@ -213,6 +240,44 @@ def _version_errors(definitions: Definitions, keys: Iterable[str]) -> Iterator[P
                 persona=key,
                 hint=f"remove {key!r}, or give {persona.name!r} a new version",
             )
+
+
+def _line_errors(definitions: Definitions, keys: Iterable[str], bad: set[str]) -> Iterator[InvalidValueError]:
+    """Yield what is wrong with the lines of what is gone: they lead nowhere, or in a circle."""
+    for key in keys:
+        line = definitions[key]
+        if not line._gone or line._successor is None or (bad and _descends_from(key, definitions, bad)):
+            continue
+        *passed, last = steps(definitions, line)
+        if last is not None:
+            continue
+        lost = passed[-1]
+        assert lost is not None
+        assert lost._successor is not None
+        following = standing(definitions, lost._successor)
+        if following is None or (following is lost and lost._successor != lost.key):
+            yield _unknown_successor(lost, lost._successor, definitions)
+        else:
+            names = [each.key for each in passed if each is not None]
+            shown = " -> ".join(map(shorten, [*names[names.index(following.key) :], following.key]))
+            hint = "let it end in one that is there, or in null"
+            yield InvalidValueError(
+                f"is replaced by itself: {shown}", persona=following.key, field=("replaced_by",), hint=hint
+            )
+
+
+def _unknown_successor(line: Persona, successor: str, definitions: Definitions) -> InvalidValueError:
+    name, version = split_reference(successor)
+    if line._side:
+        there = versions(definitions, name)
+        known = f"its versions are {', '.join(there)}" if there else "it has no versions"
+        message = f"{name!r} has no version {shorten(version or '')!r}"
+        hint = did_you_mean(version or "", there) or f"{known}; null says that it was retired"
+    else:
+        message = f"there is no persona {shorten(successor)!r}"
+        names = [key for key, persona in definitions.items() if not persona._gone]
+        hint = did_you_mean(successor, names) or "name one that is there; null says that it was retired"
+    return InvalidValueError(message, persona=line.key, field=("replaced_by",), hint=hint)
 
 
 def definition_fingerprint(persona: Persona) -> str:

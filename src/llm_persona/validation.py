@@ -64,8 +64,9 @@ def _misread_numbers(document: Document) -> Iterator[tuple[tuple[str, ...], obje
         if not isinstance(entry, Mapping):
             continue
         if name != "$rollouts":
-            if _is_misread(document, (name, "version"), version := entry.get("version"), 10**18 - 1):
-                yield (name, "version"), version
+            for field in ("version", "replaced_by"):
+                if field in entry and _is_misread(document, (name, field), entry[field], 10**18 - 1):
+                    yield (name, field), entry[field]
             continue
         for persona, shares in entry.items():
             for version, percent in shares.items() if isinstance(shares, Mapping) else ():

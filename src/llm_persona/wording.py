@@ -39,8 +39,14 @@ FIELDS = (
     "abstract",
     "description",
     "metadata",
+    "replaced_by",
 )  # in the order of Persona's constructor
 
+LINE_FIELDS = ("replaced_by", "description")  # what the line may hold that a persona or version leaves when it goes
+
+REPLACED_BY_ALONE = "replaced_by alone"  # what the schema calls such a line
+BESIDE_REPLACED_BY = "stands beside replaced_by, which stands alone"
+LINE_HOLDS = "take it away: what is replaced keeps at most a description"
 EMPTY = "is empty"
 MISSING = "is missing"
 QUOTE_IT = "quote it"
@@ -50,6 +56,11 @@ WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")  # what may be written for a te
 def must_be(expected: str, value: object) -> str:
     """Say what was expected and what stands there: `must be a text, not a list`."""
     return f"must be {expected}, not {kind_of(value)}"
+
+
+def said_of(successor: str | None) -> str:
+    """Say what became of a persona or version that is gone."""
+    return "was retired" if successor is None else f"is replaced by {shorten(successor)!r}"
 
 
 def quoted(text: str, most: int = 60) -> str:

@@ -8,7 +8,7 @@ from ..agents import to_agent_markdown
 from ..cards import to_card
 from ..writing import dump_json, write_text
 from .importing import check_output
-from .options import PersonaFiles, persona_files
+from .options import PersonaFiles, asked_for, persona_files
 
 
 @click.command("export")
@@ -35,7 +35,7 @@ def export_persona(name: str, form: str, output: str | None, force: bool, files:
       llm-persona export Maya --format card -o maya.json
     """
     check_output(output, force)
-    persona = files.registry().get(name)
+    persona = asked_for(files.registry(), name)
     text = to_agent_markdown(persona) if form == "agent" else dump_json(to_card(persona))
     if output is None:
         click.echo(text, nl=False)

@@ -11,7 +11,7 @@ from .options import PersonaFiles, persona_files
 
 
 @click.command("list", short_help="List the personas of a registry.")
-@click.option("--all", "everything", is_flag=True, help="Abstract personas and side versions too.")
+@click.option("--all", "everything", is_flag=True, help="Abstract personas, side versions and what is gone too.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @persona_files
 def list_personas(everything: bool, form: str, files: PersonaFiles) -> None:
@@ -25,10 +25,14 @@ def list_personas(everything: bool, form: str, files: PersonaFiles) -> None:
     """
     registry = files.registry()
     keys = registry.references(abstract=True) if everything else registry.list_names()
+    gone = registry.replaced if everything else {}
     if form == "json":
-        print_json([_entry(registry, key) for key in keys])
-    elif keys:
-        print_table(("NAME", "VERSIONS", "PARENT", "ROLE"), [_row(registry, key) for key in keys])
+        entries = [_entry(registry, key) for key in keys]
+        print_json([*entries, *(_gone_entry(key, successor) for key, successor in gone.items())])
+    elif keys or gone:
+        rows = [_row(registry, key) for key in keys]
+        rows += [(f"{key} ({_gone(successor)})", "-", "-", "-") for key, successor in gone.items()]
+        print_table(("NAME", "VERSIONS", "PARENT", "ROLE"), rows)
     else:
         line("no persona is served; --all lists abstract ones", err=True)
 
@@ -47,6 +51,15 @@ def _entry(registry: PersonaRegistry, key: str) -> dict[str, object]:
         "template": persona.template,
         "description": registry.definition(key).description,
     }
+
+
+def _gone(successor: str | None) -> str:
+    return "retired" if successor is None else f"replaced by {successor}"
+
+
+def _gone_entry(key: str, successor: str | None) -> dict[str, object]:
+    name, version = split_reference(key)
+    return {"name": name, "version": version, "replaced_by": successor}
 
 
 def _row(registry: PersonaRegistry, key: str) -> tuple[str, str, str, str]:

@@ -13,10 +13,13 @@ from typing import Any, NoReturn
 
 import click
 
-from ..errors import PersonaError, PersonaFileError
+from ..errors import PersonaError, PersonaFileError, one_line
 from ..file_keys import Arguments
+from ..names import split_reference
+from ..persona import Persona
 from ..reading import Limits
 from ..registry import PersonaRegistry
+from ..terminal import line, painted
 from .problems import Lines, print_problems
 
 DEFAULT_FILE = "personas.yaml"
@@ -103,6 +106,15 @@ def persona_files(command: Command) -> Command:
         command(files=PersonaFiles(paths, templates, default_template, tools), **arguments)
 
     return with_files
+
+
+def asked_for(registry: PersonaRegistry, name: str, unit: str | None = None) -> Persona:
+    """Return the persona that was asked for. Where it is gone, a note on standard error says what stands in its place."""
+    persona = registry.get(name, unit=unit)
+    if name in registry.replaced or split_reference(name)[0] in registry.replaced:
+        note = f"{name} is gone; {persona.ref} stands in its place"
+        line(f"{painted('note:', 'yellow', err=True)} {one_line(note)}", err=True)
+    return persona
 
 
 def kept_standard_input() -> str:

@@ -11,7 +11,7 @@ from ..persona import Persona
 from ..prompt import Prompt
 from ..terminal import line, painted, print_json
 from .explained import print_explained
-from .options import PersonaFiles, persona_files, session, session_values
+from .options import PersonaFiles, asked_for, persona_files, session, session_values
 
 
 @click.command(short_help="Print a persona's system prompt, or its greeting.")
@@ -55,7 +55,7 @@ def render(
     if explain and (greeting or form not in ("text", "json")):
         raise click.UsageError("--explain goes with --format text or json, and not with --greeting")
     values = session(pairs)
-    persona = files.registry().get(name, unit=unit)
+    persona = asked_for(files.registry(), name, unit)
     if greeting:
         _print_text(_greeting(persona, values))
         return

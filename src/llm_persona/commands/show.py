@@ -17,7 +17,7 @@ from ..resolution import written
 from ..terminal import columns, line, painted, safe
 from ..wording import FIELDS
 from ..writing import dump_yaml
-from .options import PersonaFiles, persona_files
+from .options import PersonaFiles, asked_for, persona_files
 
 Row = tuple[Provenance | None, str]
 
@@ -38,8 +38,9 @@ def show(name: str, as_yaml: bool, files: PersonaFiles) -> None:
       llm-persona show MayaPremium --yaml
     """
     registry = files.registry()
+    persona = asked_for(registry, name)
     if as_yaml:
-        click.echo(_yaml(registry.get(name)).encode(), nl=False)
+        click.echo(_yaml(persona).encode(), nl=False)
         return
     rows = list(_rows(registry, name))
     margins = columns([_margin(origin) for origin, _ in rows])
