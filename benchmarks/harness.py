@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from llm_persona.output import write_file
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -64,7 +66,7 @@ def report(question: str, figures: Mapping[str, object], used: Mapping[str, str]
     RESULTS.mkdir(exist_ok=True)
     machine = f"{platform.system()} {platform.machine()}"
     data = {"question": question, "machine": machine, "versions": dict(used), "figures": dict(figures)}
-    (RESULTS / f"{question}.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    write_file(RESULTS / f"{question}.json", json.dumps(data, indent=2) + "\n")
     print(f"\n{question} ({machine}; {', '.join(f'{name} {number}' for name, number in used.items())})")
     width = max(map(len, figures), default=0)
     for name, value in figures.items():

@@ -19,7 +19,7 @@ CORE = """
     kinds names wording
     placeholders
     fingerprints
-    invisible frozen session
+    invisible output frozen session
     tools providers
     prompt
     complaints markers events assembly views parting generation filters sandbox syntax template_files templates

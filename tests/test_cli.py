@@ -8,7 +8,6 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
@@ -18,6 +17,7 @@ import yaml
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from terminals import on_a_terminal
 
 from llm_persona import Persona, PersonaRegistry
 from llm_persona.cli import COMMANDS, cli, run
@@ -29,7 +29,8 @@ from llm_persona.commands.render import render
 from llm_persona.commands.schema import schema
 from llm_persona.commands.show import show
 from llm_persona.errors import Problem
-from llm_persona.terminal import columns, safe
+from llm_persona.output import safe
+from llm_persona.terminal import columns
 
 ROOT = Path(__file__).parents[1]
 CASES = Path(__file__).parent / "cli"
@@ -216,35 +217,6 @@ def test_control_characters_do_not_act(arguments: tuple[str, ...]) -> None:
     """What a terminal would obey is spelled wherever names, values and lines of files are shown."""
     result = invoke(*arguments, "-f", "control.yaml")
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", result.output)
-
-
-def on_a_terminal(arguments: list[str], environment: dict[str, str]) -> str:
-    pty = pytest.importorskip("pty", reason="needs a pseudo-terminal, which this system has not")
-    ours, theirs = pty.openpty()
-    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "llm_persona", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
-        env={**clean, "TERM": "xterm", "COLUMNS": "60", **environment},
-    ) as process:
-        os.close(theirs)
-        text = b"".join(_until_closed(ours)).decode()
-        process.wait(60)
-    os.close(ours)
-    return text
-
-
-def _until_closed(descriptor: int) -> Iterator[bytes]:
-    while True:
-        try:
-            read = os.read(descriptor, 65536)
-        except OSError:  # Linux says EIO where the other end is closed
-            return
-        if not read:
-            return
-        yield read
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["show", "Maya"], ["check", "warnings.yaml"], ["render", "Nobody"]])

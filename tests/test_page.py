@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llm_persona import Persona, PersonaRegistry
+from llm_persona import Persona, PersonaError, PersonaRegistry
 from llm_persona.commands.preview import preview as command
 from llm_persona.page import preview
 from llm_persona.page_diffs import side_by_side
@@ -220,7 +220,11 @@ def test_the_command_writes_the_page_and_prints_its_name(repository: Path, tmp_p
     target = tmp_path / "page.html"
     target.write_text("old", encoding="utf-8")
     file = str(repository / "examples" / "acme" / "personas.yaml")
-    result = CliRunner().invoke(command, ["-f", file, "-o", str(target), "-s", "user_name=Jo"], catch_exceptions=False)
+    words = ["-f", file, "-o", str(target), "-s", "user_name=Jo"]
+    with pytest.raises(PersonaError, match="--force"):
+        CliRunner().invoke(command, words, catch_exceptions=False)
+    assert target.read_text(encoding="utf-8") == "old"
+    result = CliRunner().invoke(command, [*words, "--force"], catch_exceptions=False)
     assert (result.exit_code, result.output) == (0, f"{target}\n")
     assert "- Name: Jo" in Page(target.read_text(encoding="utf-8")).prompts[0]["text"]
     assert list(tmp_path.iterdir()) == [target]

@@ -1,11 +1,9 @@
-"""Tests of writing: what is written reads back equal, and a file is replaced whole or not at all."""
+"""Tests of writing: what is written reads back equal."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections import OrderedDict
-from pathlib import Path
 
 import pytest
 import yaml
@@ -14,7 +12,7 @@ from hypothesis import strategies as st
 
 from llm_persona.errors import InvalidValueError
 from llm_persona.reading import parse
-from llm_persona.writing import dump_json, dump_yaml, write_text
+from llm_persona.writing import dump_json, dump_yaml
 
 ODD = (
     *(
@@ -206,38 +204,6 @@ def test_what_no_file_can_hold_is_refused(dump: object, value: object) -> None:
     """What would not be read back is refused when it is written."""
     with pytest.raises(InvalidValueError):
         dump({"a": {"b": [value]}})  # type: ignore[operator]  # one of the functions above
-
-
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    """The new text stands in the file, byte for byte, and nothing is left beside it."""
-    path = tmp_path / "personas.yaml"
-    write_text(path, "old\n")
-    path.chmod(0o640)
-    write_text(str(path), "new\r\né\n")
-    assert path.read_bytes() == "new\r\né\n".encode()
-    assert path.stat().st_mode & 0o777 == 0o640
-    assert [entry.name for entry in tmp_path.iterdir()] == ["personas.yaml"]
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
-    """A text that cannot be encoded leaves the old file as it was, and nothing beside it."""
-    path = tmp_path / "personas.yaml"
-    write_text(path, "old\n")
-    with pytest.raises(UnicodeEncodeError):
-        write_text(path, "\ud800")
-    assert path.read_text() == "old\n"
-    assert os.listdir(tmp_path) == ["personas.yaml"]
-
-
-def test_a_link_is_followed(tmp_path: Path) -> None:
-    """Writing through a link changes the file that it names."""
-    path = tmp_path / "real.yaml"
-    path.write_text("old\n")
-    link = tmp_path / "link.yaml"
-    link.symlink_to(path)
-    write_text(link, "new\n")
-    assert link.is_symlink()
-    assert path.read_text() == "new\n"
 
 
 @given(TEXT)

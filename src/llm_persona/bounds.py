@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from .bound import Bound
 from .errors import FieldPath
 from .inheritance import Lineage
 from .provenance import origin_of
+from .template_files import ENDING
 from .templates import Templates
 
 
@@ -28,6 +30,14 @@ class Bounds:
     def __iter__(self) -> Iterator[Bound]:
         """Yield each once."""
         return iter({id(each): each for each in (self.usual, *self.others.values())}.values())
+
+    def files(self) -> Iterator[str | Path]:
+        """Yield the files that these keys name and that were read: templates, and catalogues of tools."""
+        for bound in self:
+            for folder in bound.templates.folders:
+                yield from Path(folder).rglob(f"*{ENDING}")
+            if bound.tools_path is not None:
+                yield bound.tools_path
 
     def binding(self, lineage: Lineage) -> Bound:
         """Return what a complete persona is bound to: a name that an ancestor's file wrote is looked up there."""

@@ -1,14 +1,17 @@
 """The command line: one group, its commands, and how they end.
 
 A command is a module of `commands`, an import and an entry of COMMANDS. Exit codes: 0; 1 for a problem in what the
-user gave; 2 for wrong usage; 130 when interrupted; 141 when whoever reads the output has had enough.
+user gave; 2 for wrong usage; 128 and its number for a signal (130 when interrupted); 141 when whoever reads the
+output has had enough.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from typing import IO, Any
 
 import click
@@ -26,7 +29,8 @@ from .commands.schema import schema
 from .commands.show import show
 from .errors import PersonaError
 from .names import did_you_mean
-from .terminal import line, painted, safe, speak_utf8
+from .output import safe, told
+from .terminal import line, painted, speak_utf8
 
 COMMANDS: tuple[click.Command, ...] = (
     init,
@@ -61,8 +65,9 @@ class Commands(click.Group):
             # Left to click it would end with a code of click's choice.
             raise click.exceptions.Exit(_end_quietly()) from None
         except OSError as error:
-            place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
-            raise RefusedError(place + (error.strerror or str(error)).lower()) from None
+            if not error.filename:
+                _end_quietly()  # what standard output did not take would be tried again at the end
+            raise RefusedError(str(told(error))) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -97,12 +102,18 @@ def cli(ctx: click.Context) -> None:
         ctx.exit(2)
 
 
+class EndedError(BaseException):  # like KeyboardInterrupt, nobody's to catch but for cleaning up
+    """A signal asked the process to end."""
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     speak_utf8()
     try:
-        code = cli.main(arguments, prog_name="llm-persona", standalone_mode=False)
-        sys.stdout.flush()
+        with _ending_on_signals():
+            code = cli.main(arguments, prog_name="llm-persona", standalone_mode=False)
+            if sys.stdout is not None:
+                sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as end:
         return end.exit_code
@@ -111,12 +122,40 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
+    except EndedError as end:
+        return 128 + int(end.args[0])
     except BrokenPipeError:
         return _end_quietly()
+    except OSError as error:
+        _end_quietly()
+        RefusedError(str(told(error))).show()
+        return 1
+
+
+@contextlib.contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    """Let a signal that ends the process end it as Ctrl-C does: what is half-done is taken away first."""
+
+    def end(number: int, frame: object) -> None:
+        raise EndedError(number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    try:
+        mine = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+        for number in mine:
+            signal.signal(number, end)
+    except ValueError:  # only the main thread may say so
+        mine = []
+    try:
+        yield
+    finally:
+        for number in mine:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _end_quietly() -> int:
     """Return the exit code for a reader who has had enough; what is still buffered goes nowhere."""
-    with contextlib.suppress(OSError):  # a stream in memory has no descriptor
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError):  # a stream in memory has no descriptor
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 141

@@ -386,11 +386,11 @@ class PersonaRegistry:
     ) -> str:
         if path is None:
             return dump(self.to_dict())
-        from .writing import write_text
+        from .output import write_file
 
         texts = {file: dump(data) for file, data in as_files(self._state, path, ending).items()}
         for file, text in texts.items():
-            write_text(file, text)
+            write_file(file, text)
         return "\n".join(texts.values())
 
     def __eq__(self, other: object) -> bool:

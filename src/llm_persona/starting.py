@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
 from .errors import PersonaError
+from .output import leads_out, write_file
 from .prompt_cases import PromptMatrix
 from .prompt_files import ENDING
 
@@ -39,19 +40,20 @@ def start(folder: str | os.PathLike[str]) -> list[str]:
     return list(contents)
 
 
-def _contents() -> dict[str, bytes]:
+def _contents() -> dict[str, str]:
     """Return every file of the start; its snapshots are what the templates print now."""
     package = files(__package__)
-    contents = {name: package.joinpath(source).read_bytes().replace(b"\r\n", b"\n") for name, source in SOURCES.items()}
+    contents = {name: package.joinpath(source).read_text("utf-8") for name, source in SOURCES.items()}
     with tempfile.TemporaryDirectory() as scratch:
         _write(Path(scratch), contents)
         cases = PromptMatrix(Path(scratch, "personas.yaml"), SESSIONS, None).cases(Path(scratch), {})
-        prompts = {f"{SNAPSHOTS}/{case.stem}{ENDING}": str(case.render()).encode() for case in cases}
+        prompts = {f"{SNAPSHOTS}/{case.stem}{ENDING}": str(case.render()) for case in cases}
     return contents | prompts
 
 
-def _obstacles(target: Path, contents: Mapping[str, bytes]) -> list[str]:
-    """Return what is there and would have to go: files, and what is no folder where a folder must be."""
+def _obstacles(target: Path, contents: Mapping[str, str]) -> list[str]:
+    """Return what is there and would have to go: files, what is no folder where a folder must be, and links that lead
+    out of the target, where nothing is ours to write."""
     if os.path.lexists(target) and not target.is_dir():
         return [str(target)]
     found = {name: None for name in contents if os.path.lexists(target / name)}
@@ -59,10 +61,12 @@ def _obstacles(target: Path, contents: Mapping[str, bytes]) -> list[str]:
         for folder in PurePosixPath(name).parents:
             if os.path.lexists(target / folder) and not (target / folder).is_dir():
                 found[str(folder)] = None
+            elif leads_out(target, target / folder):
+                found[f"{folder}, a link to another place"] = None
     return sorted(found)
 
 
-def _write(target: Path, contents: Mapping[str, bytes]) -> None:
+def _write(target: Path, contents: Mapping[str, str]) -> None:
     """Write new files, all or none: whatever stops it, what it made is taken away again."""
     made: list[Path] = []
     try:
@@ -71,9 +75,8 @@ def _write(target: Path, contents: Mapping[str, bytes]) -> None:
             for folder in reversed(list(_missing(path.parent))):
                 folder.mkdir()
                 made.append(folder)
-            with open(path, "xb") as file:
-                made.append(path)
-                file.write(content)
+            write_file(path, content, replace=False)
+            made.append(path)
     except BaseException:
         for path in reversed(made):
             path.rmdir() if path.is_dir() else path.unlink()

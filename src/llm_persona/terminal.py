@@ -1,6 +1,7 @@
 """What the command line prints: UTF-8 everywhere, colours and tables on a terminal only, and nothing that acts there.
 
-Text of files and personas may hold control characters, which a terminal would obey: `safe` spells them.
+Text of files and personas may hold control characters, which a terminal would obey. The streams themselves spell them,
+so no command has to think of it; what goes to a pipe or a file is exact.
 """
 
 from __future__ import annotations
@@ -8,44 +9,76 @@ from __future__ import annotations
 import io
 import json
 import os
+import secrets
 import sys
 from collections.abc import Sequence
+from typing import Any, TextIO, cast
 
 import click
 from rich.cells import cell_len
 
-from .errors import one_line
+from .errors import PersonaError, one_line
+from .output import safe
 
 GAP = "  "  # between columns
+_ESCAPE = "\x1b"
+_CODE = f"{_ESCAPE}{secrets.token_hex(8)}"  # begins a colour code of ours: no text that was read can hold it
+
+
+class Terminal:
+    """A stream to a terminal, which acts on what `painted` made and on nothing else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:  # whatever else a stream has
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        return self._stream.write(_ESCAPE.join(map(safe, text.split(_CODE))))
 
 
 def speak_utf8() -> None:
     """Make both streams write UTF-8 and plain line feeds, whatever the locale; what UTF-8 cannot write is spelled."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+    sys.stdout, sys.stderr = _speaking_utf8(sys.stdout), _speaking_utf8(sys.stderr)
 
 
-def safe(text: str) -> str:
-    """Spell what a terminal would act on; tabs and line feeds stay."""
-    return "".join(ch if ch in "\t\n" else one_line(ch) for ch in text)
+def _speaking_utf8(stream: TextIO) -> TextIO:
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+        return cast(TextIO, Terminal(stream)) if stream.isatty() else stream
+    return stream
+
+
+def on_terminal(*, err: bool = False) -> bool:
+    return isinstance(sys.stderr if err else sys.stdout, Terminal)
 
 
 def line(text: str = "", *, err: bool = False) -> None:
-    """Print one line; escape codes are left out where there is no terminal."""
-    click.echo(text, err=err)
+    """Print one line."""
+    write(f"{text}\n", err=err)
+
+
+def write(text: str, *, err: bool = False) -> None:
+    """Print a text as it is. Raises PersonaError where standard output is closed."""
+    stream = sys.stderr if err else sys.stdout
+    if stream is not None:
+        stream.write(text)
+        stream.flush()
+    elif not err:
+        raise PersonaError("standard output is closed", hint="write to a file: -o FILE, or > FILE")
 
 
 def painted(text: str, colour: str | None = None, *, bold: bool = False, dim: bool = False, err: bool = False) -> str:
     """Colour a text for standard output, or for standard error, if that is a terminal which wants colours."""
     if not (colour or bold or dim) or not _has_colours(err):
         return text
-    return click.style(text, fg=colour, bold=bold or None, dim=dim or None)  # False would end what a line began
+    code = click.style("", fg=colour, bold=bold or None, dim=dim or None, reset=False)  # False would end a line's own
+    return f"{code.replace(_ESCAPE, _CODE)}{text}{_CODE}[0m"
 
 
 def _has_colours(err: bool) -> bool:
-    stream = sys.stderr if err else sys.stdout
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return on_terminal(err=err) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def print_json(value: object) -> None:
@@ -57,7 +90,7 @@ def print_json(value: object) -> None:
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print columns under titles: fitted to the width of a terminal, and else a line each, never cut."""
     cells = [[one_line(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
+    if not on_terminal():
         for row in columns([titles, *cells]):
             line(row)
         return
@@ -65,12 +98,13 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold" if _has_colours(err=False) else "")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
         table.add_column(title, overflow="fold")
     for row_of_cells in cells:
         table.add_row(*(Text(cell) for cell in row_of_cells))
-    Console(file=sys.stdout).print(table)
+    for segments in Console().render_lines(table, pad=False):
+        line("".join(painted(text, bold=bool(style and style.bold)) for text, style, _ in segments))
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

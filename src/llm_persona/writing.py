@@ -1,15 +1,11 @@
-"""Writing persona files: plain data as YAML or JSON that reads back equal, and a file that is never half written."""
+"""The text of persona files: plain data as YAML or JSON that reads back equal."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from .errors import InvalidValueError
 from .names import kind_of
@@ -20,37 +16,6 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u2028\u2029\ufeff\ufffe\u
 _REFUSED = re.compile("[\0\ud800-\udfff]")
 _STEP = "  "
 _LONGEST_KEY = 1_000  # characters; libyaml looks for the colon of a longer one in vain
-
-
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Replace a file's content, all or nothing: whoever reads meanwhile finds the old file or the new one, whole.
-
-    A link is followed, not replaced; a file that is there keeps its permissions. Raises OSError.
-    """
-    target = Path(os.path.realpath(os.fsdecode(path)))
-    beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
-    try:
-        with open(beside, "xb") as file:
-            if target.exists():
-                os.chmod(beside, target.stat().st_mode & 0o7777)
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name survive a power cut, where the system lets folders be synced."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def dump_json(data: Mapping[str, object]) -> str:

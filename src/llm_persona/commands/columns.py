@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import shutil
-import sys
 from collections.abc import Iterator
 from itertools import zip_longest
 
@@ -12,7 +11,7 @@ from rich.cells import cell_len, chop_cells
 
 from ..errors import one_line
 from ..prompt import Prompt
-from ..terminal import painted
+from ..terminal import on_terminal, painted
 
 PIPE_WIDTH = 160  # of both, where there is no terminal
 MIN_COLUMN = 20
@@ -48,4 +47,4 @@ def _wrapped(text: str | None, width: int) -> list[str]:
 
 
 def _width() -> int:
-    return shutil.get_terminal_size((PIPE_WIDTH, 24)).columns if sys.stdout.isatty() else PIPE_WIDTH
+    return shutil.get_terminal_size((PIPE_WIDTH, 24)).columns if on_terminal() else PIPE_WIDTH

@@ -6,9 +6,9 @@ import click
 
 from ..agents import to_agent_markdown
 from ..cards import to_card
-from ..writing import dump_json, write_text
-from .importing import check_output
+from ..writing import dump_json
 from .options import PersonaFiles, asked_for, persona_files
+from .outputs import Output, output_file
 
 
 @click.command("export")
@@ -21,10 +21,9 @@ from .options import PersonaFiles, asked_for, persona_files
     show_default=True,
     help="agent is Markdown with YAML front matter; card is a Character Card V3 in JSON.",
 )
-@click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Write the file in one step.")
-@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@output_file()
 @persona_files
-def export_persona(name: str, form: str, output: str | None, force: bool, files: PersonaFiles) -> None:
+def export_persona(name: str, form: str, output: Output, files: PersonaFiles) -> None:
     """Export a persona, with its parents' fields, for programs that read agents or character cards.
 
     What was imported goes out as it came in; of any other persona the file holds the prompt, for others to read, and
@@ -34,10 +33,8 @@ def export_persona(name: str, form: str, output: str | None, force: bool, files:
     Example:
       llm-persona export Maya --format card -o maya.json
     """
-    check_output(output, force)
-    persona = asked_for(files.registry(), name)
+    output.check()
+    registry = files.registry()
+    persona = asked_for(registry, name)
     text = to_agent_markdown(persona) if form == "agent" else dump_json(to_card(persona))
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        write_text(output, text)
+    output.write(text, files.inputs(registry))

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
-from ..errors import PersonaError, PersonaFileError
+from ..errors import PersonaFileError
 from ..imports import Imported, import_files
 from ..persona import Persona
 from ..reading import parse
 from ..resolution import written
 from ..terminal import counted, line
-from ..writing import dump_json, dump_yaml, write_text
+from ..writing import dump_json, dump_yaml
+from .outputs import Output, output_file
 from .problems import Lines, print_problems
 
 
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
-@click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(), help="Write a persona file, .yaml or .json, in one step."
-)
-@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@output_file()
 @click.option("--partial", is_flag=True, help="Give the personas of the files that are valid, though others are not.")
-def import_personas(paths: tuple[str, ...], output: str | None, force: bool, partial: bool) -> None:
+def import_personas(paths: tuple[str, ...], output: Output, partial: bool) -> None:
     """Import agent Markdown and character cards (V2, V3 in JSON), files and folders, as a persona file.
 
     The prompts come in word for word. Where a file is refused, nothing is written, unless --partial is given; the
@@ -33,32 +29,26 @@ def import_personas(paths: tuple[str, ...], output: str | None, force: bool, par
     Example:
       llm-persona import .claude/agents -o personas.yaml
     """
-    check_output(output, force)
+    output.check()
     imported = import_files(*paths)
     print_problems(imported.problems, Lines(), err=True)
     if partial or not imported.refused:
-        text = _persona_file(imported.personas, output)
-        if output is None:
-            click.echo(text, nl=False)
-        else:
-            write_text(output, text)
+        output.write(_persona_file(imported.personas, output.path), (*imported.files, *imported.refused))
     line(_summary(imported, written=partial or not imported.refused), err=True)
     if imported.refused:
         raise click.exceptions.Exit(1)
 
 
-def check_output(output: str | None, force: bool) -> None:
-    """Raise PersonaError where a file would be replaced that nobody said might be."""
-    if output is not None and not force and os.path.lexists(output):
-        raise PersonaError(f"{output} is there already", hint="name another file, or replace it with --force")
-
-
-def _persona_file(personas: tuple[Persona, ...], output: str | None) -> str:
+def _persona_file(personas: tuple[Persona, ...], output: str) -> str:
     """Return the text of a persona file. Raises PersonaFileError where it could not be read back."""
     data = {persona.key: written(persona) for persona in personas}
-    kind = "json" if (output or "").lower().endswith(".json") else "yaml"
+    kind = "json" if output.lower().endswith(".json") else "yaml"
     text = dump_json(data) if kind == "json" else dump_yaml(data)
-    problems = parse(text, output or "<stdout>", kind="json" if kind == "json" else "yaml").problems if personas else ()
+    problems = (
+        parse(text, "<stdout>" if output == "-" else output, kind="json" if kind == "json" else "yaml").problems
+        if personas
+        else ()
+    )
     if problems:
         raise PersonaFileError(problems)
     return text

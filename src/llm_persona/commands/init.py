@@ -7,7 +7,7 @@ import os
 import click
 
 from ..starting import start
-from ..terminal import line, safe
+from ..terminal import line
 
 
 @click.command(short_help="Make a working start: personas, a template, a test with its snapshots.")
@@ -24,6 +24,6 @@ def init(folder: str) -> None:
       pytest
     """
     for name in start(folder):
-        line(safe(os.path.join(folder, *name.split("/"))))
+        line(os.path.join(folder, *name.split("/")))
     line()
     line("Its prompts are pinned: run pytest there, change a line of personas.yaml, and run it again.")

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -16,6 +16,7 @@ import click
 from ..errors import PersonaError, PersonaFileError, one_line
 from ..file_keys import Arguments
 from ..names import split_reference
+from ..output import Input
 from ..persona import Persona
 from ..reading import Limits
 from ..registry import PersonaRegistry
@@ -23,6 +24,7 @@ from ..terminal import line, painted
 from .problems import Lines, print_problems
 
 DEFAULT_FILE = "personas.yaml"
+STANDARD_INPUT = 0  # its descriptor
 
 Command = Callable[..., None]  # click passes what the options of a command say
 
@@ -61,6 +63,11 @@ class PersonaFiles:
         except PersonaFileError as error:
             print_problems(error.problems, lines, err=True)
             raise click.exceptions.Exit(1) from None
+
+    def inputs(self, registry: PersonaRegistry) -> Iterator[Input]:
+        """Yield the files that a registry was made of: persona files, the templates of its folders, catalogues."""
+        yield from (STANDARD_INPUT if path == "-" else path for path in self.chosen())
+        yield from registry._state.bounds.files()
 
 
 def persona_files(command: Command) -> Command:

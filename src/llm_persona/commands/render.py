@@ -9,7 +9,7 @@ import click
 from ..errors import PersonaError, one_line
 from ..persona import Persona
 from ..prompt import Prompt
-from ..terminal import line, painted, print_json
+from ..terminal import line, painted, print_json, write
 from .explained import print_explained
 from .options import PersonaFiles, asked_for, persona_files, session, session_values
 
@@ -88,7 +88,7 @@ def _print_prompt(prompt: Prompt, form: str) -> None:
 
 
 def _print_text(text: str) -> None:
-    click.echo(text.encode(), nl=not text.endswith("\n"))
+    write(text if text.endswith("\n") else f"{text}\n")
 
 
 def description(prompt: Prompt) -> dict[str, object]:

@@ -10,11 +10,12 @@ from rich.cells import cell_len
 
 from ..frozen import thaw
 from ..inheritance import LISTS, TABLES
+from ..output import safe
 from ..persona import Persona
 from ..provenance import Explanation, Provenance
 from ..registry import PersonaRegistry
 from ..resolution import written
-from ..terminal import columns, line, painted, safe
+from ..terminal import columns, line, painted, write
 from ..wording import FIELDS
 from ..writing import dump_yaml
 from .options import PersonaFiles, asked_for, persona_files
@@ -40,7 +41,7 @@ def show(name: str, as_yaml: bool, files: PersonaFiles) -> None:
     registry = files.registry()
     persona = asked_for(registry, name)
     if as_yaml:
-        click.echo(_yaml(persona).encode(), nl=False)
+        write(_yaml(persona))
         return
     rows = list(_rows(registry, name))
     margins = columns([_margin(origin) for origin, _ in rows])
