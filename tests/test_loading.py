@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_persona import Persona, PersonaFileError, PersonaRegistry, Problem, TemplateError
+from llm_persona import Persona, PersonaFileError, PersonaRegistry, Problem, TemplateError, validate_file
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=5)
 ANYTHING = st.recursive(
@@ -182,7 +182,7 @@ def test_a_default_template_that_is_not_there(tmp_path: Path) -> None:
         ("{Maya: {5: 10}}", "$rollouts.Maya.5: Maya@5 is abstract: it serves nobody"),
         ("{Base: {2: 10}}", "'Base' is abstract: it serves nobody; name one of its children"),
         ("{Plain: {2: 10}}", "'Plain' has no version, so there is nothing to choose from; give it one: version: 1"),
-        ("{Maya@2: {2: 10}}", "$rollouts"),
+        ("{Maya@2: {2: 10}}", "$rollouts.Maya@2: name 'Maya@2' holds '@', which no name may; write the name alone"),
     ],
 )
 def test_bad_rollouts(tmp_path: Path, rollouts: str, message: str) -> None:
@@ -358,3 +358,57 @@ def test_real_prompts(shared: Path, tmp_path: Path) -> None:
     for n, text in enumerate(texts):
         head = f"You are P{n}, a r.\n\nTone: helpful and professional"
         assert registry.get(f"P{n}").build_system_prompt() == (f"{head}\n\n{text}" if text else head)
+
+
+# Very many problems, and odd names
+
+
+@pytest.mark.parametrize("count", [999, 1_000, 1_001, 2_500])
+def test_a_list_of_problems_is_capped_and_says_how_many_more(tmp_path: Path, count: int) -> None:
+    """Whatever finds them: the schema, or the reader, or both. The same from every door."""
+    fields = {"role": "R", "prompt": "x"}
+    path = wrote(tmp_path, "p.json", json.dumps({f"P{number}": fields for number in range(count)}))
+    assert refused(path) == validate_file(path)
+    check_capped(refused(path), count)
+    twice = "".join(f"P{number}: {{role: R, role: R}}\n" for number in range(count))
+    check_capped(refused(wrote(tmp_path, "p.yaml", twice)), count)
+    orphans = "".join(f"P{number}: {{parent: Nobody}}\n" for number in range(count))
+    check_capped(refused(wrote(tmp_path, "p.yaml", orphans)), count)
+    with pytest.raises(PersonaFileError) as error:
+        PersonaRegistry.from_dict({f"P{number}": fields for number in range(count)})
+    check_capped(list(error.value.problems), count)
+
+
+def check_capped(problems: list[Problem], count: int) -> None:
+    if count <= 1_000:
+        assert len(problems) == count
+        return
+    assert len(problems) == 1_001
+    assert str(problems[-1]) == f"and {count - 1_000:,} more problems; mend these first"
+
+
+def test_warnings_give_way_to_errors_where_not_all_fit(tmp_path: Path) -> None:
+    """An error that stands behind a thousand warnings is told."""
+    hidden = "".join(f'P{number}: {{role: "a\\u200bb"}}\n' for number in range(1_500))
+    found = validate_file(wrote(tmp_path, "p.yaml", hidden + "Last: {rolle: x}\n"))
+    assert [problem.persona for problem in found if problem.severity == "error"] == ["Last"]
+    assert str(found[-1]) == "warning: and 501 more problems; mend these first"
+
+
+@pytest.mark.parametrize(
+    "character", ["\\0", "\\a", "\\e", "\\u0085", "\\u200b", "\\u2028", "\\u202e", "\\ufeff", "\\U000e0041"]
+)
+@pytest.mark.parametrize(
+    "text", ['"{}k": {{a: b}}', '"{}k": {{role: R}}', 'k: {{"{}": b}}', 'k: {{role: R, metadata: {{"{}k": 1}}}}']
+)
+def test_names_that_are_not_printable_are_told_once_a_place(tmp_path: Path, text: str, character: str) -> None:
+    """Each by one message at its place, which spells the character and is one printable line."""
+    path = wrote(tmp_path, "p.yaml", text.format(character))
+    found = validate_file(path)
+    errors = [problem for problem in found if problem.severity == "error"]
+    assert found
+    assert not errors or refused(path) == errors
+    assert all(str(problem).isprintable() for problem in found)
+    spelled = [(problem.line, problem.column) for problem in found if "U+" in problem.message]
+    assert spelled
+    assert len(set(spelled)) == len(spelled)

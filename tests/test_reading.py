@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hits import share_of_hits
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutations import broken_files
 
 from llm_persona.json_reader import JsonReader
 from llm_persona.json_syntax import load_json, locate_json
@@ -124,12 +126,15 @@ def test_problems_are_reported_all_and_in_file_order() -> None:
     assert document.data == {"Maya": {"role": "2026-01-01", "tone": "calm", "version": ".nan"}}
 
 
-def test_a_flood_of_problems_ends_the_reading() -> None:
-    """After a thousand problems the reading stops and says so: their list must not outgrow the file."""
-    document = parse("a: 1\n" * 5_000, "x.yaml", kind="yaml")
-    assert len(document.problems) == 1_001
-    assert document.problems[-1].message == "more than 1,000 problems"
-    assert document.data == {}
+@pytest.mark.parametrize("kind", ["yaml", "json"])
+def test_of_a_flood_of_problems_the_first_are_noted_and_all_counted(kind: str) -> None:
+    """Beyond a thousand they are a number: their list must not outgrow the file."""
+    text = "{" + ",\n".join(['"a": 1'] * 5_000) + "}"
+    document = parse(text, "x", kind="yaml" if kind == "yaml" else "json")
+    assert len(document.problems) == 1_000
+    assert document.problems[-1].line == 1_001
+    assert document.more == 3_999
+    assert document.data == {"a": 1}
 
 
 # What a file means
@@ -154,20 +159,30 @@ def test_plain_texts_mean_what_the_safe_loader_makes_of_them(text: str) -> None:
     assert repr(found.data) == repr(expected)
 
 
-@given(st.text("ab01 \n\t:-#'\"\\|>{}[],&*!%@é~.?=<_+y\r", max_size=30) | st.text(max_size=30))
-@example("a: {b: 1}\nc: [no, ~, 1.5]\n")
-@settings(max_examples=1_500, deadline=None)
-def test_yaml_agrees_with_the_safe_loader(text: str) -> None:
+YAML_TEXTS = st.text("ab01 \n\t:-#'\"\\|>{}[],&*!%@é~.?=<_+y\r", max_size=30) | st.text(max_size=30)
+JSON_TEXTS = st.text("{}[]\",:\\ \n01.-+eEtrufalsn'/u\x00\ud800", max_size=25)
+
+
+def test_yaml_agrees_with_the_safe_loader() -> None:
     """A text is a document with problems or without, and never an exception; without, the safe loader gives the same."""
-    document = parse(text.encode("utf-8", "surrogatepass"), "x", kind="yaml")
-    if document.problems:
-        return
-    try:
-        expected = yaml.load(text, yaml.CSafeLoader)
-    except yaml.constructor.ConstructorError:  # a value that is `=` or `<<` has no meaning there
-        assert "=" in text or "<<" in text
-        return
-    assert repr(document.data) == repr(expected)
+    with share_of_hits(0.2) as hits:
+
+        @settings(max_examples=600, deadline=None)
+        @given(broken_files(".yaml") | YAML_TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass")))
+        def holds(content: bytes) -> None:
+            document = parse(content, "x", kind="yaml")
+            if not hits.count(not document.problems):
+                return
+            try:
+                expected = yaml.load(content, yaml.CSafeLoader)
+            except yaml.constructor.ConstructorError:  # a value that is `=` or `<<` has no meaning there
+                assert b"=" in content or b"<<" in content
+                return
+            # Below the file's own keys a whole number is its text.
+            own = {key: value for key, value in document.data.items() if not key.startswith("$")}
+            assert repr(own) == repr({key: value for key, value in expected.items() if not key.startswith("$")})
+
+        holds()
 
 
 @given(st.binary(max_size=40), st.sampled_from(["yaml", "json"]))
@@ -216,13 +231,37 @@ def test_the_quick_and_the_careful_json_reader_agree(data: dict[str, object], in
         assert getattr(located, name) == getattr(careful.nodes, name)
 
 
-@given(st.text("{}[]\",:\\ \n01.-+eEtrufalsn'/u\x00\ud800", max_size=25))
-@settings(max_examples=1_500, deadline=None)
-def test_json_agrees_with_the_standard_parser(text: str) -> None:
+def test_json_agrees_with_the_standard_parser() -> None:
     """A text that reads without problems is JSON, and the standard parser gives the same."""
-    document = parse(text, "x", kind="json")
-    if not document.problems:
-        assert repr(document.data) == repr(json.loads(text))
+    with share_of_hits(0.2) as hits:
+
+        @settings(max_examples=600, deadline=None)
+        @given(broken_files(".json") | JSON_TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass")))
+        def holds(content: bytes) -> None:
+            document = parse(content, "x", kind="json")
+            if hits.count(not document.problems):
+                assert repr(document.data) == repr(json.loads(content.decode("utf-8-sig")))
+
+        holds()
+
+
+def test_what_the_standard_parser_refuses_is_told() -> None:
+    """No text that is no JSON is read."""
+    with share_of_hits(0.2) as refused, share_of_hits(0.2) as taken:
+
+        @settings(max_examples=600, deadline=None)
+        @given(broken_files(".json"))
+        def holds(content: bytes) -> None:
+            document = parse(content, "x", kind="json")
+            try:
+                data = json.loads(content.decode("utf-8-sig"), object_pairs_hook=lambda pairs: pairs)
+            except (ValueError, RecursionError):
+                data = None
+            taken.count(data is not None)
+            if refused.count(data is None):
+                assert document.problems
+
+        holds()
 
 
 def test_of_two_equal_keys_the_first_is_kept() -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from .errors import InheritanceError, InvalidValueError
 from .frozen import FrozenDict, ListEdit
-from .names import did_you_mean, shorten, split_reference
+from .names import Guesses, did_you_mean, shorten, split_reference
 from .persona import Persona
 from .placeholders import Placeholders
 from .wording import said_of
@@ -87,7 +87,7 @@ def versions(definitions: Definitions, name: str) -> list[str]:
     ]
 
 
-def resolve(key: str, definitions: Definitions, known: dict[str, Lineage]) -> Lineage:
+def resolve(key: str, definitions: Definitions, known: dict[str, Lineage], guess: Guesses) -> Lineage:
     """Return the lineage of the persona under a key; `known` holds those resolved before, and takes the new ones.
 
     Raises InheritanceError for a parent that is not there, a cycle, a chain of more than 32, and an edit that does
@@ -96,13 +96,13 @@ def resolve(key: str, definitions: Definitions, known: dict[str, Lineage]) -> Li
     definition = definitions[key]
     if definition.parent is None:
         return known.setdefault(key, Lineage(definition, definition))
-    for persona in reversed(_chain(key, definitions, known)):
+    for persona in reversed(_chain(key, definitions, known, guess)):
         parent = None if persona.parent is None else find(definitions, persona.parent)
         known[persona.key] = Lineage(persona, persona) if parent is None else _child(persona, known[parent.key])
     return known[key]
 
 
-def _chain(key: str, definitions: Definitions, known: Mapping[str, Lineage]) -> list[Persona]:
+def _chain(key: str, definitions: Definitions, known: Mapping[str, Lineage], guess: Guesses) -> list[Persona]:
     """Return the persona and its ancestors, up to the first that is resolved already."""
     chain: dict[str, Persona] = {}
     current: Persona | None = definitions[key]
@@ -122,7 +122,7 @@ def _chain(key: str, definitions: Definitions, known: Mapping[str, Lineage]) -> 
             break
         parent = find(definitions, current.parent)
         if parent is None:
-            raise _unknown_parent(current, [*chain, current.parent], definitions)
+            raise _unknown_parent(current, [*chain, current.parent], definitions, guess)
         current = parent
     return list(chain.values())
 
@@ -142,18 +142,18 @@ def became(definitions: Definitions, line: Persona) -> str:
     return f"{replaced}, which {said_of(None)}" if last is not None and last._gone else replaced
 
 
-def _unknown_parent(child: Persona, chain: list[str], definitions: Definitions) -> InheritanceError:
+def _unknown_parent(child: Persona, chain: list[str], definitions: Definitions, guess: Guesses) -> InheritanceError:
     parent = str(child.parent)
     name, _ = split_reference(parent)
     line = standing(definitions, parent)
     if line is not None:
         message, hint = f"parent {shorten(parent)!r} {became(definitions, line)}", "name another parent, or none"
         return InheritanceError(message, persona=child.key, field=("parent",), hint=hint)
-    there = versions(definitions, name)
     if name in definitions:
+        there = versions(definitions, name)
         hint = f"its versions are {', '.join(there)}" if there else f"{name!r} has no version: write parent: {name}"
     else:
-        hint = did_you_mean(parent, definitions) or "define it, in this file or before its children"
+        hint = guess.hint(parent, definitions) or "define it, in this file or before its children"
     message = f"parent {shorten(parent)!r} is not defined"
     if len(chain) > 2:
         message += f" ({_arrows(chain)})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .acceptances import Acceptances, read_acceptances
 from .bounds import Bounds
@@ -16,6 +16,7 @@ from .names import did_you_mean, shorten, split_reference
 from .persona import Persona
 from .reading import NO_PATH, Document, Limits, read
 from .resolution import State, complete
+from .source import MOST_PROBLEMS
 from .tool_files import Catalog
 from .validation import check_document
 from .wording import said_of
@@ -28,15 +29,20 @@ if TYPE_CHECKING:
 class Loaded:
     """What documents say, and what is wrong with it."""
 
-    def __init__(self, bounds: Bounds, problems: list[Problem]) -> None:
+    def __init__(self, bounds: Bounds, problems: list[Problem], more: int = 0) -> None:
         self.places: dict[str, Document] = {}
         self.state = State.empty(bounds, self.places)
         self.problems = problems
+        self.more = more
+
+    def told(self) -> list[Problem]:
+        """Return the problems as they are told: those that do not fit a list of 1,000 are counted in its last line."""
+        return shown(self.problems, self.more)
 
     def finished(self) -> State:
         """Return what a registry is made of. Raises PersonaFileError where a problem is an error."""
-        if any(problem.severity == "error" for problem in self.problems):
-            raise PersonaFileError(self.problems)
+        if self.more or any(problem.severity == "error" for problem in self.problems):
+            raise PersonaFileError(self.told())
         return self.state
 
 
@@ -55,7 +61,7 @@ def validate_file(
     the `tools` that were passed.
     """
     arguments = Arguments.of(templates, default_template, tools, limits)
-    return inspect_documents([read(each, limits=limits) for each in (path, *more)], arguments).problems
+    return inspect_documents([read(each, limits=limits) for each in (path, *more)], arguments).told()
 
 
 def inspect_documents(
@@ -68,10 +74,13 @@ def inspect_documents(
     from .oversights import oversights
     from .suspicions import suspicions
 
+    # A character that is an error is not suspicious too.
+    spelled = {(problem.path, problem.line, problem.column) for problem in loaded.problems if "U+" in problem.message}
     findings = Findings(loaded.places, Acceptances.of(loaded.state.accepted, documents), accepted)
     for document in documents:
         for warning in suspicions(document):
-            findings.add(warning)
+            if "U+" not in warning.message or (warning.path, warning.line, warning.column) not in spelled:
+                findings.add(warning)
     for warning in oversights(loaded.state, loaded.places):
         findings.add(warning)
     warnings = findings.problems([] if loaded.problems else ["in files"])  # what is broken is not looked at
@@ -84,12 +93,14 @@ def load_documents(documents: Iterable[Document], arguments: Arguments | None = 
     documents = list(documents)
     problems: list[Problem] = []
     broken: set[str] = set()
+    more = 0
     for document in documents:
-        found = [*document.problems, *check_document(document)]
-        broken |= {problem.persona for problem in found if problem.persona is not None}
-        problems += found
-    bounds, own, more = file_bounds(documents, arguments or Arguments())
-    loaded = Loaded(bounds, [*problems, *more])
+        checked = check_document(document)
+        broken |= {problem.persona for problem in document.problems if problem.persona is not None} | checked.broken
+        problems += [*document.problems, *checked.problems]
+        more += document.more + checked.more
+    bounds, own, missing = file_bounds(documents, arguments or Arguments())
+    loaded = Loaded(bounds, [*problems, *missing], more)
     definitions = _definitions(documents, loaded, broken)
     if own:
         others = {key: own[document.path] for key, document in loaded.places.items()}
@@ -241,6 +252,20 @@ def _rollout_problems(
         for error in rules.problems(name, entry, served=persona.version, known=known):
             path = error.field[2:] if error.field[:1] == ("$rollouts",) else error.field
             yield error.message, error.hint, tuple(path)
+
+
+def shown(problems: list[Problem], more: int = 0) -> list[Problem]:
+    """Return the first 1,000 problems, errors first where not all fit, and a last line for those left out."""
+    if len(problems) <= MOST_PROBLEMS and not more:
+        return problems
+    order = sorted(range(len(problems)), key=lambda at: problems[at].severity != "error")  # stable
+    left_out = [problems[at] for at in order[MOST_PROBLEMS:]]
+    severity: Literal["error", "warning"] = (
+        "error" if more or any(problem.severity == "error" for problem in left_out) else "warning"
+    )
+    message = f"and {more + len(left_out):,} more problems"
+    last = Problem(None, None, None, None, None, message, "mend these first", severity)
+    return [*(problems[at] for at in sorted(order[:MOST_PROBLEMS])), last]
 
 
 def _in_file_order(problems: list[Problem], documents: Iterable[Document]) -> list[Problem]:

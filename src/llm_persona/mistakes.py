@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from . import remedies
 from .errors import InvalidValueError, Problem
-from .names import check_name, did_you_mean, nearest, shorten, spelled, split_reference
+from .names import Guesses, check_name, shorten, spelled, split_reference
 from .source import where
 from .wording import (
     BESIDE_REPLACED_BY,
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 FILE_KEYS = ("$schema", "$templates", "$default_template", "$tools", "$rollouts", "$accept")
 NOT_A_NAME: tuple[str, str | None] = ("is not a name", "write a shorter name, without / and \\")
+WITHOUT_VERSION = "write the name alone; versions stand below it"
 NAME_A_VARIABLE = "name it with letters, digits and _"
 EDITS_ARE = "a list is edited by add, remove and replace"
-GUESSES = 200  # "did you mean" is looked up for so many names of a file: each costs a tenth of a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,11 @@ class Mistake:
     hint: str | None = None
     key: str | None = None  # the key at fault in the mapping at `path`
     at_key: bool = False  # whether to point to the key of `path`, as its value shows nowhere
+
+    @property
+    def entry(self) -> str:
+        """The key in the file that it is below, or is."""
+        return str(self.path[0] if self.path else self.key)
 
     def problem(self, document: Document) -> Problem:
         path, by_key = (self.path, self.at_key) if self.key is None else ((*self.path, self.key), True)
@@ -64,17 +69,6 @@ class Violation:
     title: str
 
 
-class Guesses:
-    """Finds the names that were meant, for the first of a file's unknown names."""
-
-    def __init__(self) -> None:
-        self._left = GUESSES
-
-    def __call__(self, name: str, known: Iterable[str]) -> str | None:
-        self._left -= 1
-        return did_you_mean(name, known) if self._left >= 0 else None
-
-
 def explained(document: Document, violation: Violation, guess: Guesses) -> Iterator[Mistake]:
     path, value, title = violation.path, violation.value, violation.title
     match violation.keyword:
@@ -82,9 +76,10 @@ def explained(document: Document, violation: Violation, guess: Guesses) -> Itera
             beside = (key for key in cast(Mapping[str, object], value) if key in FIELDS[1:] and key not in LINE_FIELDS)
             yield from (Mistake((*path, key), BESIDE_REPLACED_BY, LINE_HOLDS, at_key=True) for key in beside)
         case "additionalProperties":
-            yield from _unknown_keys(path, cast(Mapping[str, object], value), guess)
+            found = list(_unknown_keys(path, cast(Mapping[str, object], value), guess))
+            yield from found or [Mistake(path, "has a name that may not stand here", "check the names below it")]
         case "required":
-            if not _misspelt(cast(Mapping[str, object], value)):
+            if not _misspelt(cast(Mapping[str, object], value), guess):
                 hint = 'write "role: …", or name a parent'
                 yield Mistake(path, f"role {MISSING}", hint, at_key=True)
         case "type":
@@ -108,11 +103,11 @@ def explained(document: Document, violation: Violation, guess: Guesses) -> Itera
 
 def _unknown_keys(path: tuple[str | int, ...], value: Mapping[str, object], guess: Guesses) -> Iterator[Mistake]:
     if not path:
-        yield from (_file_key(key, guess) for key in value if key not in FILE_KEYS and _name_fault(key))
+        yield from (_file_key(key, guess) for key in value if key not in FILE_KEYS and _reference_fault(key))
     elif path[0] == "$rollouts":
         what = "name" if len(path) == 1 else "version"
         bad_names = ((key, _name_fault(key, what)) for key in value)
-        yield from (Mistake(path, *fault, key=key) for key, fault in bad_names if fault)
+        yield from (Mistake((*path, key), *fault, at_key=True) for key, fault in bad_names if fault)
     elif len(path) == 1:
         yield from (_unknown_field(path, key, guess) for key in value if key not in FIELDS or key == "name")
     elif path[-1] == "variables":
@@ -121,25 +116,27 @@ def _unknown_keys(path: tuple[str | int, ...], value: Mapping[str, object], gues
     elif path[-1] in MAPPING_FIELDS:
         yield from (Mistake(path, "has an empty name", "write the name", key=key) for key in value if is_blank(key))
     else:
-        yield from _unknown_edits(path, value)
+        yield from _unknown_edits(path, value, guess)
 
 
 def _file_key(key: str, guess: Guesses) -> Mistake:
     if key.startswith("$"):
-        hint = guess(key, FILE_KEYS) or f"keys that begin with $ are the file's own: {', '.join(FILE_KEYS)}"
+        hint = guess.hint(key, FILE_KEYS) or f"keys that begin with $ are the file's own: {', '.join(FILE_KEYS)}"
         return Mistake((), f"unknown key {spelled(shorten(key))}", hint, key=key)
-    return Mistake((), *(_name_fault(key) or NOT_A_NAME), key=key)
+    return Mistake((), *(_reference_fault(key) or NOT_A_NAME), key=key)
 
 
-def _name_fault(key: str, what: str = "name") -> tuple[str, str | None] | None:
-    """Say what is wrong with a key that is a persona's name or reference, or a version."""
+def _reference_fault(key: str) -> tuple[str, str | None] | None:
+    """Say what is wrong with a persona's key: its name, or with the version behind an @."""
+    name, version = split_reference(key)
+    return _name_fault(name) or (None if version is None else _name_fault(version, "version"))
+
+
+def _name_fault(name: str, what: str = "name") -> tuple[str, str | None] | None:
     try:
-        name, version = split_reference(key) if what == "name" else (key, None)
         check_name(name, what)
-        if version is not None:
-            check_name(version, "version")
     except InvalidValueError as error:
-        return error.message, error.hint
+        return error.message, error.hint or (WITHOUT_VERSION if "@" in name and what == "name" else None)
     return None
 
 
@@ -155,24 +152,22 @@ def variable_fault(name: str) -> str | None:
 def _unknown_field(path: tuple[str | int, ...], key: str, guess: Guesses) -> Mistake:
     if key == "name":
         return Mistake(path, "unknown field 'name'", f"the key {str(path[0])!r} is the name", key=key)
-    hint = guess(key, FIELDS[1:]) or "what has no field of its own goes below metadata"
+    hint = guess.hint(key, FIELDS[1:]) or "what has no field of its own goes below metadata"
     return Mistake(path, f"unknown field {spelled(shorten(key))}", hint, key=key)
 
 
-def _misspelt(persona: Mapping[str, object]) -> bool:
+def _misspelt(persona: Mapping[str, object], guess: Guesses) -> bool:
     """Whether an unknown field is a slip of `role`, or of what stands without one: then that is what the author is told."""
-    return any(nearest(key, FIELDS[1:]) in ("role", "replaced_by") for key in persona if key not in FIELDS)
+    return any(guess(key, FIELDS[1:]) in ("role", "replaced_by") for key in persona if key not in FIELDS)
 
 
-def _unknown_edits(path: tuple[str | int, ...], value: Mapping[str, object]) -> Iterator[Mistake]:
+def _unknown_edits(path: tuple[str | int, ...], value: Mapping[str, object], guess: Guesses) -> Iterator[Mistake]:
     strange = [key for key in value if key not in LIST_EDITS]
-    if len(strange) == len(value) and not any(nearest(key, LIST_EDITS) for key in strange[:8]):
+    if len(strange) == len(value) and not any(guess(key, LIST_EDITS) for key in strange[:8]):
         yield Mistake(path, must_be(LIST, value), remedies.EACH_ITEM)
         return
     for key in strange:
-        yield Mistake(
-            path, f"unknown edit {spelled(shorten(key))}", did_you_mean(key, LIST_EDITS) or EDITS_ARE, key=key
-        )
+        yield Mistake(path, f"unknown edit {spelled(shorten(key))}", guess.hint(key, LIST_EDITS) or EDITS_ARE, key=key)
 
 
 def _wrong_type(document: Document, path: tuple[str | int, ...], value: object, title: str) -> Mistake:
@@ -193,7 +188,8 @@ def _wrong_text(path: tuple[str | int, ...], text: str) -> Mistake:
     if is_blank(text):
         return Mistake(path, EMPTY, remedies.of_nothing(path, TEXT))
     if path[-1] in ("parent", "version", "replaced_by"):
-        return Mistake(path, *(_name_fault(text, "version" if path[-1] == "version" else "name") or NOT_A_NAME))
+        fault = _name_fault(text, "version") if path[-1] == "version" else _reference_fault(text)
+        return Mistake(path, *(fault or NOT_A_NAME))
     return Mistake(path, variable_fault(text) or "is not a name", NAME_A_VARIABLE)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from .errors import InvalidValueError
 from .kinds import is_text, nothing, plain
@@ -74,6 +74,22 @@ def shown(value: object) -> str:
     if type(value) in (str, int, float, bool, type(None)):
         return shorten(repr(value))
     return f"({kind_of(value)})"
+
+
+class Guesses:
+    """Finds the names that were meant, for the first of very many unknown ones: each costs a microsecond a known name."""
+
+    def __init__(self) -> None:
+        self._left = 200
+
+    def __call__(self, name: str, known: Collection[str]) -> str | None:
+        """Return the known name that was most likely meant."""
+        self._left -= 1 + len(known) // 1_000
+        return nearest(name, known) if self._left >= 0 else None
+
+    def hint(self, name: str, known: Collection[str]) -> str | None:
+        near = self(name, known)
+        return None if near is None else f"did you mean {near!r}?"
 
 
 def kind_of(value: object) -> str:

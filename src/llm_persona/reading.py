@@ -36,8 +36,9 @@ class Document:
     """The data of one file and the places of all that is in it: small, picklable, not to be changed.
 
     `path` is as the caller gave it (`<stdin>` for `-`), `folder` where the relative names in it start. `data` holds plain Python values only, and is empty where a
-    problem ended the reading. `problems` are in file order. Where a value was refused and the reading went on, `data`
-    has its text as written; of two equal keys it has the first. `warnings` are findings that only the text shows.
+    problem ended the reading. `problems` are in file order, and `more` of them are only counted. Where a value was
+    refused and the reading went on, `data` has its text as written; of two equal keys it has the first. `warnings` are
+    findings that only the text shows.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Document:
         data: dict[str, object],
         problems: Sequence[Problem] = (),
         *,
+        more: int = 0,
         warnings: Sequence[Problem] = (),
         nodes: Nodes | None = None,
         source: bytes | None = None,
@@ -55,6 +57,7 @@ class Document:
         self.folder = "" if path == STANDARD_INPUT else os.path.dirname(path)
         self.data = data
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
+        self.more = more
         self.warnings = tuple(warnings)
         self._nodes = nodes
         self._source = source
@@ -211,8 +214,8 @@ def _parse_yaml(path: str, text: str, size: int, limits: Limits) -> Document:
     try:
         data, nodes = read_yaml(source)
     except SyntaxStop:
-        return Document(path, {}, source.problems)
-    return Document(path, data, source.problems, warnings=source.warnings, nodes=nodes)
+        return Document(path, {}, source.problems, more=source.more)
+    return Document(path, data, source.problems, more=source.more, warnings=source.warnings, nodes=nodes)
 
 
 def _parse_json(path: str, content: bytes, text: str, limits: Limits) -> Document:
@@ -228,8 +231,8 @@ def _parse_json(path: str, content: bytes, text: str, limits: Limits) -> Documen
     try:
         data = reader.document()
     except SyntaxStop:
-        return Document(path, {}, source.problems)
-    return Document(path, data, source.problems, nodes=reader.nodes)
+        return Document(path, {}, source.problems, more=source.more)
+    return Document(path, data, source.problems, more=source.more, nodes=reader.nodes)
 
 
 def _refused(path: str, message: str, hint: str, place: Place = (1, 1)) -> Document:

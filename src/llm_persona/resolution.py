@@ -21,7 +21,7 @@ from .inheritance import (
     texts,
     versions,
 )
-from .names import did_you_mean, shorten, split_reference
+from .names import Guesses, did_you_mean, shorten, split_reference
 from .persona import Persona
 from .placeholders import Placeholders
 from .wording import said_of
@@ -110,18 +110,19 @@ def complete(
         made.pop(key, None)
     errors: dict[tuple[object, ...], PersonaError] = {}
     bad = set(broken)
+    guess = Guesses()
     for error in chain(_version_errors(definitions, keys), _line_errors(definitions, keys, bad)):
         _note(error, errors, bad)
     for key in keys:
         if definitions[key]._gone or (bad and _descends_from(key, definitions, bad)):
             continue
         try:
-            lineage = resolve(key, definitions, lineages)
+            lineage = resolve(key, definitions, lineages, guess)
         except PersonaError as error:
             _note(error, errors, bad)
             continue
         if not lineage.persona.abstract:
-            for misfit in (*_undeclared(lineage), *_unfit(lineage, before.bounds)):
+            for misfit in (*_undeclared(lineage, guess), *_unfit(lineage, before.bounds)):
                 # An ancestor's mistake shows in every child; it is one mistake.
                 errors.setdefault((misfit.persona, misfit.field, str(misfit)), misfit)
     complete = Complete(lineages, before.bounds, made)
@@ -152,7 +153,7 @@ def _descends_from(key: str, definitions: Definitions, bad: set[str]) -> bool:
     return False
 
 
-def _undeclared(lineage: Lineage) -> Iterator[InvalidValueError]:
+def _undeclared(lineage: Lineage, guess: Guesses) -> Iterator[InvalidValueError]:
     """Yield an error for every `{identifier}` that a persona with declared variables forgot to declare."""
     persona = lineage.persona
     if not persona.variables:
@@ -165,7 +166,7 @@ def _undeclared(lineage: Lineage) -> Iterator[InvalidValueError]:
             from .provenance import origin_of
 
             source = origin_of(lineage, path)
-            near = did_you_mean(name, (*persona.variables, "name", "company"))
+            near = guess.hint(name, (*persona.variables, "name", "company"))
             yield InvalidValueError(
                 f"'{{{name}}}' is no declared variable",
                 persona=source.persona,

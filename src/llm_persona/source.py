@@ -15,7 +15,7 @@ from typing import Literal
 
 from .errors import Problem, field_text
 
-MOST_PROBLEMS = 1_000
+MOST_PROBLEMS = 1_000  # noted one by one, of a file and of a registry: a list must not outgrow the file
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 Place = tuple[int, int]
@@ -120,7 +120,7 @@ class Nodes:
 class Source:
     """A file's text on its way to data, and what was found wrong with it so far."""
 
-    __slots__ = ("limits", "path", "problems", "size", "text", "warnings", "way")
+    __slots__ = ("limits", "more", "path", "problems", "size", "text", "warnings", "way")
 
     def __init__(self, path: str, text: str, limits: Limits, size: int) -> None:
         self.path = path
@@ -129,6 +129,7 @@ class Source:
         self.size = size  # bytes
         self.way: list[str | int] = []  # keys and positions that lead to what is being read
         self.problems: list[Problem] = []
+        self.more = 0  # problems that are not among them
         self.warnings: list[Problem] = []  # findings that only the text shows
 
     @property
@@ -138,13 +139,12 @@ class Source:
     def report(
         self, place: Place, message: str, hint: str | None = None, *, way: Sequence[str | int] | None = None
     ) -> None:
-        """Note a problem of the file and go on; with very many of them, stop the reading."""
+        """Note a problem of the file and go on; those beyond the first 1,000 are only counted."""
+        if len(self.problems) >= MOST_PROBLEMS:
+            self.more += 1
+            return
         persona, name = where(self.way if way is None else way)
         self.problems.append(Problem(self.path, *place, persona, name, message, hint))
-        if len(self.problems) == MOST_PROBLEMS:
-            message, hint = f"more than {MOST_PROBLEMS:,} problems", "the reading stops here"
-            self.problems.append(Problem(self.path, *place, None, None, message, hint))
-            raise SyntaxStop
 
     def stop(
         self, place: Place, message: str, hint: str | None = None, *, way: Sequence[str | int] | None = None

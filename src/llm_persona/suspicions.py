@@ -16,7 +16,7 @@ from .codes import finding
 from .errors import Problem
 from .invisible import Run, may_hide, runs
 from .names import shorten
-from .source import MOST_PROBLEMS, where
+from .source import where
 from .wording import TEXT_FIELDS
 
 if TYPE_CHECKING:
@@ -40,9 +40,8 @@ Path = tuple[str | int, ...]
 
 
 def suspicions(document: Document) -> list[Problem]:
-    """Return what is legal in the document and suspicious all the same, as warnings in file order: the first 1,000."""
-    found = list(islice(_found(document), MOST_PROBLEMS))
-    return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0))
+    """Return what is legal in the document and suspicious all the same, as warnings in file order."""
+    return sorted(_found(document), key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
 def _found(document: Document) -> Iterator[Problem]:

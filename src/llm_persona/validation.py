@@ -10,10 +10,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from functools import cache
-from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .errors import Problem
 from .source import MOST_PROBLEMS
@@ -33,18 +31,30 @@ def schema() -> dict[str, object]:
         return cast(dict[str, object], json.load(file))
 
 
-def check_document(document: Document) -> list[Problem]:
-    """Return all that is wrong with what the document says, in file order; [] when it is well.
+class Checked(NamedTuple):
+    """What is wrong with what a document says.
 
-    Places that the reader's own problems name are left out: one mistake is reported once.
+    `problems` are in file order, without those at places that the reader's own name: one mistake is reported once.
+    `more` of them are only counted. `broken` are the document's entries that are no personas, all of them.
     """
-    mistakes = list(islice(_mistakes(document), MOST_PROBLEMS + 1))
-    problems = [mistake.problem(document) for mistake in mistakes]
-    if len(mistakes) > MOST_PROBLEMS:
-        message, hint = f"more than {MOST_PROBLEMS:,} problems", "these are the first that were found"
-        problems[-1] = replace(problems[-1], persona=None, field=None, message=message, hint=hint)
+
+    problems: list[Problem]
+    more: int
+    broken: set[str]
+
+
+def check_document(document: Document) -> Checked:
+    problems: list[Problem] = []
+    more, broken = 0, set()
     named = _Named(document.problems)
-    return sorted((p for p in problems if p not in named), key=lambda p: (p.line or 0, p.column or 0))
+    for mistake in _mistakes(document):
+        broken.add(mistake.entry)
+        if len(problems) >= MOST_PROBLEMS:
+            more += 1
+        elif (problem := mistake.problem(document)) not in named:
+            problems.append(problem)
+    problems.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
+    return Checked(problems, more, broken)
 
 
 def _mistakes(document: Document) -> Iterator[Mistake]:
@@ -130,7 +140,8 @@ def _against_schema(document: Document) -> Iterator[Mistake]:
         well = False
     if well:
         return
-    from .mistakes import Guesses, explained
+    from .mistakes import explained
+    from .names import Guesses
 
     violations = list(_violations(data))
     told = {v.path for v in violations if v.keyword != "not"}

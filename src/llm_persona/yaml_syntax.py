@@ -235,7 +235,7 @@ class _Reader:
             if may_be_no_text(text):
                 return self._resolved(text, event)
         elif event.style == '"' and "\0" in text:
-            self._refuse_nul(event)
+            text = self._without_nul(text, event)
         if len(text) <= self._shared:
             return self._texts.setdefault(text, text)
         if len(text) > self._longest:
@@ -262,7 +262,7 @@ class _Reader:
             if not event.style and may_be_no_text(text):
                 return self._plain_key(text, event)
             if "\0" in text:
-                self._refuse_nul(event)
+                text = self._without_nul(text, event)
             # Only keys that mean the same with quotes and without are kept as known.
             return self._texts.setdefault(text, text) if may_be_no_text(text) else self._keys.setdefault(text, text)
         self.nodes.cut(len(self.nodes) - 1)
@@ -331,8 +331,9 @@ class _Reader:
         hint = "remove it, or quote the text if it should begin with '!'"
         self.source.report(_place(event.start_mark), f"the tag {shorten(tag)} is not allowed", hint)
 
-    def _refuse_nul(self, event: _Event) -> None:
+    def _without_nul(self, text: str, event: _Event) -> str:
         self.source.report(_place(event.start_mark), "the text holds the character U+0000", "remove the '\\0'")
+        return text.replace("\0", "")
 
 
 class _CutReader(_Reader):

@@ -137,8 +137,8 @@ def check(
 def _check(files: PersonaFiles, passed: Passed, accepted: Acceptances) -> tuple[list[Problem], PersonaRegistry | None]:
     """Return what is wrong with the files of one registry, and the registry, if there can be one."""
     loaded = inspect_documents([read(path) for path in files.paths], files.arguments(), accepted)
-    if any(problem.severity == "error" for problem in loaded.problems):
-        return loaded.problems, None
+    if any(problem.severity == "error" for problem in loaded.told()):
+        return loaded.told(), None
     registry = PersonaRegistry._from(loaded)
     return loaded.problems + check_registry(registry, passed.session, passed.optional, accepted), registry
 
