@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import os
 import pickle
@@ -565,3 +566,35 @@ def test_many_definitions_one_at_a_time() -> None:
     untouched = registry.get("P1")
     registry.define(Persona("P2", "s"), replace=True)
     assert registry.get("P1") is untouched
+
+
+def test_what_was_replaced_is_let_go() -> None:
+    """The 10,000th definition of a name, with no text or name that was there before, takes no more than the 5,000th.
+
+    Blocks of memory are counted, as an interned text is one that nothing lets go since Python 3.12.
+    """
+    registry = PersonaRegistry()
+    blocks = []
+    for number in range(10_000):
+        persona = Persona(
+            "Maya",
+            f"Guide {number}",
+            f"Acme{number}",
+            tone=f"warm{number}",
+            capabilities=[f"cap{number}", f"Look {{var_{number}}} up"],
+            constraints=[f"never{number}"],
+            greeting=f"Hi{number} {{var_{number}}}",
+            custom_sections={f"section_{number}": f"text{number}"},
+            variables={f"var_{number}": None},
+            tools=[f"tool_{number}"],
+            metadata={f"key_{number}": f"value_{number}"},
+        )
+        registry.define(persona, replace=True)
+        complete = registry.get("Maya")
+        template = ("default", "markdown", "xml", "compact")[number % 4]
+        assert f"value{number}" in complete.render(template, **{f"var_{number}": f"value{number}"})
+        assert complete.build_greeting(**{f"var_{number}": f"value{number}"}) == f"Hi{number} value{number}"
+        if number in (4_999, 9_999):
+            gc.collect()
+            blocks.append(sys.getallocatedblocks())
+    assert blocks[1] - blocks[0] < 1_000

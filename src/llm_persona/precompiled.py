@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import accumulate
-from sys import intern
 from typing import Any
 
 from .assembly import BEGINNING, Assembled, Assembler, Span, State, Trace
@@ -69,6 +68,15 @@ class Places:
     others: tuple[str, ...]  # of those that are not
     count: int  # of all names
     escapes: bool
+
+
+@lru_cache(maxsize=4096)
+def _kept_once(piece: str) -> str:
+    """Return the piece, one object for all that are equal: then less has to come into the processor's cache.
+
+    Not `sys.intern`: since Python 3.12 an interned text lives as long as the process.
+    """
+    return piece
 
 
 @lru_cache(maxsize=256)
@@ -221,8 +229,7 @@ class Precompiler:
     def _precompiled(self, trace: Trace) -> Precompiled:
         pieces = trace.text.split(NUL)
         return Precompiled(
-            # What is short is often the same for many personas, and kept once: less has to come into the processor's cache.
-            pieces=tuple([intern(piece) if len(piece) <= SHORT else piece for piece in pieces]),
+            pieces=tuple([_kept_once(piece) if len(piece) <= SHORT else piece for piece in pieces]),
             places=_places(tuple(pieces[1::2]), self._names or (), self._template.family.escapes),
             sections=_sections(trace.spans, pieces),
             stable=trace.stable,
