@@ -334,8 +334,18 @@ def test_the_names_that_a_handler_passes_are_compared_with_those_asked_for(
 
 def test_without_a_session_nothing_is_said_of_names(tmp_path: Path) -> None:
     """Nobody knows what is passed then."""
-    template = "{{ persona.role }} {{ session.x }} {{ session.y }}"
+    template = "{{ persona.role }} {{ session.x }} {{ session.y }} {{ session.plan }}"
     assert told(registry(tmp_path, NAMES, own=f"You: {template}"), tmp_path) == []
+
+
+def test_what_files_and_registry_show_alone_is_found_too(tmp_path: Path) -> None:
+    """One question has all answers: characters that nobody sees, names that variants speak, unused variables."""
+    personas = "Maya: {role: 'a\u200bb', tone: x #y\n}\nMore: {parent: Maya, variables: [u]}\n".replace("'", '"')
+    codes = [problem.code for problem in registry(tmp_path, personas).problems()]
+    assert codes == ["hidden-character", "cut-at-hash", "unnamed-variant", "unused-variable"]
+    python = PersonaRegistry()
+    python.define(Persona("Maya", "R"), Persona("More", parent="Maya", variables=["u"]))
+    assert [problem.code for problem in python.problems()] == ["unnamed-variant", "unused-variable"]
 
 
 @pytest.mark.parametrize(
@@ -570,7 +580,7 @@ def folder() -> Any:
 def test_a_template_that_prints_all_is_never_reported(folder: Path, fields: Mapping[str, Any]) -> None:
     """Whatever the texts are."""
     found = PersonaRegistry.from_dict({"Maya": {**fields, "template": "all"}}, templates=folder)
-    assert found.problems() == []
+    assert [problem for problem in found.problems() if CODES[str(problem.code)].found == "in templates"] == []
 
 
 @settings(deadline=None, max_examples=50)

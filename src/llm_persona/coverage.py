@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Protocol
 
 from .acceptances import Acceptances
@@ -11,6 +12,7 @@ from .errors import InvalidValueError, Problem, TemplateError
 from .findings import Findings
 from .names import kind_of
 from .omissions import check_omissions
+from .oversights import oversights
 from .pitfalls import check_line_starts, indented_includes
 from .provenance import Origin, origin_of
 from .rehearsals import Rehearsal, SessionSample
@@ -18,6 +20,7 @@ from .resolution import State
 from .session import neutralise
 from .session_names import check_names, check_slips
 from .stable_shares import StableShare, stable_share
+from .suspicions import suspicions
 from .templates import BUNDLED_PREFIX, Template, Templates
 from .trials import Environments, Trials
 
@@ -44,7 +47,9 @@ def check(
     state = registry._state
     files = dict.fromkeys(state.places.values())
     findings = Findings(state.places, Acceptances.of(state.accepted, files), accepted)
-    for problem in (*problems, *_template_problems(state)):
+    for problem in (*problems, *chain.from_iterable(map(suspicions, files)), *_template_problems(state)):
+        findings.add(problem)
+    for problem in oversights(state, state.places):
         findings.add(problem)
     rehearsals = list(_rehearsals(state, sample))
     lacking: set[str] = set()
@@ -61,7 +66,8 @@ def check(
 
 def looked_for(session: SessionNames | None, optional: Iterable[str] = ()) -> list[Found]:
     """Return the kinds of findings that `check` looks for with such a session."""
-    return ["in templates"] if session is None and not optional else ["in templates", "with a session"]
+    always: list[Found] = ["in files", "in templates"]
+    return always if session is None and not optional else [*always, "with a session"]
 
 
 def stable_shares(registry: Registry, session: SessionNames | None = None) -> list[StableShare]:

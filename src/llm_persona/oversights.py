@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from .codes import finding
+from .codes import NOWHERE, finding
 from .errors import Problem, TemplateError
 from .inheritance import became, find, standing, texts
 from .names import split_reference
 from .persona import Persona
 from .placeholders import Placeholders
 from .provenance import Places, Provenance, explanation
+from .reading import NO_PATH
 from .resolution import State
 from .wording import quoted
 
@@ -23,7 +24,7 @@ def oversights(state: State, places: Places) -> Iterator[Problem]:
 
 
 def _warning(code: str, origin: Provenance, field: str | None, message: str, hint: str) -> Problem:
-    place = origin.path, origin.line, origin.column
+    place = NOWHERE if origin.path == NO_PATH else (origin.path, origin.line, origin.column)
     return finding(code, message, hint, place, persona=origin.persona, field=field)
 
 

@@ -10,17 +10,14 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING
 
-from .codes import finding
+from .codes import NOWHERE, finding
 from .errors import Problem
 from .invisible import Run, may_hide, runs
 from .names import shorten
+from .reading import NO_PATH, Document
 from .source import where
 from .wording import TEXT_FIELDS
-
-if TYPE_CHECKING:
-    from .reading import Document
 
 MOST_RUNS = 10  # hidden runs named in one text
 
@@ -52,7 +49,7 @@ def _found(document: Document) -> Iterator[Problem]:
 
 def _warning(document: Document, code: str, path: Path, message: str, hint: str, *, key: bool = False) -> Problem:
     persona, field = where(path)
-    place = (document.path, *document.locate(path, key=key))
+    place = NOWHERE if document.path == NO_PATH else (document.path, *document.locate(path, key=key))
     return finding(code, message, hint, place, persona=persona, field=field)
 
 
@@ -157,8 +154,8 @@ def _alike_names(document: Document) -> Iterator[Problem]:
             continue
         other = first.setdefault(_folded(name), name)
         if other != name:
-            line, _ = document.locate((other,), key=True)
-            message = f"the name differs from {other!r} (line {line}) only in {_difference(name, other)}"
+            at = "" if document.path == NO_PATH else f" (line {document.locate((other,), key=True)[0]})"
+            message = f"the name differs from {other!r}{at} only in {_difference(name, other)}"
             hint = "rename one, so that nobody takes one for the other"
             yield _warning(document, "alike-names", (name,), message, hint, key=True)
 

@@ -140,7 +140,8 @@ def _check(files: PersonaFiles, passed: Passed, accepted: Acceptances) -> tuple[
     if any(problem.severity == "error" for problem in loaded.told()):
         return loaded.told(), None
     registry = PersonaRegistry._from(loaded)
-    return loaded.problems + check_registry(registry, passed.session, passed.optional, accepted), registry
+    found = check_registry(registry, passed.session, passed.optional, accepted)
+    return list(dict.fromkeys([*loaded.problems, *found])), registry  # what files alone show is in both
 
 
 def _print_shares(registries: Sequence[PersonaRegistry], passed: Passed) -> None:
