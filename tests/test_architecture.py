@@ -29,7 +29,7 @@ CORE = """
     remedies mistakes validation
     rollouts
     plain_data acceptances provenance bounds tool_files file_keys resolution findings oversights suspicions loading
-    trials rehearsals omissions pitfalls session_names stable_shares coverage
+    attempts trials rehearsals omissions pitfalls session_names stable_shares coverage
     tracing explaining writing comparison registry_files registry
 """
 

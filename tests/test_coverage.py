@@ -260,6 +260,58 @@ def test_what_no_session_can_render_is_an_error(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "capturing",
+    [
+        "{% set x %}{{ session.u }}, {{ persona.role }}{% endset %}{{ x }}",
+        "{% set x %}{{ session.u }}{{ persona.role }}{% endset %}{{ x|upper }}{% if x == 'a' %}b{% endif %}",
+        "{% set x %}{% include 'part.j2' %}{% endset %}{{ x }}",
+        "{% macro m(a) %}[{{ a }} {{ session.u }} {{ persona.role }}]{% endmacro %}{{ m(session.u) }}",
+        "{% macro m() %}<{{ caller() }}>{% endmacro %}{% call m() %}{{ session.u }} {{ persona.role }}{% endcall %}",
+        "{% from 'macros.j2' import m with context %}{{ m(session.u) }}",
+        "{% import 'macros.j2' as macros with context %}{% set x = macros.m(session.u) %}{{ x }}",
+        "{% filter upper %}{{ session.u }} {{ persona.role }}{% endfilter %}",
+        "{% filter truncate(500) %}{% filter lower %}{{ session.u }} {{ persona.role }}{% endfilter %}{% endfilter %}",
+        "{% block b %}{{ session.u }} {{ persona.role }}{% endblock %}{{ self.b() }}{% set x = self.b() %}{{ x }}",
+        "{% for text in persona.capabilities %}{% set x %}{{ text }}{% endset %}{{ x }}{% endfor %}{{ persona.role }}",
+    ],
+)
+@pytest.mark.parametrize("parent", [None, "default", "markdown", "xml"])
+def test_a_template_may_capture_what_session_values_stand_in(
+    capturing: str, parent: str | None, tmp_path: Path
+) -> None:
+    """Every form of capturing, of a session's value and of a persona's text with one, is rehearsed like any other."""
+    personas = only("Maya: {role: 'Friend of {u}', capabilities: ['Sing for {u}'], template: own}")
+    template = f"{{{{ persona.name }}}} {{{{ persona.capabilities|join }}}} {capturing}"
+    if parent is not None:
+        template = f"{{% extends '{parent}.j2' %}}{{% block session %}}{template}{{% endblock %}}"
+    part = "{{ session.u }}, {{ persona.role }}"
+    found = registry(
+        tmp_path, personas, own=template, part=part, macros=f"{{% macro m(a) %}}{{{{ a }}}} {part}{{% endmacro %}}"
+    )
+    for session in (None, {"u"}, {"u": "Jo"}):
+        assert told(found, tmp_path, session) == []
+    assert len(found.stable_shares({"u"})) == 1
+
+
+@pytest.mark.parametrize("block", ["identity", "sections", "capabilities", "prompt"])
+@pytest.mark.parametrize("inner", ["{{ super() }}", "{% set x %}{{ super() }}{% endset %}{{ x }}"])
+def test_a_template_may_print_its_parents_block(block: str, inner: str, tmp_path: Path) -> None:
+    """`super()` is captured as well, whichever text of the persona holds a session's value."""
+    personas = only("""\
+        Maya:
+          role: Friend of {u}
+          capabilities: ["Sing for {u}"]
+          custom_sections: {D: "for {u}"}
+          template: own
+        """)
+    for parent in ("default", "markdown", "xml", "compact"):
+        template = f"{{% extends '{parent}.j2' %}}{{% block {block} %}}{inner}{{% endblock %}}"
+        found = registry(tmp_path, personas, own=template)
+        assert told(found, tmp_path, {"u"}) == []
+        found.check()
+
+
 NAMES = """\
 $templates: templates
 Maya:
@@ -305,7 +357,7 @@ Maya:
             {"customer", "user_name", "region", "plans"},
             [
                 (
-                    "the session has 'plans', which nothing uses, and not 'plan', whose default would be used; "
+                    "the session has 'plans', which nothing uses, and not 'plan', whose default would be used (for Maya); "
                     "did you mean 'plan'?"
                 )
             ],

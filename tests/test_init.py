@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from llm_persona import PersonaError, PersonaRegistry
+from llm_persona import PersonaError, PersonaFileError, PersonaRegistry
 from llm_persona.commands.init import init
 from llm_persona.starting import start
 from llm_persona.validation import schema
@@ -117,6 +117,19 @@ def test_what_cannot_be_finished_is_taken_back(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.rglob("*")) == [tmp_path / "kept"]
 
 
+@pytest.mark.parametrize("names", [{"plan"}, {"user_nam"}, set()])
+def test_check_tells_what_its_prompts_would_miss(names: set[str], tmp_path: Path) -> None:
+    """A name that greeting and template both ask for is the prompt's, too: what `check` lets pass renders."""
+    start(tmp_path)
+    registry = PersonaRegistry.from_file(tmp_path / "personas.yaml")
+    with pytest.raises(PersonaFileError) as refused:
+        registry.check(names)
+    assert {problem.code for problem in refused.value.problems} == {"session-lacks"}
+    assert {problem.persona for problem in refused.value.problems} == {"Maya"}
+    with pytest.raises(PersonaFileError, match="may lack 'user_name'"):
+        registry.check({"plan"}, optional={"user_name"})
+
+
 def test_its_files_say_what_they_should(tmp_path: Path) -> None:
     """The editor's schema stands beside the file, the workflow is YAML, and the file has no problems."""
     start(tmp_path)
@@ -127,5 +140,6 @@ def test_its_files_say_what_they_should(tmp_path: Path) -> None:
     assert [step["run"] for step in steps if "run" in step][-1] == "pytest tests"
     registry = PersonaRegistry.from_file(tmp_path / "personas.yaml")
     assert registry.list_names() == ["Maya", "MayaPremium"]
+    registry.check({"user_name", "plan"})
     for name in MADE:
         assert b"\r" not in (tmp_path / name).read_bytes()

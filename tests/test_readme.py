@@ -148,6 +148,18 @@ def test_templates_shown_compile(product: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("template", ["support", "constraints_first"])
+def test_templates_shown_are_checked(product: Path, template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`check` has nothing to say of a template that README shows, but of what it leaves out on purpose."""
+    monkeypatch.chdir(product)
+    data = PersonaRegistry.from_file("personas.yaml").to_dict()
+    data["AcmeBase"]["template"] = template
+    registry = PersonaRegistry.from_dict(data)
+    registry.check({"user_name"}, optional={"plan"})
+    left_out = {"text-never-printed"} if template == "constraints_first" else set()
+    assert {problem.code for problem in registry.problems({"user_name"}, {"plan"})} == left_out
+
+
 def test_both_commands_are_one_line_each(readme: str) -> None:
     """`.ci/run` finds the two commands by how they begin."""
     first, second = re.findall(r"^python3 -m venv .*$", readme, re.MULTILINE)

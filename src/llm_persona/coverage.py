@@ -7,15 +7,16 @@ from itertools import chain
 from typing import Any, Protocol
 
 from .acceptances import Acceptances
+from .attempts import SessionSample
 from .codes import Found, finding
-from .errors import InvalidValueError, Problem, TemplateError
+from .errors import InvalidValueError, PersonaError, Problem, TemplateError
 from .findings import Findings
 from .names import kind_of
 from .omissions import check_omissions
 from .oversights import oversights
 from .pitfalls import check_line_starts, indented_includes
 from .provenance import Origin, origin_of
-from .rehearsals import Rehearsal, SessionSample
+from .rehearsals import Rehearsal
 from .resolution import State
 from .session import neutralise
 from .session_names import check_names, check_slips
@@ -56,9 +57,13 @@ def check(
     for rehearsal in rehearsals:
         check_omissions(rehearsal, findings)
         check_line_starts(rehearsal, findings)
-        _check_run(rehearsal, findings)
-        if sample.names is not None:
-            lacking |= check_names(rehearsal, sample.names, findings)
+        if sample.names is None:
+            _check_any_run(rehearsal, findings)
+            continue
+        lacked = check_names(rehearsal, sample.names, findings)
+        lacking |= lacked
+        if not problems and not lacked - rehearsal.greeting_only:
+            _check_runs(rehearsal, findings)
     if sample.names is not None:
         check_slips(rehearsals, sample.names | sample.optional, lacking, findings)
     return findings.problems(looked_for(session, optional))
@@ -163,14 +168,27 @@ def _problem(error: TemplateError, code: str) -> Problem:
     return finding(code, error.message, error.hint, (error.path, error.line, error.column))
 
 
-def _check_run(rehearsal: Rehearsal, findings: Findings) -> None:
-    """Note what goes wrong when the persona is rendered: with the sample values, or, without any, with whatever."""
-    if rehearsal.session.given:
-        error = rehearsal.sampled.error
-    else:
-        error = None if rehearsal.full[0].error is None else rehearsal.failure
+def _check_any_run(rehearsal: Rehearsal, findings: Findings) -> None:
+    """Note what goes wrong when the persona is rendered, whatever the session holds."""
+    error = None if rehearsal.full[0].error is None else rehearsal.failure
+    if error is not None:
+        _note(error, rehearsal, findings)
+
+
+def _check_runs(rehearsal: Rehearsal, findings: Findings) -> None:
+    """Note all that goes wrong for some session that the handler may pass."""
+    errors, always = rehearsal.failures
+    for error in errors:
+        _note(error, rehearsal, findings, "" if always else "for some sessions: ")
+
+
+def _note(error: PersonaError, rehearsal: Rehearsal, findings: Findings, when: str = "") -> None:
+    key = rehearsal.persona.key
     if isinstance(error, TemplateError):
-        findings.add(_problem(error, "render-fails"), rehearsal.persona.key)
-    elif error is not None:
-        origin = origin_of(rehearsal.lineage, error.field) if error.field else Origin(rehearsal.persona.key)
-        findings.add(findings.at(origin, "render-fails", error.message, error.hint), rehearsal.persona.key)
+        place = error.path, error.line, error.column
+        findings.add(finding("render-fails", f"{when}{error.message}", error.hint, place), key)
+    elif isinstance(error, InvalidValueError) and not error.field:  # of a name, whatever its value
+        findings.add(finding("session-slip", error.message, error.hint), key)
+    else:
+        origin = origin_of(rehearsal.lineage, error.field) if error.field else Origin(key)
+        findings.add(findings.at(origin, "render-fails", f"{when}{error.message}", error.hint), key)

@@ -12,9 +12,9 @@ from .provenance import origin_of
 from .rehearsals import Rehearsal
 from .session import Multiline, Trusted
 from .syntax import Syntax
-from .trials import Source, Trial
+from .trials import MARK, Source, Trial
 
-_LINE_START = re.compile("^[ \t]*\0([0-9]+)\0", re.MULTILINE)
+_LINE_START = re.compile(f"^[ \t]*{MARK.pattern}", re.MULTILINE)
 _INCLUDE = re.compile(r"([ \t]+)\{%[-+]?\s*include\s+(['\"])(.+?)\2")
 _OPENING = re.compile(r"([ \t]*)\{%[-+]?\s*(?:if|elif|else|for|with)\b[^%]*%\}\s*")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import cached_property
 
+from .attempts import SessionSample, failures
 from .errors import PersonaError
 from .inheritance import Lineage
 from .persona import Persona
@@ -17,15 +18,6 @@ from .views import Field
 
 MAX_QUESTIONS = 24  # that a template asks of the session, each answered both ways
 _PLAIN: tuple[object, ...] = ("x", 1, ["x"], {"x": "x"})
-
-
-@dataclass(frozen=True, slots=True)
-class SessionSample:
-    """What a handler passes: the names, and values for trying them out where there are some. None: nobody knows."""
-
-    names: frozenset[str] | None = None  # that are always passed
-    given: Mapping[str, object] = field(default_factory=dict)
-    optional: frozenset[str] = frozenset()  # that are passed only sometimes
 
 
 class Rehearsal:
@@ -43,8 +35,14 @@ class Rehearsal:
     @cached_property
     def required(self) -> Mapping[str, Path]:
         """The names that a session must have, and what of the persona asks for each."""
-        greeting = self.texts._greeting_required if "greeting" in self.template.fields else {}
-        return {**self.texts._required, **greeting}
+        return self.texts.required_by(self.template)
+
+    @cached_property
+    def without_optional(self) -> Rehearsal:
+        """The rehearsal for a session without the names that are passed only sometimes."""
+        if not self.session.optional:
+            return self
+        return Rehearsal(self.persona, self.lineage, self._trials, replace(self.session, optional=frozenset()))
 
     @cached_property
     def everything(self) -> frozenset[str]:
@@ -94,6 +92,16 @@ class Rehearsal:
             return self.plain
         values = neutralise(given, self.template.family).values
         return self._trials.run(self.texts, values, self.required.keys() - given.keys(), Choices(True))
+
+    @property
+    def greeting_only(self) -> Set[str]:
+        """The names that only the greeting must have."""
+        return self.texts._greeting_required.keys() - self.required.keys()
+
+    @property
+    def failures(self) -> tuple[list[PersonaError], bool]:
+        """What goes wrong for sessions that the handler may pass, each once, and whether no session does any better."""
+        return failures(self.texts, self.template, self.session)
 
     @cached_property
     def failure(self) -> PersonaError | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 
 from .codes import finding
 from .errors import Problem, TemplateError
@@ -15,20 +15,29 @@ _SLIP = 0.8  # likeness, as `difflib` counts it
 
 
 def check_names(rehearsal: Rehearsal, names: frozenset[str], findings: Findings) -> set[str]:
-    """Find the names that the persona or its template asks for and that the handler never passes; return them."""
-    key = rehearsal.persona.key
+    """Find the names that the persona or its template asks for and that the handler does not always pass; return them."""
+    key, optional = rehearsal.persona.key, rehearsal.session.optional
     greeting = rehearsal.texts._greeting_required
     for name, path in {**greeting, **rehearsal.required}.items():
         if name not in names:
             code = "session-lacks" if name in rehearsal.required else "greeting-lacks"
             origin = origin_of(rehearsal.lineage, path)
-            hint = did_you_mean(name, names) or "pass it, or give it a default under variables"
-            findings.add(findings.at(origin, code, f"the session lacks {name!r}", hint), key)
+            hint = _always(name, names, optional) or "pass it, or give it a default under variables"
+            findings.add(findings.at(origin, code, _lacks(name, optional), hint), key)
     # All that the persona requires is in every trial, so what a template finds absent is nothing of that.
-    asked = _asked(rehearsal, names)
+    asked = _asked(rehearsal.without_optional, names)
     for name, where in asked.items():
-        findings.add(_lacking(name, where, names), key)
+        findings.add(_lacking(name, where, names, optional), key)
     return {*asked, *rehearsal.required, *greeting} - names
+
+
+def _lacks(name: str, optional: Collection[str]) -> str:
+    return f"the session {'may lack' if name in optional else 'lacks'} {shorten(name)!r}"
+
+
+def _always(name: str, names: Iterable[str], optional: Collection[str]) -> str | None:
+    """Return the hint for a name that is not always passed, unless that goes without saying."""
+    return "pass it always, or give it a default under variables" if name in optional else did_you_mean(name, names)
 
 
 def _asked(rehearsal: Rehearsal, names: Set[str]) -> Mapping[str, TemplateError]:
@@ -45,17 +54,16 @@ def _asked(rehearsal: Rehearsal, names: Set[str]) -> Mapping[str, TemplateError]
     return asked
 
 
-def _lacking(name: str, where: TemplateError, names: Iterable[str]) -> Problem:
+def _lacking(name: str, where: TemplateError, names: Iterable[str], optional: Collection[str]) -> Problem:
     asked = f"session.{name}" if name.isidentifier() else f"session[{name!r}]"
-    hint = (
-        did_you_mean(name, names) or f"pass it, give it a default under variables, or test '{asked} is defined' first"
-    )
-    place = where.path, where.line, where.column
-    return finding("session-lacks", f"the session lacks {shorten(name)!r}", hint, place)
+    near = None if name in optional else did_you_mean(name, names)
+    pass_it = "pass it always" if name in optional else "pass it"
+    hint = near or f"{pass_it}, give it a default under variables, or test '{asked} is defined' first"
+    return finding("session-lacks", _lacks(name, optional), hint, (where.path, where.line, where.column))
 
 
 def check_slips(rehearsals: Iterable[Rehearsal], names: frozenset[str], lacking: Set[str], findings: Findings) -> None:
-    """Find the names that are passed, that nothing uses, and that are slips of names that are not passed.
+    """Find the names that are passed, that no persona uses, and that are slips of names that are not passed.
 
     Those that are `lacking` are told already, with what may have been meant.
     """
@@ -64,12 +72,10 @@ def check_slips(rehearsals: Iterable[Rehearsal], names: frozenset[str], lacking:
         return
     known = {"extra_sections"}.union(*(each.texts.names | each.template.session_names for each in rehearsals))
     defaulted = set().union(*(each.texts._defaults for each in rehearsals)) - names
-    for name in sorted(names - known):
-        if nearest(name, lacking) is not None:
-            continue
-        message = f"the session has {shorten(name)!r}, which nothing uses"
-        if (near := nearest(name, defaulted, _SLIP)) is not None:
-            message += f", and not {near!r}, whose default would be used"
-            findings.add(finding("session-slip", message, f"did you mean {near!r}?"))
-        elif (near := nearest(name, known - names, _SLIP)) is not None:
-            findings.add(finding("session-unused", message, f"did you mean {near!r}?"))
+    for name in sorted(names - known - {"template"}):
+        # A slip of a name with a default is refused by each persona that has it.
+        if nearest(name, lacking) is None and nearest(name, defaulted, _SLIP) is None:
+            near = nearest(name, known - names, _SLIP)
+            if near is not None:
+                message = f"the session has {shorten(name)!r}, which nothing uses"
+                findings.add(finding("session-unused", message, f"did you mean {near!r}?"))

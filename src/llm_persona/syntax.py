@@ -48,6 +48,11 @@ class Syntax:
     def find_all(self, kind: type[N] | tuple[type[N], ...]) -> list[N]:
         return [node for node in self.nodes if isinstance(node, kind)]
 
+    @property
+    def constants(self) -> frozenset[object]:
+        """The texts, numbers and truth values that it writes down."""
+        return frozenset(node.value for node in self.find_all(nodes.Const))
+
     def error(
         self, message: str, line: int | None, *, hint: str | None = None, near: str | None = None
     ) -> TemplateError:

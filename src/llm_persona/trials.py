@@ -26,8 +26,8 @@ from .views import Field, Filling, PersonaView, SessionView, Text, TextTable
 MASK = "\ue000"  # for private use: no template writes it
 MAX_ASKED = 100  # names that one trial grants, one after the other
 
-# No text of a persona or a session can hold NUL.
-MARK = re.compile("\0([0-9]+)\0")
+# No text of a persona or a session can hold lone surrogates, and NUL is another's mark (see `markers`).
+MARK = re.compile("\ud800([0-9]+)\udfff")
 _TAG = re.compile("zq([0-9]+)qz")
 
 Path = tuple[str | int, ...]
@@ -70,7 +70,7 @@ class _Marks:
 
     def mark(self, source: Source) -> str:
         self.sources.append(source)
-        return f"\0{len(self.sources) - 1}\0"
+        return f"\ud800{len(self.sources) - 1}\udfff"
 
 
 class _Watch(Watch):

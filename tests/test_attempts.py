@@ -1,0 +1,285 @@
+"""What `check` lets pass renders: random personas in random templates, with random names, some passed only sometimes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from llm_persona import PersonaError, PersonaRegistry, multiline
+from llm_persona.codes import CODES
+
+NAMES = ("a", "b", "c", "plan")
+WORDS = ("pro", "free", "5")
+ACCEPTED = [code for code, row in CODES.items() if row.acceptable]
+
+names = st.sampled_from(NAMES)
+words = st.sampled_from(WORDS)
+fields = st.sampled_from(["name", "role", "tone", "company", "greeting", "key"])
+
+
+def _in(shape: str, **parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Return texts of a shape, `<n>` in it taken from the strategy n."""
+
+    def made(drawn: dict[str, str]) -> str:
+        text = shape
+        for part, value in drawn.items():
+            text = text.replace(f"<{part}>", value)
+        return text
+
+    return st.fixed_dictionaries({"n": names, "w": words, "f": fields, **parts}).map(made)
+
+
+PRINTS = [
+    "{{ session.<n> }}",
+    "{{ session['<n>'] }}",
+    "{{ persona.<f> }}",
+    "{{ persona.custom_sections|items|length }} {{ persona.tools|join(', ') }}",
+]
+CAREFUL = [
+    "{{ session.<n>|default('-') }}",
+    "{{ session.<n>|upper }} {{ session.<n>|length }}",
+    "{{ session.<n>|truncate(5) }} {{ session.<n>|replace('o', '0') }} {{ (session.<n> ~ persona.role)|trim }}",
+    "{{ session.<n>|int + 1 }}",
+    "{{ {'pro': 'Pro', 'free': 'Free'}.get(session.<n>, 'None') }}",
+]
+CARELESS = [
+    "{{ session.<n> + 1 }}",
+    "{{ 10 / session.<n>|int }}",
+    "{{ {'pro': 'Pro'}[session.<n>] }}",
+    "{{ session.<n>.split()[0] }}",
+    "{{ session.<n>[3] }}",
+    "{% for x in session.<n> %}{{ x.id }}{% endfor %}",
+    "{% if session.<n> == '<w>' %}{{ persona.capabilities }}{% endif %}",
+    "{% if session.<n>|int > 3 %}{{ session.nothing }}{% endif %}",
+]
+CONDITIONS = st.sampled_from(
+    [
+        "session.<n>",
+        "not session.<n>",
+        "session.<n> == '<w>'",
+        "session.<n> in ('pro', '<w>')",
+        "session.<n> is defined",
+        "session.<n> is defined and session.<n> != '<w>'",
+        "session.<n>|int > 3",
+        "persona.<f>",
+        "session.<n>|length > 20",
+    ]
+).flatmap(_in)
+
+LEAVES = st.one_of(
+    st.sampled_from([*PRINTS, *PRINTS, *CAREFUL]).flatmap(_in),
+    st.sampled_from([*PRINTS, *CAREFUL, *CARELESS]).flatmap(_in),
+    st.just("Hello.\n"),
+    st.just("{% include 'part.j2' %}"),
+)
+
+
+def _around(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Return what may stand around a piece: ways, loops, and every form of capturing."""
+    return st.one_of(
+        st.lists(inner, min_size=2, max_size=3).map("\n".join),
+        _in("{% if <c> %}<i>{% else %}<j>{% endif %}", c=CONDITIONS, i=inner, j=inner),
+        _in("{% for x in persona.capabilities %}{{ x }} <i>{% endfor %}", i=inner),
+        _in("{% for x in session.<n> %}{{ x }}{% endfor %}<i>", i=inner),
+        _in("{% set s %}<i>{% endset %}{{ s }}{% if s == '<w>' %}!{% endif %}", i=inner),
+        _in("{% filter upper %}<i>{% endfilter %}", i=inner),
+        _in("{% call framed() %}<i>{% endcall %}", i=inner),
+        _in("{{ macro(session.<n>) }}<i>", i=inner),
+        _in("{% set x = session.<n> %}{{ x }}<i>", i=inner),
+    )
+
+
+BODIES = st.recursive(LEAVES, _around, max_leaves=6)
+MACROS = "{% macro macro(v) %}[{{ v }}]{% endmacro %}{% macro framed() %}<{{ caller() }}>{% endmacro %}"
+
+
+@st.composite
+def templates(draw: st.DrawFn) -> dict[str, str]:
+    """Return a product's template, by itself or over a bundled one, and the part that it may include."""
+    body = MACROS + draw(BODIES)
+    if draw(st.booleans()):
+        parent = draw(st.sampled_from(["default", "markdown", "xml", "compact"]))
+        block = draw(st.sampled_from(["identity", "sections", "session", "capabilities"]))
+        before = draw(st.sampled_from(["{{ super() }}", "{% set s %}{{ super() }}{% endset %}{{ s }}", ""]))
+        body = f"{{% extends '{parent}.j2' %}}{{% block {block} %}}{before}{body}{{% endblock %}}"
+    return {"own": body, "part": draw(st.sampled_from([*PRINTS, *CAREFUL]).flatmap(_in))}
+
+
+WRITTEN = st.lists(
+    st.sampled_from(["word ", "{a} ", "{b}", "{plan}", "{name} ", "{company}", "pro", "{{a}}"]), min_size=1, max_size=3
+).map("".join)
+
+
+@st.composite
+def personas(draw: st.DrawFn) -> dict[str, Any]:
+    fields: dict[str, Any] = {"role": draw(WRITTEN), "template": "own"}
+    for name in ("company", "greeting", "tone"):
+        if draw(st.booleans()):
+            fields[name] = draw(WRITTEN)
+    if draw(st.booleans()):
+        fields["capabilities"] = draw(st.lists(WRITTEN, max_size=2))
+    if draw(st.booleans()):
+        fields["custom_sections"] = {"One": draw(WRITTEN)}
+    if draw(st.booleans()):
+        values = st.none() | st.sampled_from(WORDS)
+        fields["variables"] = dict.fromkeys(NAMES, "x") | draw(st.dictionaries(names, values))
+    elif draw(st.booleans()):
+        fields["variables"] = {}
+    return fields
+
+
+ANY_TEXT = st.one_of(
+    st.sampled_from([*WORDS, " ", "0", "-1", "\n"]),
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=30),
+)
+
+
+def registry(folder: Path, persona: dict[str, Any], templates: dict[str, str]) -> PersonaRegistry:
+    for name, text in templates.items():
+        (folder / f"{name}.j2").write_text(text, encoding="utf-8")
+    return PersonaRegistry.from_dict({"Maya": persona}, templates=folder)
+
+
+def passes(found: PersonaRegistry, session: Any, optional: Any = ()) -> bool:
+    try:
+        found.check(session, optional, accept=ACCEPTED)
+    except PersonaError:
+        return False
+    return True
+
+
+def test_what_check_lets_pass_renders(tmp_path: Path) -> None:
+    """With any texts for the names, whether or not those are given that are passed only sometimes."""
+    counts = {"passed": 0, "refused": 0, "steered": 0, "sometimes": 0}
+
+    @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(personas(), templates(), st.sets(names, min_size=1), st.sets(names, max_size=2), st.data())
+    def property_of(
+        persona: dict[str, Any], sources: dict[str, str], session: set[str], optional: set[str], data: st.DataObject
+    ) -> None:
+        try:
+            found = registry(tmp_path, persona, sources)
+        except PersonaError:
+            return  # `{undeclared}`, for one
+        session = session | set(data.draw(st.sampled_from([NAMES, ()])))
+        if not passes(found, session, optional):
+            counts["refused"] += 1
+            return
+        counts["passed"] += 1
+        counts["steered"] += "session" in sources["own"]
+        counts["sometimes"] += bool(optional)
+        maya = found.get("Maya")
+        for _ in range(3):
+            given = (session - optional) | data.draw(
+                st.sets(st.sampled_from(sorted(optional))) if optional else st.just(set())
+            )
+            maya.render(**{name: data.draw(ANY_TEXT) for name in sorted(given)})
+
+    property_of()
+    assert counts["passed"] > 100, counts
+    assert counts["steered"] > 60, counts
+    assert counts["sometimes"] > 20, counts
+    assert counts["refused"] > 40, counts
+
+
+class Plan(Enum):
+    FREE = "free"
+    PRO = "pro"
+
+
+KINDS: list[tuple[str, Any, Callable[[], st.SearchStrategy[Any]]]] = [
+    ("a text", "pro", lambda: ANY_TEXT),
+    ("a number", 3, lambda: st.integers(-100, 100)),
+    ("a fraction", 0.5, lambda: st.floats(-10, 10, allow_nan=False)),
+    ("a decimal", Decimal("1.5"), lambda: st.decimals(-10, 10, allow_nan=False, places=2)),
+    ("a truth value", True, st.booleans),
+    ("a date", date(2025, 1, 2), st.dates),
+    ("an enum", Plan.PRO, lambda: st.sampled_from(Plan)),
+    ("lines", multiline("a\nb"), lambda: ANY_TEXT.map(multiline)),
+    ("a list", ["a"], lambda: st.lists(ANY_TEXT, max_size=3)),
+    (
+        "a list of mappings",
+        [{"id": 1}],
+        lambda: st.lists(st.fixed_dictionaries({"id": st.integers(-9, 9)}), max_size=3),
+    ),
+    ("a mapping", {"id": "x"}, lambda: st.fixed_dictionaries({"id": ANY_TEXT})),
+]
+USES = [
+    *[use.replace("<n>", "a").replace("<w>", "pro").replace("<f>", "role") for use in [*PRINTS, *CAREFUL, *CARELESS]],
+    "{{ 10 / session.a }}",
+    "{{ session.a.id }}",
+    "{{ session.a['id']|upper }}",
+    "{% for x in session.a %}{{ x }}{% endfor %}",
+    "{% for x in session.a %}{{ 10 // x.id }}{% endfor %}",
+    "{{ session.a|join(', ') }}",
+    "{{ (session.a|first).id }}",
+    "{{ session.a.isoformat() }}",
+    "{% if session.a %}yes{% endif %}",
+    "{{ {'pro': 1, 'free': 2}[session.a] }}",
+    "{% if session.a > 3 %}{{ persona.capabilities }}{% endif %}",
+]
+
+
+@pytest.mark.parametrize(("sample", "values"), [kind[1:] for kind in KINDS], ids=[kind[0] for kind in KINDS])
+def test_what_check_lets_pass_with_samples_renders_with_their_kinds(
+    sample: Any, values: Callable[[], st.SearchStrategy[Any]], tmp_path: Path
+) -> None:
+    """Whatever is done with a value: what a sample of its kind lets pass renders with any of that kind."""
+    passed = []
+    for number, use in enumerate(USES):
+        template = f"You are {{{{ persona.name }}}}. {use}"
+        found = registry(tmp_path, {"role": "Pilot", "template": f"t{number}"}, {f"t{number}": template})
+        if passes(found, {"a": sample}):
+            passed.append((use, found.get("Maya")))
+    assert 1 <= len(passed) < len(USES)
+
+    @settings(max_examples=40, deadline=None)
+    @given(values())
+    def property_of(value: Any) -> None:
+        for use, maya in passed:
+            try:
+                maya.render(a=value)
+            except PersonaError as error:
+                raise AssertionError(f"{use} let pass {sample!r} and fails with {value!r}") from error
+
+    property_of()
+
+
+def told(found: PersonaRegistry, session: Any, optional: Any = ()) -> list[str]:
+    return [
+        f"{each.line}: {each.code}: {each.message}"
+        for each in found.problems(session, optional, accept=ACCEPTED)
+        if each.severity == "error"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "session", "optional", "expected"),
+    [
+        ("{{ session.plan }}", {"plan"}, (), []),
+        ("{{ session.plan }}", (), {"plan"}, ["1: session-lacks: the session may lack 'plan' (for Maya)"]),
+        ("{{ session.plan|default('-') }}", (), {"plan"}, []),
+        ("{% if session.a is defined %}{{ session.b }}{% endif %}", (), {"a", "b"}, ["1: render-fails: for some sessions: session has no 'b'; where it may be absent, test 'session.b is defined' first (for Maya)"]),
+        ("{% if session.a is defined and session.b is defined %}{{ persona.tools }}{% endif %}", (), {"a", "b"}, ["1: render-fails: for some sessions: this prints a list (for Maya)"]),
+        ("{{ session.seats + 1 }}", {"seats"}, (), ["1: render-fails: '+' works on numbers here, not on a text (for Maya)"]),
+        ("{{ session.seats + 1 }}", {"seats": 3}, (), []),
+        ("{{ 10 / session.seats }}", {"seats": 3}, (), ["1: render-fails: for some sessions: division by zero (for Maya)"]),
+        ("{{ {'pro': 1}[session.plan] }}", {"plan"}, (), ["1: render-fails: for some sessions: a mapping has no 'x' (for Maya)"]),
+        ("{{ {'pro': 1, 'free': 2}[session.plan] }}", {"plan": Plan.PRO}, (), []),
+        ("{{ (session.orders|first).id }}", {"orders": [{"id": 1}]}, (), ["1: render-fails: for some sessions: No first item, sequence was empty (for Maya)"]),
+    ],
+)  # fmt: skip
+def test_what_does_not_render_for_all_is_told(
+    template: str, session: Any, optional: Any, expected: list[str], tmp_path: Path
+) -> None:
+    """With its line, and whether it is for some sessions only."""
+    found = registry(tmp_path, {"role": "Pilot", "template": "own"}, {"own": f"{{{{ persona.name }}}} {template}"})
+    assert told(found, session, optional) == expected
