@@ -23,14 +23,14 @@ CORE = """
     tools providers
     prompt
     complaints markers events assembly views parting generation filters sandbox syntax template_files templates
-    bound texts precompiled plans fields persona
+    bound packing texts precompiled plans fields persona
     samples inheritance
     source json_reader json_syntax yaml_messages yaml_text yaml_scalars yaml_syntax reading
     remedies mistakes validation
     rollouts
     plain_data acceptances provenance bounds tool_files file_keys resolution findings oversights suspicions loading
     attempts trials rehearsals omissions pitfalls session_names stable_shares coverage
-    tracing explaining writing comparison registry_files registry
+    tracing explaining writing comparison registry_files registry_pickles registry
 """
 
 # What imports the core and is imported by none of it.

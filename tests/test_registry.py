@@ -7,8 +7,6 @@ import os
 import pickle
 import random
 import shutil
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -354,37 +352,6 @@ def test_bad_stamps(registry: PersonaRegistry, change: dict[str, object], messag
         registry.verify({**stamp, **change})
     with pytest.raises(InvalidValueError, match="a stamp is a mapping"):
         registry.verify([])  # type: ignore[arg-type]
-
-
-def test_pickles_to_another_process(registry: PersonaRegistry) -> None:
-    """A registry works in another process, with the same fingerprints, rollouts and places."""
-    code = (
-        "import pickle, sys; r = pickle.load(sys.stdin.buffer); r.define(*[r.definition('Base')]);"
-        "p = r.get('Maya').render(user='Jo');"
-        "print(p.fingerprint, p.persona_fingerprint, p.template_fingerprint, r.get('Maya', unit='u7').ref, r.explain('Maya')['role'])"
-    )
-    prompt = registry.get("Maya").render(user="Jo")
-    expected = f"{prompt.fingerprint} {prompt.persona_fingerprint} {prompt.template_fingerprint} "
-    expected += f"{registry.get('Maya', unit='u7').ref} {registry.explain('Maya')['role']}\n"
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        input=pickle.dumps(registry),
-        capture_output=True,
-        check=True,
-        env={**os.environ, "PYTHONHASHSEED": "random"},
-    )
-    assert run.stdout.decode() == expected
-
-
-def test_a_pickle_without_its_templates(folder: Path, registry: PersonaRegistry) -> None:
-    """On a machine without the template folder, rendering says which is missing."""
-    data = pickle.dumps((registry, registry.get("Maya")))
-    shutil.rmtree(folder / "templates")
-    other, maya = pickle.loads(data)
-    assert other.list_names() == registry.list_names()
-    for persona in (other.get("Maya"), maya):
-        with pytest.raises(TemplateError, match="templates' is missing"):
-            persona.render(user="Jo")
 
 
 def test_copies(registry: PersonaRegistry) -> None:

@@ -42,10 +42,6 @@ class Bound:
         one, another = (self.templates, self.naming, self.tools), (other.templates, other.naming, other.tools)
         return self is other or one == another
 
-    def __reduce__(self) -> tuple[object, ...]:
-        # A persona that is sent to another process does not take all others with it.
-        return Bound, (self.templates, self.tools, self.precompile, None, self.naming)
-
     def template(self, own: str | None, named: str | None = None) -> Template:
         """Return the template that a call named, else a persona's own, else the file's default. Raises TemplateError."""
         if named is None and own is not None and self.naming is not None:

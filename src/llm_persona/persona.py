@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from .bound import Bound, bundled
 from .errors import InheritanceError, InvalidValueError, PersonaError
 from .fields import DEFAULTS, NOT_GIVEN, as_read, checked
-from .frozen import FrozenDict, ListEdit
+from .frozen import FrozenDict, ListEdit, thaw
 from .kinds import is_text, plain
 from .names import check_name, join_reference, kind_of, shorten, split_reference
+from .packing import pack_alone, packed, unpack_bound, unpacked
 from .plans import Plans
 from .precompiled import Precompiled
 from .prompt import Prompt
@@ -336,8 +337,21 @@ class Persona:
                 shown.append(f"{name}={_short(value)}")
         return f"Persona({', '.join(shown)})"
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that were given, as plain data: `Persona(**data)` is equal to this one.
+
+        `PersonaRegistry.from_dict({persona.key: data})` takes it too.
+        """
+        fields: dict[str, Any] = {"name": self.key}
+        for name, value in self.given().items():
+            if name != "version" or not self._side:  # the key has it
+                fields[name] = value.written() if isinstance(value, ListEdit) else thaw(value)
+        return fields
+
     def __reduce__(self) -> tuple[object, ...]:
-        return _restore, ({name: getattr(self, name) for name in _SLOTS if name not in ("_plans", "_ready")},)
+        # As text, so that equal personas are equal bytes, whatever was rendered and whichever process asks.
+        bound = None if self._bound is None else pack_alone(self._bound, self.template, self.tools)
+        return _unpickled, (packed({"persona": self.to_dict(), "bound": bound}),)
 
     def __copy__(self) -> Persona:
         return self
@@ -368,8 +382,12 @@ def _made(values: Iterable[Any]) -> Persona:
     return persona
 
 
-def _restore(fields: dict[str, Any]) -> Persona:
-    return Persona(**fields)
+def _unpickled(content: bytes) -> Persona:
+    data = unpacked(content)
+    persona = Persona._read(data["persona"].pop("name"), data["persona"])
+    if data["bound"] is not None:
+        object.__setattr__(persona, "_bound", unpack_bound(data["bound"]))
+    return persona
 
 
 def _short(value: object) -> str:

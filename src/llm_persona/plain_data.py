@@ -24,10 +24,17 @@ def plain_document(data: object) -> Document:
         return Document(NO_PATH, {}, [_problem((), must_be("a mapping of names to personas", data))])
     copy = _Copy()
     try:
-        copied = copy.mapping(data, (), ())
+        copied = {key: _unnamed(key, entry) for key, entry in copy.mapping(data, (), ()).items()}
     except _TooMuchError:
         return Document(NO_PATH, {}, [_problem((), f"the data holds more than {MAX_VALUES:,} values", "split it")])
     return Document(NO_PATH, copied, copy.problems)
+
+
+def _unnamed(key: str, entry: object) -> object:
+    """Return an entry without its own name, which `Persona.to_dict` writes and the key says already."""
+    if isinstance(entry, dict) and entry.get("name") == key:
+        del entry["name"]
+    return entry
 
 
 class _TooMuchError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from .bounds import Bounds
 from .errors import (
@@ -26,6 +26,7 @@ from .persona import Persona
 from .prompt import check_stamp
 from .reading import STANDARD_INPUT, Limits, read
 from .registry_files import as_data, as_files
+from .registry_pickles import pack_state, unpack_state
 from .resolution import State, affected, complete, same_content
 from .templates import Template, Templates
 from .tool_files import Catalog
@@ -74,18 +75,12 @@ class PersonaRegistry:
         # Each process has its own: one that another thread held at a fork would stay locked in the child for ever.
         return self._locks.setdefault(os.getpid(), threading.Lock())
 
-    def __getstate__(self) -> State:
-        return self._state
-
-    def __setstate__(self, state: State) -> None:
-        self._locks = {}
-        self._serve(state)
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unpickled, (type(self), pack_state(self._state))
 
     def __copy__(self) -> PersonaRegistry:
         """Return a registry of its own with what this one holds; all of that is immutable, so it is shared."""
-        copy = type(self).__new__(type(self))
-        copy.__setstate__(self.__getstate__())
-        return copy
+        return self._holding(self._state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PersonaRegistry:
         return self.__copy__()
@@ -136,8 +131,13 @@ class PersonaRegistry:
         state = loaded.finished()
         for bound in state.bounds:
             bound.precompile = precompile
+        return cls._holding(state)
+
+    @classmethod
+    def _holding(cls, state: State) -> Self:
         registry = cls.__new__(cls)
-        registry.__setstate__(state)
+        registry._locks = {}
+        registry._serve(state)
         return registry
 
     @property
@@ -408,6 +408,10 @@ class PersonaRegistry:
         names = self.list_names()
         shown = ", ".join(names[:5]) + (f", … {len(names)} in all" if len(names) > 5 else "")
         return f"<PersonaRegistry: {shown or 'empty'}>"
+
+
+def _unpickled(cls: type[PersonaRegistry], content: bytes) -> PersonaRegistry:
+    return cls._holding(unpack_state(content))
 
 
 def _name(name: object) -> str:

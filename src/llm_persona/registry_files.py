@@ -71,6 +71,11 @@ def _file(state: State, bound: Bound, start: str | None) -> Data:
 
 def _own_keys(bound: Bound, start: str | None) -> Iterator[tuple[str, object]]:
     """Yield the keys that decide prompts. A catalogue that was passed as data has no file, and is passed again."""
+    if bound.templates.own_sources() and not bound.templates.folders:
+        raise InvalidValueError(
+            "its templates came with a pickle, and lie in no folder that a file could name",
+            hint="write the file where the registry was read",
+        )
     if folders := [_relative(folder, start) for folder in bound.templates.folders]:
         yield "$templates", folders[0] if len(folders) == 1 else folders
     if bound.templates.default != "default":

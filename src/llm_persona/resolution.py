@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .bounds import Bounds
 from .errors import DuplicatePersonaError, InvalidValueError, PersonaError, TemplateError
 from .fingerprints import fingerprint
-from .frozen import FrozenDict, ListEdit, thaw
+from .frozen import FrozenDict
 from .inheritance import (
     Definitions,
     Lineage,
@@ -291,11 +291,8 @@ def definition_fingerprint(persona: Persona) -> str:
 
 def written(persona: Persona) -> dict[str, object]:
     """Return the fields that were given, as a file writes them."""
-    fields: dict[str, object] = {}
-    for name, value in persona.given().items():
-        if name == "version" and persona._side:
-            continue  # the key has it
-        fields[name] = value.written() if isinstance(value, ListEdit) else thaw(value)
+    fields = persona.to_dict()
+    del fields["name"]
     return fields
 
 

@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
+from weakref import WeakValueDictionary
 
 from jinja2 import BaseLoader, TemplateSyntaxError, nodes
 from jinja2 import Template as JinjaTemplate
@@ -107,7 +109,7 @@ def _names(fields: Mapping[str, Field], filling: Filling) -> dict[str, object]:
 class Templates:
     """The templates of one registry. Sources are read when it is made, so editing a file changes nothing later.
 
-    Raises TemplateError for a folder that is missing. Safe for threads; pickles as its folders' paths.
+    Raises TemplateError for a folder that is missing. Safe for threads; pickles as its sources.
     """
 
     def __init__(self, folders: Folder | Iterable[Folder] | None = None, default: str = "default") -> None:
@@ -117,6 +119,7 @@ class Templates:
             folders = (folders,)
         self.folders = tuple(_folder_path(folder) for folder in _folder_list(folders))
         self.default = default
+        self.partial = False
         self._start()
         self._read()
 
@@ -126,23 +129,46 @@ class Templates:
         self._syntaxes: dict[str, Syntax] = {}
         self._templates: dict[str, Template] = {}
 
-    def __getstate__(self) -> dict[str, object]:
-        return {"folders": self.folders, "default": self.default}
+    @classmethod
+    def of_sources(cls, own: Mapping[str, Source], default: str = "default", *, partial: bool = False) -> Templates:
+        """Return the templates with these product's own sources by name: for equal ones the same, compiled once.
 
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.folders, self.default = state["folders"], state["default"]
-        self._start()
+        They are `partial` where the product has others that did not come along.
+        """
+        content = default, partial, tuple(sorted(own.items()))
+        found = _of_sources.get(content)
+        if found is None:
+            found = cls.__new__(cls)
+            found.folders, found.default, found.partial = (), default, partial
+            found._start()
+            found._sources = {**found._bundled(), **own}
+            _of_sources[content] = found
+        return found
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Templates.of_sources, (self.own_sources(), self.default)
 
     def __eq__(self, other: object) -> bool:
         """Tell whether both have the same product's own templates, to the character, and the same default."""
         if not isinstance(other, Templates):
             return NotImplemented
-        return self is other or (self.default, self._own()) == (other.default, other._own())
+        return self is other or (self.default, self._texts()) == (other.default, other._texts())
 
-    def _own(self) -> dict[str, tuple[str, str | None]]:
-        """Return the product's own sources, and what forbids to use them, by name."""
+    def own_sources(self) -> dict[str, Source]:
+        """Return the product's own sources by name."""
+        return {name: source for name, source in self._read().items() if not name.startswith(BUNDLED_PREFIX)}
+
+    def _texts(self) -> dict[str, tuple[str, str | None]]:
+        return {name: (source.text, source.problem) for name, source in self.own_sources().items()}
+
+    def bundled_names(self) -> set[str]:
+        return {name.removeprefix(BUNDLED_PREFIX) for name in self._read() if name.startswith(BUNDLED_PREFIX)}
+
+    @cached_property
+    def bundled_fingerprint(self) -> str:
+        """The fingerprint of the bundled templates' sources, used or not."""
         sources = self._read().items()
-        return {name: each[1:3] for name, each in sources if not name.startswith(BUNDLED_PREFIX)}
+        return fingerprint("bundled", [[n, each.text] for n, each in sources if n.startswith(BUNDLED_PREFIX)])
 
     def __repr__(self) -> str:
         return f"Templates({list(self.folders)!r}, default={self.default!r})"
@@ -186,19 +212,22 @@ class Templates:
             return candidate
         known = [candidate.removeprefix(BUNDLED_PREFIX) for candidate in sources]
         hint = did_you_mean(stem, known) or f"there are {_some(sorted(set(known)))}"
+        if self.partial:
+            hint = "this persona was pickled with its own template alone: pickle its registry"
         raise _complaint(asking, f"there is no template {shorten(name)!r}", name, hint)
 
     def _read(self) -> dict[str, Source]:
         if self._sources is None:
-            found: dict[str, Source] = {}
-            for name, source in read_folder(_bundled_folder(), shown="llm_persona"):
-                found[BUNDLED_PREFIX + name] = source
+            found = self._bundled()
             for folder in self.folders:
                 for name, product in read_folder(Path(folder), shown=folder):
                     if not name.startswith(BUNDLED_PREFIX):
                         found.setdefault(name, product)
             self._sources = found
         return self._sources
+
+    def _bundled(self) -> dict[str, Source]:
+        return {BUNDLED_PREFIX + name: each for name, each in read_folder(_bundled_folder(), shown="llm_persona")}
 
     def _compile(self, name: str) -> Template:
         chain = self._closure(name)
@@ -257,6 +286,10 @@ class Templates:
                 syntax.uses[used] = self._find(used, syntax)
             self._syntaxes[name] = syntax
         return self._syntaxes[name]
+
+
+# Sets of templates that came without a folder, by their content, for as long as somebody holds them.
+_of_sources: WeakValueDictionary[tuple[object, ...], Templates] = WeakValueDictionary()
 
 
 class _Loader(BaseLoader):

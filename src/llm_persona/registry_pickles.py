@@ -1,0 +1,55 @@
+"""A registry as bytes and back: its definitions, and what each file lends them. Equal registries are equal bytes."""
+
+from __future__ import annotations
+
+from .bounds import Bounds
+from .frozen import FrozenDict
+from .inheritance import Lineage, resolve
+from .names import Guesses
+from .packing import pack_bound, packed, unpack_bound, unpacked
+from .persona import Persona
+from .resolution import Complete, State
+from .rollouts import Rollout
+
+
+def pack_state(state: State) -> bytes:
+    """Return all that decides what a registry says; neither what was rendered, nor where anything was written."""
+    others = sorted(state.bounds.others.items())
+    bounds = {id(bound): bound for bound in (state.bounds.usual, *(bound for _, bound in others))}
+    numbers = {identity: number for number, identity in enumerate(bounds)}
+    return packed(
+        {
+            "bounds": [pack_bound(bound) for bound in bounds.values()],
+            "others": {key: numbers[id(bound)] for key, bound in others},
+            "definitions": [persona.to_dict() for persona in state.definitions.values()],
+            "rollouts": {
+                name: [rollout.served, rollout.percents, rollout.salt]
+                for name, rollout in sorted(state.rollouts.items())
+            },
+            "accepted": {code: list(personas) for code, personas in sorted(state.accepted.items())},
+        }
+    )
+
+
+def unpack_state(content: bytes) -> State:
+    """Return the state, its lineages made anew. Raises PersonaError as `unpacked` does."""
+    data = unpacked(content)
+    made = [unpack_bound(each) for each in data["bounds"]]
+    bounds = Bounds(made[0], {key: made[number] for key, number in data["others"].items()})
+    read = (Persona._read(fields.pop("name"), fields) for fields in data["definitions"])
+    definitions = {persona.key: persona for persona in read}
+    lineages: dict[str, Lineage] = {}
+    guess = Guesses()
+    for key, persona in definitions.items():
+        if not persona._gone:
+            resolve(key, definitions, lineages, guess)
+    return State.empty(bounds)._replace(
+        definitions=definitions,
+        lineages=lineages,
+        complete=Complete(lineages, bounds, {}),
+        rollouts={
+            name: Rollout(name, percents, served=served, salt=salt)
+            for name, (served, percents, salt) in data["rollouts"].items()
+        },
+        accepted=FrozenDict({code: tuple(personas) for code, personas in data["accepted"].items()}),
+    )
