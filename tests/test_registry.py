@@ -7,6 +7,7 @@ import os
 import pickle
 import random
 import shutil
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

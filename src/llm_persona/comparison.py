@@ -27,7 +27,7 @@ class Registry(Protocol):
     @property
     def rollouts(self) -> Mapping[str, Rollout]: ...
     def references(self) -> list[str]: ...
-    def get(self, name: str) -> Persona: ...
+    def complete(self, name: str) -> Persona: ...
     def __contains__(self, name: object) -> bool: ...
 
 
@@ -160,7 +160,7 @@ def compare_registries(before: Registry, after: Registry, session: Mapping[str, 
 
     def compared(old: str, new: str) -> PersonaChange:
         if (old, new) not in known:
-            known[old, new] = compare(before.get(old), after.get(new), session)
+            known[old, new] = compare(before.complete(old), after.complete(new), session)
         return known[old, new]
 
     keys, pinned = set(before.references()), _pinned(before)
@@ -177,7 +177,7 @@ def compare_registries(before: Registry, after: Registry, session: Mapping[str, 
 
 def _pinned(registry: Registry) -> dict[str, str]:
     """Return every name with a version, `Maya@1`, and the key that it stands under."""
-    personas = map(registry.get, registry.references())
+    personas = map(registry.complete, registry.references())
     return {persona.ref: persona.key for persona in personas if persona.version is not None}
 
 
@@ -186,8 +186,8 @@ def _new_references(old: Registry, new: Registry) -> Iterator[str]:
     for key in new.references():
         if key not in known:
             yield key
-        elif new.get(key).ref not in known:
-            yield new.get(key).ref
+        elif new.complete(key).ref not in known:
+            yield new.complete(key).ref
 
 
 def _field_changes(before: Persona, after: Persona) -> Iterator[FieldChange]:
@@ -275,5 +275,5 @@ def _rollout(registry: Registry, name: str) -> Rollout | None:
     """Return a name's rollout; without one all units get the served version."""
     if name in registry.rollouts:
         return registry.rollouts[name]
-    version = registry.get(name).version if name in registry else None
+    version = registry.complete(name).version if name in registry else None
     return None if version is None else Rollout(name, {}, served=version)

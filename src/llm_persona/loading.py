@@ -109,7 +109,8 @@ def load_documents(documents: Iterable[Document], arguments: Arguments | None = 
     loaded.problems += [_problem(error, loaded.places) for error in errors]
     rollouts = _rollouts(documents, state.definitions, loaded, broken)
     accepted, faults = read_acceptances(documents)
-    loaded.state = state._replace(rollouts=rollouts, accepted=accepted)
+    required = _required_units(documents, state.definitions, loaded, broken)
+    loaded.state = state._replace(rollouts=rollouts, accepted=accepted, require_unit=required)
     loaded.problems += faults
     loaded.problems += _default_problems(documents, state)
     loaded.problems = _in_file_order(loaded.problems, documents)
@@ -188,6 +189,34 @@ def _default_problems(documents: Iterable[Document], state: State) -> Iterator[P
             else:
                 line, column = document.locate(("$default_template",))
                 yield Problem(document.path, line, column, None, "$default_template", error.message, error.hint)
+
+
+def _required_units(
+    documents: Iterable[Document], definitions: Mapping[str, Persona], loaded: Loaded, broken: set[str]
+) -> dict[str, None]:
+    required: dict[str, None] = {}
+    for document in documents:
+        names = document.data.get("$require_unit")
+        for index, name in enumerate(names if isinstance(names, list) else ()):
+            if not isinstance(name, str) or not name.strip():
+                continue  # the schema refuses it
+            if name not in broken and (fault := _fault_of_required(name, definitions)):
+                line, column = document.locate(("$require_unit", index))
+                field = field_text(("$require_unit", index))
+                loaded.problems.append(Problem(document.path, line, column, None, field, *fault))
+            required[name] = None
+    return required
+
+
+def _fault_of_required(name: str, definitions: Mapping[str, Persona]) -> tuple[str, str | None] | None:
+    """Say why a name can require no unit, and what to do."""
+    persona = definitions.get(name)
+    if persona is None or persona._side:
+        names = [key for key, each in definitions.items() if not each._side and not each._gone]
+        return f"there is no persona {shorten(name)!r}", did_you_mean(split_reference(name)[0], names)
+    if persona._gone:
+        return f"{name!r} {said_of(persona._successor)}: it serves nobody", "take it out"
+    return (f"{name!r} is abstract: it serves nobody", "name its children") if persona.abstract else None
 
 
 def _rollouts(

@@ -30,7 +30,7 @@ from .wording import (
 if TYPE_CHECKING:
     from .reading import Document
 
-FILE_KEYS = ("$schema", "$templates", "$default_template", "$tools", "$rollouts", "$accept")
+FILE_KEYS = ("$schema", "$templates", "$default_template", "$tools", "$rollouts", "$require_unit", "$accept")
 NOT_A_NAME: tuple[str, str | None] = ("is not a name", "write a shorter name, without / and \\")
 WITHOUT_VERSION = "write the name alone; versions stand below it"
 NAME_A_VARIABLE = "name it with letters, digits and _"

@@ -50,7 +50,7 @@ def _with_prompts(shown: list[Card]) -> Iterator[Any]:
 def _replaced(registry: PersonaRegistry) -> Iterator[tuple[str, tuple[str, str] | None]]:
     """Yield what is gone, each with what `get` gives in its place and the id of that one's card; None for the retired."""
     for key in registry.replaced:
-        yield key, (registry.get(key).ref, anchor(registry.get(key).key)) if key in registry else None
+        yield key, (registry.complete(key).ref, anchor(registry.complete(key).key)) if key in registry else None
 
 
 def _counts(shown: list[Card]) -> dict[str, int]:

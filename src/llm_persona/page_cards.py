@@ -116,7 +116,7 @@ def cards(registry: PersonaRegistry, session: Mapping[str, object]) -> Iterator[
 
 def _card(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[str, object]) -> Card:
     key = keys[0]
-    persona, explanation = registry.get(key), registry.explain(key)
+    persona, explanation = registry.complete(key), registry.explain(key)
     givers = {ancestor.key: ancestor for ancestor in _ancestors(registry, key)[1:]}
 
     def value(text: str, origin: Provenance) -> Value:
@@ -162,11 +162,11 @@ def _ancestors(registry: PersonaRegistry, key: str) -> tuple[Ancestor, ...]:
 
 
 def _versions(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[str, object]) -> Iterator[Version]:
-    served = registry.get(keys[0])
+    served = registry.complete(keys[0])
     rollout = registry.rollouts.get(served.name)
     shares = dict(rollout.weights) if rollout else {}
     for key in keys:
-        persona = registry.get(key)
+        persona = registry.complete(key)
         ancestors = _ancestors(registry, key)
         prompt, error = _prompt(persona, session, ancestors)
         change = compare(served, persona, session) if persona is not served and not served.abstract else None

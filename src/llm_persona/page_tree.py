@@ -24,7 +24,7 @@ def tree(registry: PersonaRegistry) -> list[Node]:
     nodes: dict[str, Node] = {}
     keys = registry.references(abstract=True)
     for key in keys:
-        nodes[key] = Node(key, anchor(key), registry.get(key).abstract, _share(registry, key))
+        nodes[key] = Node(key, anchor(key), registry.complete(key).abstract, _share(registry, key))
     roots: list[Node] = []
     for key in keys:
         parent = registry.definition(key).parent
@@ -34,6 +34,6 @@ def tree(registry: PersonaRegistry) -> list[Node]:
 
 
 def _share(registry: PersonaRegistry, key: str) -> int | None:
-    persona = registry.get(key)
+    persona = registry.complete(key)
     rollout = registry.rollouts.get(persona.name)
     return rollout.percents.get(persona.version or "") if rollout and key != persona.name else None

@@ -48,7 +48,7 @@ class PromptCase:
     def render(self) -> Prompt:
         """Render the prompt; whatever cannot be rendered is told with the case that asked for it."""
         try:
-            return self.registry.get(self.key).render(None if self.own else self.template, **self.variables)
+            return self.registry.complete(self.key).render(None if self.own else self.template, **self.variables)
         except MissingVariableError as error:
             names = ", ".join(f"{name!r}: ..." for name in error.names)
             raise PersonaError(f"{self}: {error}", hint=f"add {names} to sessions[{self.session!r}]") from None
@@ -111,7 +111,7 @@ def shown_path(path: str | os.PathLike[str], start: str | os.PathLike[str] = os.
 
 def _personas(registry: PersonaRegistry) -> Iterator[tuple[str, str, str]]:
     for key in registry.references():
-        persona = registry.get(key)
+        persona = registry.complete(key)
         yield key, persona.ref, persona.template_name
 
 

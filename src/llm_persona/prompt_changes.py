@@ -86,7 +86,7 @@ def _other_version(case: PromptCase, location: str) -> tuple[str, str] | None:
     folder = os.path.dirname(location)
     name, _ = split_reference(case.ref)
     known = [name, *(f"{name}@{version}" for version in case.registry.versions(name))]
-    served = case.registry.get(name).ref if name in case.registry else name
+    served = case.registry.complete(name).ref if name in case.registry else name
     for ref in dict.fromkeys((served, *reversed(known), *_kept(case, folder, name))):
         file = os.path.join(folder, file_stem(ref, case.template, case.session) + ENDING)
         if ref != case.ref and os.path.isfile(file):

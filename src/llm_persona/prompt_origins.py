@@ -50,7 +50,7 @@ class Origins:
 
     def __init__(self, case: PromptCase) -> None:
         self.case = case
-        self.persona: Persona = case.registry.get(case.key)
+        self.persona: Persona = case.registry.complete(case.key)
         self._explained: Explanation = case.registry.explain(case.key)
         self._fields = list(_field_lines(self.persona))
         syntaxes = self.persona.own_template(None if case.own else case.template).syntaxes.values()

@@ -146,6 +146,11 @@ class PersonaRegistry:
         return self._state.bounds.usual.templates
 
     @property
+    def require_unit(self) -> tuple[str, ...]:
+        """The names for which `get` has to be given a unit or a version."""
+        return tuple(self._state.require_unit)
+
+    @property
     def rollouts(self) -> Mapping[str, Rollout]:
         """The rollouts by persona name."""
         return dict(self._state.rollouts)
@@ -169,15 +174,26 @@ class PersonaRegistry:
         `Maya@2`, or `version`, names one version. `unit`, such as a user's id, chooses by the persona's rollout, always
         the same version on every machine; without a rollout, or where a version is named, it does nothing. For what is
         gone and replaced it returns what stands in its place, whose `ref` says so. Raises UnknownPersonaError or
-        UnknownVersionError (both KeyErrors) with what may have been meant, or for one that was retired.
+        UnknownVersionError (both KeyErrors) with what may have been meant, or for one that was retired, and
+        InvalidValueError where a file's `$require_unit` names the persona and neither unit nor version is given.
         """
-        if version is None and unit is None:
-            made = self._state.complete.made.get(name) if type(name) is str else None
+        state = self._state
+        if version is None and unit is None and type(name) is str and name not in state.require_unit:
+            made = state.complete.made.get(name)
             if made is not None:
                 return made
-        return self._look_up(self._state, name, version, unit)
+        return self._look_up(state, name, version, unit)
 
-    def _look_up(self, state: State, name: object, version: object, unit: object) -> Persona:
+    def complete(self, name: str) -> Persona:
+        """Return the persona that `get` returns for a name, to look at it: nobody is served, so it needs no unit.
+
+        Raises as `get` does.
+        """
+        return self._look_up(self._state, name, serving=False)
+
+    def _look_up(
+        self, state: State, name: object, version: object = None, unit: object = None, *, serving: bool = True
+    ) -> Persona:
         name = _name(name)
         base, pinned = split_reference(name)
         unit = plain(unit)
@@ -193,7 +209,13 @@ class PersonaRegistry:
             pinned = version
         found = standing(state.definitions, join_reference(base, pinned))
         if found is not None and found._gone:
-            return self._look_up(state, _successor(state.definitions, found, pinned), None, unit)
+            return self._look_up(state, _successor(state.definitions, found, pinned), None, unit, serving=serving)
+        if serving and pinned is None and not unit and base in state.require_unit:
+            raise InvalidValueError(
+                "a unit or a version is required: $require_unit says so, so that no path forgets its rollout",
+                persona=base,
+                hint="pass unit=, such as the conversation's id, or the ref that it was pinned to",
+            )
         if pinned is None and unit is not None and base in state.rollouts:
             pinned = state.rollouts[base].choose(unit)
             found = standing(state.definitions, join_reference(base, pinned))
@@ -257,7 +279,7 @@ class PersonaRegistry:
     def definition(self, name: str) -> Persona:
         """Return a persona as it was defined, its parent not applied. Raises as `get` does."""
         state = self._state
-        return state.definitions[self._look_up(state, name, None, None).key]
+        return state.definitions[self._look_up(state, name, serving=False).key]
 
     def explain(self, name: str) -> Explanation:
         """Return, for every field and list item of a persona, the ancestor that gave it, with file and line.
@@ -267,7 +289,7 @@ class PersonaRegistry:
         from .provenance import explanation
 
         state = self._state
-        return explanation(state.lineages[self._look_up(state, name, None, None).key], state.places)
+        return explanation(state.lineages[self._look_up(state, name, serving=False).key], state.places)
 
     def explain_prompt(self, persona: Persona, template: Template, session: Mapping[str, object]) -> tuple[Line, ...]:
         """Return the lines of a prompt, each with where it came from: what `prompt.explain()` calls."""
@@ -284,7 +306,7 @@ class PersonaRegistry:
         is not there any more.
         """
         stamp = check_stamp(stamp)
-        persona = self.get(stamp["ref"])
+        persona = self.complete(stamp["ref"])
         template = self.templates.get(stamp["template"])
         changed = []
         if persona._prepared().fingerprint != stamp["persona_fingerprint"]:
@@ -397,9 +419,10 @@ class PersonaRegistry:
         if not isinstance(other, PersonaRegistry):
             return NotImplemented
         mine, theirs = self._state, other._state
-        return (dict(mine.definitions), dict(mine.rollouts)) == (
+        return (dict(mine.definitions), dict(mine.rollouts), {*mine.require_unit}) == (
             dict(theirs.definitions),
             dict(theirs.rollouts),
+            {*theirs.require_unit},
         ) and all(mine.bounds.of(key) == theirs.bounds.of(key) for key in (None, *mine.definitions))
 
     __hash__ = None  # type: ignore[assignment]  # it can change
@@ -455,6 +478,8 @@ def _changed(state: State, changed: Mapping[str, Persona]) -> State:
     places = dict(state.places)
     for key in changed:
         places.pop(key, None)
+        if key in state.require_unit and changed[key].abstract:
+            raise InvalidValueError("is abstract, and $require_unit names it: it would serve nobody", persona=key)
     return new._replace(rollouts=rollouts, places=places)
 
 

@@ -63,6 +63,8 @@ def _file(state: State, bound: Bound, start: str | None) -> Data:
     own = dict(_own_keys(bound, start))
     if rollouts:
         own["$rollouts"] = rollouts
+    if required := [name for name in state.require_unit if name in names]:
+        own["$require_unit"] = required
     theirs = {code: [each for each in personas if each in keys] for code, personas in state.accepted.items()}
     if accepted := {code: personas for code, personas in theirs.items() if personas}:
         own["$accept"] = accepted

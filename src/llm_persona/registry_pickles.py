@@ -26,6 +26,7 @@ def pack_state(state: State) -> bytes:
                 name: [rollout.served, rollout.percents, rollout.salt]
                 for name, rollout in sorted(state.rollouts.items())
             },
+            "require_unit": sorted(state.require_unit),
             "accepted": {code: list(personas) for code, personas in sorted(state.accepted.items())},
         }
     )
@@ -51,5 +52,6 @@ def unpack_state(content: bytes) -> State:
             name: Rollout(name, percents, served=served, salt=salt)
             for name, (served, percents, salt) in data["rollouts"].items()
         },
+        require_unit=dict.fromkeys(data["require_unit"]),
         accepted=FrozenDict({code: tuple(personas) for code, personas in data["accepted"].items()}),
     )

@@ -71,6 +71,7 @@ class State(NamedTuple):
     places: Places
     bounds: Bounds
     accepted: Accepted = FrozenDict()
+    require_unit: Mapping[str, None] = FrozenDict()  # the names, in order
 
     @classmethod
     def empty(cls, bounds: Bounds, places: Places | None = None) -> State:

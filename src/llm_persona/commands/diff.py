@@ -75,7 +75,7 @@ def diff(
 
 def _personas(before: str, after: str, files: PersonaFiles, values: Mapping[str, object]) -> RegistryChange:
     registry = files.registry()
-    change = compare(registry.get(before), registry.get(after), values)
+    change = compare(registry.complete(before), registry.complete(after), values)
     return RegistryChange((), (), (change,) if change else (), (), ())  # one file has one content for a version
 
 

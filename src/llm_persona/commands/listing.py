@@ -39,7 +39,7 @@ def list_personas(everything: bool, form: str, files: PersonaFiles) -> None:
 
 def _entry(registry: PersonaRegistry, key: str) -> dict[str, object]:
     name, side = split_reference(key)
-    persona = registry.get(key)
+    persona = registry.complete(key)
     return {
         "name": name,
         "version": persona.version,
@@ -63,7 +63,7 @@ def _gone_entry(key: str, successor: str | None) -> dict[str, object]:
 
 
 def _row(registry: PersonaRegistry, key: str) -> tuple[str, str, str, str]:
-    persona = registry.get(key)
+    persona = registry.complete(key)
     shown = f"{key} (abstract)" if persona.abstract else key
     return shown, _versions(registry, key), registry.definition(key).parent or "-", persona.role or "-"
 

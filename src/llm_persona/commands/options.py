@@ -117,7 +117,7 @@ def persona_files(command: Command) -> Command:
 
 def asked_for(registry: PersonaRegistry, name: str, unit: str | None = None) -> Persona:
     """Return the persona that was asked for. Where it is gone, a note on standard error says what stands in its place."""
-    persona = registry.get(name, unit=unit)
+    persona = registry.complete(name) if unit is None else registry.get(name, unit=unit)
     if name in registry.replaced or split_reference(name)[0] in registry.replaced:
         note = f"{name} is gone; {persona.ref} stands in its place"
         line(f"{painted('note:', 'yellow', err=True)} {one_line(note)}", err=True)

@@ -67,7 +67,7 @@ def _margin(origin: Provenance | None) -> tuple[str, str]:
 
 def _rows(registry: PersonaRegistry, name: str) -> Iterator[Row]:
     """Yield the lines of a persona's fields, in the order of a file, each with its origin."""
-    persona, definition, origins = registry.get(name), registry.definition(name), registry.explain(name)
+    persona, definition, origins = registry.complete(name), registry.definition(name), registry.explain(name)
     for field in FIELDS:
         value = getattr(definition if field == "parent" else persona, field)
         if field == "name":
