@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,8 @@ SESSION: dict[str, object] = {
     "mapping": {"a": 1},
     "day": date(2026, 1, 2),
     "number": 1.50,
+    "price": Decimal("19.90"),
+    "huge": Decimal("1E+3999"),
     "items": "the items",
     "user-name": "by index",
     "data": {"items": "I\nI", "keys": 2, "list": ["a\nb", "c"]},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from decimal import DecimalException
 from typing import NoReturn
 
 from jinja2 import Undefined
@@ -141,8 +142,16 @@ def explain(error: Exception) -> tuple[str, str | None]:
         return f"cannot be compiled: {error.msg}", None
     # A syntax error's `str` adds a place of its own.
     text = (error.message or "" if isinstance(error, TemplateSyntaxError) else str(error)).rstrip(".")
+    if isinstance(error, ZeroDivisionError):
+        return "division by zero", None
+    if isinstance(error, DecimalException):
+        return "a number here has too many digits", None
+    if isinstance(error, OverflowError) and "range" not in text:
+        return "a number here is too large", None
     if isinstance(error, ValueError) and "int_max_str_digits" in text:
         return "a number here has too many digits", None
+    if isinstance(error, TypeError) and "decimal.Decimal" in text and "'float'" in text:
+        return "a Decimal and a float do not mix; make one the other: |float", None
     if isinstance(error, UndefinedError):
         quoted = re.findall(r"'([^']+)'", text)
         text = text.replace("is undefined", "is not set here")

@@ -6,6 +6,8 @@ text by a detour. `Verbatim` text, which exists in xml templates only, stays so,
 
 from __future__ import annotations
 
+import decimal
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -17,10 +19,12 @@ from markupsafe import Markup
 from .complaints import described, unprintable
 from .errors import TemplateError
 from .events import Pieces
-from .session import Verbatim, escape, printable
+from .session import ARITHMETIC, MAX_DIGITS, Verbatim, escape, printable
 
 MAX_INDENT = 200  # characters
 MAX_PRECISION = 30  # digits
+ROUNDING = ARITHMETIC.copy()
+ROUNDING.prec = 2 * MAX_DIGITS  # drops no digit before the point
 
 TESTS = frozenset(
     [
@@ -150,7 +154,19 @@ def items(value: object) -> Iterator[tuple[str, object]]:
 def rounded(value: float, precision: int = 0, method: Any = "common") -> float:
     if abs(precision) > MAX_PRECISION:
         raise TemplateError(f"round takes at most {MAX_PRECISION} digits")
-    return jinja.do_round(value, precision, method)
+    with decimal.localcontext(ROUNDING):
+        return jinja.do_round(value, precision, method)
+
+
+def calculating(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter or a test that works Decimals out as every template does."""
+
+    @functools.wraps(function)
+    def calculated(*arguments: object, **options: object) -> object:
+        with decimal.localcontext(ARITHMETIC):
+            return function(*arguments, **options)
+
+    return calculated
 
 
 def xml_attribute(value: object) -> Verbatim:
@@ -216,5 +232,11 @@ _ESCAPES: dict[str, Callable[[object], str]] = {
     "forceescape": _escaped_again,
     "xml_attribute": xml_attribute,
 }
-XML_FILTERS: dict[str, Callable[..., Any]] = {**{n: jinja.FILTERS[n] for n in _OF_JINJA}, **_OWN, **_ESCAPES}
+_CALCULATED = {name: calculating(jinja.FILTERS[name]) for name in ("abs", "sum")}
+XML_FILTERS: dict[str, Callable[..., Any]] = {
+    **{n: jinja.FILTERS[n] for n in _OF_JINJA},
+    **_CALCULATED,
+    **_OWN,
+    **_ESCAPES,
+}
 FILTERS = XML_FILTERS | {name: _plain(filter_) for name, filter_ in _ESCAPES.items()}

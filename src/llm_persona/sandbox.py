@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from decimal import Decimal, localcontext
 from types import CodeType
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import StrictUndefined, Template, Undefined, nodes
 from jinja2.environment import TemplateModule
@@ -25,11 +26,11 @@ from markupsafe import Markup
 from .complaints import absent, described
 from .errors import TemplateError
 from .events import Data, Event, Pieces
-from .filters import FILTERS, TESTS, XML_FILTERS, joined, text_of
+from .filters import FILTERS, TESTS, XML_FILTERS, calculating, joined, text_of
 from .generation import EventContext, Generator, Start, own, trimmed, white_ends
 from .markers import Marker, marker_text
 from .parting import Parting, is_part, parent_of
-from .session import Record, Verbatim, escape
+from .session import ARITHMETIC, Record, Verbatim, escape
 from .views import PersonaView, SessionView, Table, Texts
 
 MAX_NUMBER = 10**9  # in arithmetic
@@ -111,7 +112,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     code_generator_class = Generator
     context_class = EventContext
-    intercepted_binops = frozenset(("*", "**", "%", "+"))
+    intercepted_binops = frozenset(("*", "**", "%", "+", "-", "/", "//"))
+    intercepted_unops = frozenset(("-", "+"))
     available: Mapping[str, Callable[..., Any]] = FILTERS
     concat = staticmethod(Pieces)  # a str that keeps its events
     joined = staticmethod(joined)
@@ -132,6 +134,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
         self.filters = dict(self.available)
         self.tests = {name: test for name, test in self.tests.items() if name in TESTS or not name.isalpha()}
+        self.tests |= {name: calculating(cast(Any, self.tests[name])) for name in ("divisibleby", "even", "odd")}
         self.tests |= {"defined": _defined, "undefined": lambda value: not _defined(value)}
         self.globals = dict(GLOBALS)
         self._parents: dict[str, str | None] = {}
@@ -241,6 +244,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return [*left, *right]
         if operator == "**":
             raise TemplateError("'**' is not available in templates")
+        if isinstance(left, Decimal) or isinstance(right, Decimal):
+            if isinstance(left, float) or isinstance(right, float):
+                raise TemplateError(
+                    f"'{operator}' does not mix a Decimal and a float", hint="make one the other: |float"
+                )
+            return self._calculated(context, operator, left, right)
+        if operator in _UNBOUND:
+            return super().call_binop(context, operator, left, right)
         for operand in (left, right):
             if not isinstance(operand, int | float):
                 hint = "join texts with '~'" if isinstance(left, str) or isinstance(right, str) else None
@@ -248,6 +259,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if abs(operand) > MAX_NUMBER:
                 raise TemplateError(f"'{operator}' works on numbers up to {MAX_NUMBER:,} here")
         return super().call_binop(context, operator, left, right)
+
+    def _calculated(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator in ("/", "//", "%") and right == 0:
+            raise ZeroDivisionError  # a Decimal would tell it as an invalid operation
+        with localcontext(ARITHMETIC):
+            return super().call_binop(context, operator, left, right)
+
+    def call_unop(self, context: Context, operator: str, arg: Any) -> Any:
+        with localcontext(ARITHMETIC):
+            return super().call_unop(context, operator, arg)
 
     def wrap_str_format(self, value: Any) -> Any:
         return None  # `format` is refused by is_safe_attribute; jinja2 would hand out a wrapped one before it is asked
@@ -269,6 +290,7 @@ class XmlSandbox(Sandbox):
 
 
 _LISTS = (Texts, list, tuple)
+_UNBOUND = frozenset(("-", "/", "//"))  # operators that make no number much longer
 
 
 def _defined(value: object) -> bool:

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple
 
@@ -23,6 +23,18 @@ from .names import kind_of, shorten
 
 MAX_DEPTH = 16  # lists and mappings inside one another
 MAX_DIGITS = 4000  # of a whole number, and of a Decimal on either side of its point; Python refuses to print much more
+
+# What Decimals are printed and worked out with, whatever the caller's thread has set: a persona says the same in each.
+ARITHMETIC = Context(
+    prec=28,
+    rounding=ROUND_HALF_EVEN,
+    Emin=-999_999,
+    Emax=999_999,
+    capitals=1,
+    clamp=0,
+    flags=[],
+    traps=[InvalidOperation, DivisionByZero, Overflow],
+)
 
 # Runs of what `str.splitlines` ends a line at, and of control characters; tabs are kept. Compiled when first needed.
 _FOLDED = "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]+"
@@ -110,7 +122,8 @@ class Session(NamedTuple):
 def neutralise(given: Mapping[str, object], family: Family = PLAIN) -> Session:
     """Return the session's values as templates may see them; None counts as not given.
 
-    Raises InvalidValueError, naming the variable and never its value, for what cannot be taken.
+    A whole number has at most about 4,000 digits, a Decimal at most 4,000 on either side of its point. Raises
+    InvalidValueError, naming the variable and never its value, for what cannot be taken.
     """
     values: dict[str, object] = {}
     folded: list[str] = []
@@ -241,7 +254,7 @@ class _Neutraliser:
             raise self._refused("is not a finite number")
         _, _, exponent = Decimal.as_tuple(number)
         if Decimal.adjusted(number) >= MAX_DIGITS or exponent < -MAX_DIGITS:  # type: ignore[operator]  # it is finite
-            raise self._refused(f"is a number of more than {MAX_DIGITS} digits before or after its point")
+            raise self._refused(f"is a number of more than {MAX_DIGITS:,} digits before or after its point")
         return Decimal(number)
 
     def _time(self, time: datetime) -> datetime:
@@ -280,7 +293,9 @@ def printable(value: object) -> str | None:
         return value
     if value is None or isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
         return None
-    if isinstance(value, int | float | Decimal):
+    if isinstance(value, Decimal):
+        return ARITHMETIC.to_sci_string(value)
+    if isinstance(value, int | float):
         return str(value)
     if isinstance(value, date):
         return value.isoformat()
