@@ -1,13 +1,22 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import pickle
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import llm_persona
+from llm_persona import PersonaRegistry, validate_file
 from llm_persona.errors import (
     DuplicatePersonaError,
     InheritanceError,
@@ -22,6 +31,7 @@ from llm_persona.errors import (
     field_text,
     one_line,
 )
+from llm_persona.page import preview
 
 KINDS = [
     DuplicatePersonaError,
@@ -129,3 +139,151 @@ def test_field_text() -> None:
     assert field_text(("custom_sections", "escalation")) == "custom_sections.escalation"
     assert field_text(("capabilities", "add", 0)) == "capabilities.add[1]"
     assert field_text(()) == ""
+
+
+# What a signal handler raises
+
+
+class OutOfTimeError(Exception):
+    """As a task queue's soft time limit raises it, in whatever its signal finds the process doing."""
+
+
+PERSONAS = """
+$templates: TEMPLATES
+Base: {abstract: true, company: Acme, constraints: [Never lie, "Never pay more than {limit}"], variables: {limit: $50, user: null, plan: free}}
+Maya: {parent: Base, role: "Agent of {user}", greeting: "Hi {user}", template: steered, custom_sections: {Hours: 9 to 5}}
+Alex: {parent: Base, role: Agent, greeting: "Hi {user}", template: plain, display_name: Al}
+"""
+STEERED = """{% extends "markdown.j2" %}
+{% block session %}
+{% if session.plan is sequence and session.plan != "free" %}- Plan: {{ session.plan|upper }} {{ "a\\"b" }}{% endif %}
+{% for order in session.orders %}- {{ order.title|truncate(20) }}: {{ order.price * 2 }}
+{% endfor %}
+{% endblock %}"""
+PLAIN = '{% extends "default.j2" %}{% block session %}For {{ session.user }}, {{ session.plan }}.{% endblock %}'
+SESSION: dict[str, object] = {"user": "Jo", "plan": "pro", "orders": [{"title": "Shoes", "price": 2}] * 3}
+
+
+@pytest.fixture
+def personas(tmp_path: Path) -> Path:
+    (tmp_path / "TEMPLATES").mkdir()
+    (tmp_path / "TEMPLATES" / "steered.j2").write_text(STEERED)
+    (tmp_path / "TEMPLATES" / "plain.j2").write_text(PLAIN)
+    path = tmp_path / "personas.yaml"
+    path.write_text(PERSONAS)
+    PersonaRegistry.from_file(path).to_json(tmp_path / "personas.json")
+    return path
+
+
+def _load(path: Path) -> Callable[[], object]:
+    return lambda: PersonaRegistry.from_file(path) == PersonaRegistry.from_file(path.with_suffix(".json"))
+
+
+def _validate(path: Path) -> Callable[[], object]:
+    path.write_text(PERSONAS + "Bad: {role: 1, unknown: 2}\n")
+    return lambda: [str(problem) for problem in validate_file(path)]
+
+
+def _first(path: Path) -> Callable[[], object]:
+    """Load, compile, precompile and render for the first time."""
+
+    def first() -> object:
+        registry = PersonaRegistry.from_file(path)
+        return [registry.get(name).build_system_prompt(**SESSION) for name in registry]
+
+    return first
+
+
+def _render(path: Path) -> Callable[[], object]:
+    registry = PersonaRegistry.from_file(path)
+    return lambda: [registry.get(name).render(**SESSION).text for name in registry for _ in range(5)]
+
+
+def _check(path: Path) -> Callable[[], object]:
+    registry = PersonaRegistry.from_file(path)
+    return lambda: [str(problem) for problem in registry.problems({"user", "plan"})]
+
+
+def _explain(path: Path) -> Callable[[], object]:
+    registry = PersonaRegistry.from_file(path)
+    return lambda: [str(line) for line in registry.get("Maya").render(**SESSION).explain()]
+
+
+def _page(path: Path) -> Callable[[], object]:
+    registry = PersonaRegistry.from_file(path)
+    return lambda: len(preview(registry, SESSION))
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers on this system")
+@pytest.mark.parametrize(
+    ("work", "kind"),
+    [
+        *((work, OutOfTimeError) for work in (_load, _validate, _first, _render, _check, _explain, _page)),
+        *((work, TimeoutError) for work in (_load, _first)),  # which is an OSError
+    ],
+)
+def test_what_a_signal_handler_raises_goes_through(
+    work: Callable[[Path], Callable[[], object]], kind: type[Exception], personas: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever it comes, it comes out as it was raised: never swallowed, never told as a template's or a file's error.
+
+    What is done again afterwards comes out as if nothing had been.
+    """
+    task = work(personas)
+    expected = task()
+    started = time.perf_counter()
+    assert task() == expected
+    lasts = time.perf_counter() - started
+    thrown: list[Exception] = []
+    lost: list[object] = []  # Python itself drops what is raised in a finaliser
+
+    def interrupt(*_: object) -> None:
+        thrown.append(kind("late"))
+        raise thrown[-1]
+
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: lost.append(told.exc_value))
+    before = signal.signal(signal.SIGALRM, interrupt)
+    came_out = 0
+    try:
+        for step in range(MOMENTS):
+            caught: BaseException | None = None
+            count = len(thrown)
+            try:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, lasts * (step + 0.5) / MOMENTS + 1e-6)
+                    found = task()
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except BaseException as error:
+                caught = error
+            if len(thrown) > count and thrown[-1] not in lost:
+                assert caught is thrown[-1]
+                came_out += 1
+            else:
+                assert caught is None
+                assert found == expected
+            assert task() == expected
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert came_out > MOMENTS // 4
+
+
+MOMENTS = 20
+
+
+def test_what_another_thread_throws_in_goes_through(personas: Path) -> None:
+    """An exception that was thrown into the thread has no frame of its own; its class tells it."""
+    render = _render(personas)
+    for _ in range(20):
+        with pytest.raises(OutOfTimeError):
+            _repeat_until_thrown_at(render)
+
+
+def _repeat_until_thrown_at(work: Callable[[], object]) -> None:
+    threading.Timer(random.uniform(0, 0.003), _throw, (threading.get_ident(),)).start()
+    while True:
+        work()
+
+
+def _throw(thread: int) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(OutOfTimeError))

@@ -27,7 +27,7 @@ from .commands.preview import preview
 from .commands.render import render
 from .commands.schema import schema
 from .commands.show import show
-from .errors import PersonaError
+from .errors import PersonaError, let_through
 from .names import did_you_mean
 from .output import safe, told
 from .terminal import line, painted, speak_utf8
@@ -65,6 +65,7 @@ class Commands(click.Group):
             # Left to click it would end with a code of click's choice.
             raise click.exceptions.Exit(_end_quietly()) from None
         except OSError as error:
+            let_through(error)
             if not error.filename:
                 _end_quietly()  # what standard output did not take would be tried again at the end
             raise RefusedError(str(told(error))) from None

@@ -5,6 +5,7 @@ Messages are lower case and never hold a session value. Every error pickles, so 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -129,6 +130,44 @@ class PersonaFileError(PersonaError, ValueError):
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
         self.args = (self.problems,)
+
+
+# Whose classes and frames an error of this package's own work may have, beside the standard library's and templates'.
+_INSIDE = frozenset(("builtins", "jinja2", "markupsafe", "yaml", "jsonschema_rs", __name__.partition(".")[0]))
+
+
+_TEMPLATE = frozenset(("__jinja_template__", "__jinja_exception__"))  # what a template's code, or its stand-in, has
+
+
+def let_through(error: BaseException) -> None:
+    """Raise a caught error where it was thrown in from outside; return where it came of what was done here.
+
+    A signal handler, such as a task queue's time limit, raises wherever Python happens to be, and another thread may
+    throw something in: neither says anything of a file or a template. Nothing that is tried here calls code of others,
+    so a frame of theirs in the traceback, or a class of theirs, tells it. Whoever catches Exception, or a class that a
+    handler may well raise (TimeoutError is an OSError), asks here first.
+    """
+    for each in (error.__cause__, error):  # Jinja2 raises a syntax error for whatever comes while it reads a text
+        if each is not None and _from_outside(each):
+            raise each
+
+
+def _from_outside(error: BaseException) -> bool:
+    if not _is_inside(type(error).__module__):
+        return True
+    traceback = error.__traceback__
+    while traceback is not None:
+        names = traceback.tb_frame.f_globals
+        if not (_TEMPLATE.intersection(names) or _is_inside(names.get("__name__", ""))):
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def _is_inside(module: str) -> bool:
+    package = module.partition(".")[0]
+    # A named tuple's `__new__` is in a module of its own.
+    return package in _INSIDE or package in sys.stdlib_module_names or package.startswith("namedtuple_")
 
 
 def _sentence(persona: str | None, field: str, message: str, hint: str | None) -> str:

@@ -12,7 +12,7 @@ from .bounds import Bounds
 from .errors import PersonaFileError, Problem
 from .names import shorten
 from .reading import NO_PATH, Document, Limits
-from .template_files import ENDING
+from .template_files import ENDING, is_folder
 from .templates import Folder, Templates
 from .tool_files import Catalog, Catalogue, catalogue, read_catalogue
 
@@ -108,7 +108,7 @@ class _FileKeys:
     def _folder(self, name: str, index: tuple[int, ...]) -> str | None:
         start = self._document.folder
         path = os.path.join(start, name)
-        if os.path.isdir(path):
+        if is_folder(path):
             return path
         what = "is not a folder" if os.path.exists(path) else "is missing"
         hint = "it is looked for beside the file" if start or self._document.path != NO_PATH else None

@@ -17,7 +17,7 @@ from jinja2 import filters as jinja
 from markupsafe import Markup
 
 from .complaints import described, unprintable
-from .errors import TemplateError
+from .errors import TemplateError, let_through
 from .events import Pieces
 from .session import ARITHMETIC, MAX_DIGITS, Verbatim, escape, printable
 
@@ -132,6 +132,16 @@ def join(environment: Environment, value: Iterable[object], d: object = "", attr
     for item in items:
         parts += [item] if not parts else [d, item]
     return joined(parts)
+
+
+def sequence(value: Any) -> bool:
+    try:
+        len(value)
+        value.__getitem__  # noqa: B018
+    except Exception as error:
+        let_through(error)
+        return False
+    return True
 
 
 def wordcount(value: object) -> int:

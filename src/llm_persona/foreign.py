@@ -7,6 +7,7 @@ was not imported. All else in such a file was made from the definition, so the t
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ import unicodedata
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from .errors import InvalidValueError, PersonaError, Problem
+from .errors import InvalidValueError, PersonaError, Problem, let_through
 from .frozen import thaw
 from .names import MAX_NAME, kind_of
 from .persona import Persona
@@ -40,11 +41,12 @@ def read_text(path: str, limits: Limits) -> str | Problem:
     except FileNotFoundError:
         return Problem(path, 1, 1, None, None, "there is no such file", "check the path")
     except (OSError, ValueError) as error:
+        let_through(error)
         reason = getattr(error, "strerror", None) or str(error)
         return Problem(path, 1, 1, None, None, f"the file cannot be read: {reason.lower()}", "check the path")
     try:
         if len(content) <= limits.file_bytes:
-            return content.decode("utf-8-sig")
+            return content.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError:
         pass
     return parse(content, path, kind="yaml", limits=limits).problems[0]

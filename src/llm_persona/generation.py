@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from jinja2 import Undefined, nodes
@@ -14,15 +15,42 @@ from .events import Event, Pieces
 from .parting import is_part
 
 
-class Generator(CodeGenerator):
+class Unfolded(CodeGenerator):
+    """Writes every expression as it stands.
+
+    Jinja2's own tries to work out what it can, and passes over whatever is raised meanwhile. What a signal handler
+    raises would be lost, and leave the template's own text to be printed as data.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.optimizer = None
+
+    def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        if frame.require_output_check:
+            if self.has_known_extends:
+                return
+            self.writeline("if parent_template is None:")
+            self.indent()
+        finalize = self._make_finalize()
+        for is_own, parts in groupby(node.nodes, lambda part: isinstance(part, nodes.TemplateData)):
+            if is_own:
+                self.simple_write(repr("".join([part.data for part in parts])), frame)  # type: ignore[attr-defined]  # its text
+                continue
+            for part in parts:
+                self.start_write(frame, part)
+                self._output_child_pre(part, frame, finalize)
+                self.visit(part, frame)
+                self._output_child_post(part, frame, finalize)
+                self.end_write(frame)
+        if frame.require_output_check:
+            self.outdent()
+
+
+class Generator(Unfolded):
     """Yields what was printed as it is, apart from the template's own text, and marks where blocks begin and end."""
 
     _captured = False  # the block that is written now is called where a template catches what it prints
-
-    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
-        if not isinstance(node, nodes.TemplateData):
-            raise nodes.Impossible  # folding would run an expression at compile time, and hide it among the text
-        return super()._output_child_to_const(node, frame, finalize)
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         self.write(finalize.src)

@@ -10,6 +10,7 @@ import json
 import math
 import re
 
+from .errors import let_through
 from .source import LINE_BREAK, Limits, Nodes
 
 _DOUBTFUL_ESCAPE = re.compile(
@@ -31,7 +32,8 @@ def load_json(text: str, limits: Limits, size: int) -> dict[str, object] | None:
         return None
     try:
         data = json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_unique)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
+        let_through(error)
         return None
     if not isinstance(data, dict) or len(data) > limits.personas:
         return None

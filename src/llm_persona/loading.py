@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .acceptances import Acceptances, read_acceptances
 from .bounds import Bounds
-from .errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text
+from .errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text, let_through
 from .file_keys import Arguments, Folders, file_bounds
 from .inheritance import LISTS, versions
 from .names import did_you_mean, shorten, split_reference
@@ -136,7 +136,8 @@ def _definitions(documents: Iterable[Document], loaded: Loaded, broken: set[str]
                 error.persona = key
                 broken.add(key)
                 loaded.problems.append(_problem(error, loaded.places))
-            except TypeError:  # the schema refuses an unknown field before this can
+            except TypeError as error:  # the schema refuses an unknown field before this can
+                let_through(error)
                 broken.add(key)
     return definitions
 

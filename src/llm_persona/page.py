@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template, TemplateSyntaxError
 from markupsafe import Markup
 
+from .errors import let_through
+from .generation import Unfolded
 from .invisible import runs
 from .page_cards import Card, anchor, cards
 from .page_tree import tree
@@ -26,20 +28,16 @@ def preview(registry: PersonaRegistry, session: Mapping[str, Any] | None = None)
     """
     shown = list(cards(registry, session or {}))
     style, script = _asset("page.css"), _asset("page.js")
-    return (
-        _environment()
-        .from_string(_asset("page.html.j2"))
-        .render(
-            cards=shown,
-            tree=tree(registry),
-            counts=_counts(shown),
-            replaced=dict(_replaced(registry)),
-            prompts=_data_block([version.prompt.data() for version in _with_prompts(shown)]),
-            numbers={version.key: number for number, version in enumerate(_with_prompts(shown))},
-            style=Markup(style),
-            script=Markup(script),
-            policy=_policy(style, script),
-        )
+    return _template().render(
+        cards=shown,
+        tree=tree(registry),
+        counts=_counts(shown),
+        replaced=dict(_replaced(registry)),
+        prompts=_data_block([version.prompt.data() for version in _with_prompts(shown)]),
+        numbers={version.key: number for number, version in enumerate(_with_prompts(shown))},
+        style=Markup(style),
+        script=Markup(script),
+        policy=_policy(style, script),
     )
 
 
@@ -61,10 +59,18 @@ def _counts(shown: list[Card]) -> dict[str, int]:
     return {"persona": sum(not card.abstract for card in shown)} | {noun: n for noun, n in further.items() if n}
 
 
-def _environment() -> Environment:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+class _Environment(Environment):
+    code_generator_class = Unfolded
+
+
+def _template() -> Template:
+    environment = _Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["pieces"] = pieces
-    return environment
+    try:
+        return environment.from_string(_asset("page.html.j2"))
+    except TemplateSyntaxError as error:
+        let_through(error)
+        raise
 
 
 def _asset(name: str) -> str:

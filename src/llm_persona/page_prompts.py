@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from .errors import let_through
 from .explaining import Line, Span
 from .invisible import runs
 from .persona import Persona
@@ -69,7 +70,8 @@ def prompt_body(persona: Persona, session: Mapping[str, object], ancestors: tupl
 def _lines(prompt: Prompt) -> Sequence[Line]:
     try:
         return prompt.explain()
-    except Exception:  # whatever it is: a prompt without colours is better than no page
+    except Exception as error:
+        let_through(error)  # whatever else it is: a prompt without colours is better than no page
         return ()
 
 

@@ -10,7 +10,7 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .bound import Bound, bundled
-from .errors import InheritanceError, InvalidValueError, PersonaError
+from .errors import InheritanceError, InvalidValueError, PersonaError, let_through
 from .fields import DEFAULTS, NOT_GIVEN, as_read, checked
 from .frozen import FrozenDict, ListEdit, thaw
 from .kinds import is_text, plain
@@ -262,7 +262,8 @@ class Persona:
             try:
                 prompt = self._ready.get(template)
                 text = None if prompt is None else prompt.fill(session)
-            except (KeyError, TypeError):  # other names; or, a list, say, is no template's name
+            except (KeyError, TypeError) as error:  # other names; or, a list, say, is no template's name
+                let_through(error)
                 text = None
             if text is not None:
                 return text

@@ -17,6 +17,7 @@ from itertools import accumulate
 from typing import Any
 
 from .assembly import BEGINNING, Assembled, Assembler, Span, State, Trace
+from .errors import let_through
 from .events import Event, Part, Watch
 from .markers import NUL, Marker, Steered, marker_text
 from .placeholders import Placeholder
@@ -215,7 +216,8 @@ class Precompiler:
         filling = self._filling()
         try:
             trace = Assembler(filling.watch).trace(events(self._fields, filling), state)
-        except (Steered, Exception):
+        except (Steered, Exception) as error:
+            let_through(error)
             return None  # what is wrong, if anything is, the ordinary render says
         # A text that was filled and not printed: a value that cannot be printed is an error there too.
         return trace if filling.filled.issubset(trace.text.split(NUL)[1::2]) else None

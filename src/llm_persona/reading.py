@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Literal
 
-from .errors import PersonaFileError, Problem
+from .errors import PersonaFileError, Problem, let_through
 from .source import LINE_BREAK, Limits, Nodes, Place, Source, SyntaxStop
 
 __all__ = ["Document", "Limits", "parse", "read", "read_text"]
@@ -158,6 +158,7 @@ def _reached(name: str, limits: Limits) -> bytes | Document:
     except PermissionError:
         return _refused(name, "the file may not be read", "check its permissions")
     except (OSError, ValueError) as error:
+        let_through(error)
         reason = getattr(error, "strerror", None) or str(error)
         return _refused(name, f"the file cannot be read: {reason.lower()}", "check the path")
 

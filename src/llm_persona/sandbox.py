@@ -26,7 +26,7 @@ from markupsafe import Markup
 from .complaints import absent, described
 from .errors import TemplateError
 from .events import Data, Event, Pieces
-from .filters import FILTERS, TESTS, XML_FILTERS, calculating, joined, text_of
+from .filters import FILTERS, TESTS, XML_FILTERS, calculating, joined, sequence, text_of
 from .generation import EventContext, Generator, Start, own, trimmed, white_ends
 from .markers import Marker, marker_text
 from .parting import Parting, is_part, parent_of
@@ -135,7 +135,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters = dict(self.available)
         self.tests = {name: test for name, test in self.tests.items() if name in TESTS or not name.isalpha()}
         self.tests |= {name: calculating(cast(Any, self.tests[name])) for name in ("divisibleby", "even", "odd")}
-        self.tests |= {"defined": _defined, "undefined": lambda value: not _defined(value)}
+        self.tests |= {"defined": _defined, "undefined": lambda value: not _defined(value), "sequence": sequence}
         self.globals = dict(GLOBALS)
         self._parents: dict[str, str | None] = {}
         self._starts: dict[str, Start] = {}

@@ -12,6 +12,7 @@ from jinja2 import Environment, meta, nodes
 from .complaints import unavailable
 from .errors import TemplateError
 from .filters import FILTERS, TESTS
+from .generation import Unfolded
 from .names import did_you_mean, shorten
 from .sandbox import GLOBALS
 from .views import unknown_field
@@ -172,6 +173,17 @@ def _check_filters(syntax: Syntax) -> None:
             )
 
 
+class _Tracking(Unfolded, meta.TrackingCodeGenerator):
+    pass
+
+
+def _undeclared(tree: nodes.Template) -> set[str]:
+    assert tree.environment is not None
+    tracking = _Tracking(tree.environment)
+    tracking.visit(tree)
+    return tracking.undeclared_identifiers
+
+
 def _read_names(syntax: Syntax) -> None:
     stored: dict[str, int] = {}
     read: dict[str, int] = {}
@@ -187,7 +199,7 @@ def _read_names(syntax: Syntax) -> None:
         if root in stored:
             raise syntax.error(f"{root!r} cannot be set: it is what the template is given", stored[root], near=root)
     syntax.stored = frozenset(stored)
-    undeclared = meta.find_undeclared_variables(syntax.tree) - set(ROOTS) - set(GLOBALS)
+    undeclared = _undeclared(syntax.tree) - set(ROOTS) - set(GLOBALS)
     syntax.unknown = {
         name: read.get(name, 1) for name in sorted(undeclared, key=lambda name: (read.get(name, 1), name))
     }

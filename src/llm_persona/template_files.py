@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import TemplateError
+from .errors import TemplateError, let_through
 from .kinds import is_text
 from .names import kind_of, shorten
 
@@ -36,13 +37,22 @@ def read_folder(folder: Path, shown: str) -> Iterator[tuple[str, Source]]:
 
     Raises TemplateError where the folder is missing.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise TemplateError(f"the template folder {shown!r} is {'not a folder' if folder.exists() else 'missing'}")
     root = folder.resolve(strict=True)
     for count, (path, name) in enumerate(_files(root, "", (root,)), 1):
         if count > MAX_TEMPLATES:
             raise TemplateError(f"the template folder {shown!r} holds more than {MAX_TEMPLATES:,} templates")
         yield name, _read_source(path, root, f"{shown}/{name}{ENDING}")
+
+
+def is_folder(path: str | Path) -> bool:
+    """Tell whether a path is a folder. `os.path.isdir` would answer no for what a signal handler raises meanwhile."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (OSError, ValueError) as error:
+        let_through(error)
+        return False
 
 
 def _files(folder: Path, prefix: str, within: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
@@ -69,13 +79,15 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return list(entries)
     except OSError as error:
+        let_through(error)
         raise TemplateError(f"the template folder {str(folder)!r} cannot be read: {error.strerror}") from None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself
+    except OSError as error:  # a link to itself
+        let_through(error)
         return False
 
 
@@ -89,8 +101,10 @@ def _read_source(path: Path, root: Path, shown: str) -> Source:
                 return Source(shown, problem="is not a regular file")
             data = file.read(MAX_TEMPLATE + 1)
     except OSError as error:
+        let_through(error)
         return Source(shown, problem=f"cannot be read: {error.strerror}")
-    except RuntimeError:  # before Python 3.13, a link that leads to itself
+    except RuntimeError as error:  # before Python 3.13, a link that leads to itself
+        let_through(error)
         return Source(shown, problem="cannot be read: it links to itself")
     if len(data) > MAX_TEMPLATE:
         return Source(shown, problem=f"is larger than {MAX_TEMPLATE:,} bytes")
@@ -98,8 +112,9 @@ def _read_source(path: Path, root: Path, shown: str) -> Source:
 
 
 def _decoded(data: bytes, shown: str) -> Source:
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError as error:
         return Source(shown, problem="is not UTF-8", line=data[: error.start].count(b"\n") + 1)
     text = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")

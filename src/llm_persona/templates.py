@@ -20,7 +20,7 @@ from jinja2.parser import Parser
 
 from .assembly import Assembled, Assembler
 from .complaints import explain
-from .errors import InvalidValueError, PersonaError, TemplateError
+from .errors import InvalidValueError, PersonaError, TemplateError, let_through
 from .events import Event, Part
 from .fingerprints import fingerprint
 from .kinds import plain
@@ -29,7 +29,7 @@ from .parting import Parting
 from .sandbox import GLOBALS, Sandbox, XmlSandbox
 from .session import MARKDOWN, PLAIN, XML, Family
 from .syntax import Syntax, check_closure, place, read_syntax
-from .template_files import ENDING, Source, name_problem, read_folder
+from .template_files import ENDING, Source, is_folder, name_problem, read_folder
 from .views import Field, Filling, PersonaView, SessionView
 
 BUNDLED_PREFIX = "llm_persona/"
@@ -80,6 +80,7 @@ class Template:
         try:
             return (assembler or Assembler(filling.watch)).assemble(self.events(fields, filling))
         except Exception as error:
+            let_through(error)
             raise self._translated(error) from None
 
     def events(self, fields: Mapping[str, Field], filling: Filling) -> Iterable[Event]:
@@ -307,7 +308,7 @@ def _bundled_folder() -> Path:
     """Return where the bundled templates are: in the package, or beside `src` in a checkout."""
     package = Path(__file__).parent
     installed = package / "bundled"
-    return installed if installed.is_dir() else package.parents[1] / "templates"
+    return installed if is_folder(installed) else package.parents[1] / "templates"
 
 
 def _folder_list(folders: object) -> Iterable[object]:
@@ -370,9 +371,11 @@ def _translating(syntax: Syntax) -> Iterator[None]:
     try:
         yield
     except TemplateSyntaxError as error:
+        let_through(error)
         message, near = explain(error)
         raise syntax.error(message, error.lineno, near=near) from None
     except Exception as error:
+        let_through(error)
         if isinstance(error, PersonaError):
             raise
         raise syntax.error(explain(error)[0], _line_read(error, syntax)) from None

@@ -13,7 +13,7 @@ from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Context
 
 from .assembly import Assembled, Assembler
-from .errors import PersonaError, TemplateError
+from .errors import PersonaError, TemplateError, let_through
 from .events import Data, Pieces, Watch
 from .placeholders import Placeholder
 from .samples import Choices, Sample, sample, tagged
@@ -196,6 +196,7 @@ class Trials:
                     return Trial(asked=asked, error=self.template._translated(error))
                 asked[name] = cast(TemplateError, self.template._translated(error))
             except Exception as error:
+                let_through(error)
                 return Trial(asked=asked, questions=choices.made, error=self.template._translated(error))
             else:
                 watch = cast(_Watch, filling.watch)

@@ -22,6 +22,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from .errors import let_through
 from .names import shorten
 from .source import MOST_PROBLEMS, Nodes, Place, Source, where
 from .wording import quoted
@@ -48,7 +49,8 @@ def read_yaml(source: Source) -> tuple[dict[str, object], Nodes]:
 
         place, message, hint = explain(error, source.lines(), reader.last_place())
         raise source.stop(place, message, hint, way=reader.way_at(place)) from None
-    except (yaml.YAMLError, ValueError):  # bytes that libyaml passes on and PyYAML cannot decode: `!%ff`
+    except (yaml.YAMLError, ValueError) as error:  # bytes that libyaml passes on and PyYAML cannot decode: `!%ff`
+        let_through(error)
         raise source.stop(reader.last_place(), "this cannot be read as YAML", "quote the text") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import io
 import json
@@ -128,7 +129,7 @@ def kept_standard_input() -> str:
     """Read standard input and put it back, so that its lines can be shown beside what is wrong with them."""
     content = sys.stdin.buffer.read(Limits().file_bytes + 1)
     sys.stdin = io.TextIOWrapper(io.BytesIO(content))
-    return content.decode("utf-8-sig", "replace")
+    return content.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
 
 
 def session_value(written: str) -> tuple[str, object]:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from rich.cells import cell_len
 
-from ..errors import Problem, one_line
+from ..errors import Problem, let_through, one_line
 from ..reading import Limits
 from ..source import LINE_BREAK
 from ..terminal import counted, line, painted, print_json
@@ -47,7 +47,8 @@ def _file_lines(path: str) -> list[str]:
             return []
         with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
             return LINE_BREAK.split(file.read())
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        let_through(error)
         return []
 
 
