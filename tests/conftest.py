@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hits import LEAST, counted
+from hypothesis import is_hypothesis_test
 
 from llm_persona import PersonaRegistry
 
@@ -29,3 +32,17 @@ def shared() -> Path:
 def acme(repository: Path) -> PersonaRegistry:
     """The registry of examples/acme."""
     return PersonaRegistry.from_file(repository / "examples" / "acme" / "personas.yaml")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "hits(least): the share of a property's examples that reach what it is about")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Hold that every property reaches what it is about."""
+    if not is_hypothesis_test(pyfuncitem.obj):
+        return (yield)
+    marker = pyfuncitem.get_closest_marker("hits")
+    with counted(pyfuncitem.obj, marker.args[0] if marker else LEAST):
+        return (yield)

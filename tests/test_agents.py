@@ -162,14 +162,14 @@ def test_a_name_that_no_persona_can_have_is_kept_beside_a_safe_one(name: object,
 @example({"tools": "*"}, "x", "\n", True)
 @example({"description": "", "name": 1.0, "tools": None}, "", "\r\n", True)
 @example({"model": "b", "description": "c"}, "\nx", "\n", False)
-def test_import_export_import_is_the_identity(front: dict[str, Any], body: str, line_break: str, blank: bool) -> None:
+def test_import_export_import_is_the_identity(front: dict[str, Any], body: str, line_break: str, blank: bool) -> bool:
     """Of any agent file: the persona comes back equal, its prompt word for word, and every key with its value."""
     head = f"---\n{dump_yaml(front) if front else ''}---\n".replace("\n", line_break)
     found = agent(head + (line_break if blank else "") + body, "agent.md")
     if not isinstance(found, Persona):
         assert not front
         assert not body.strip()
-        return
+        return False
     text = to_agent_markdown(found)
     assert imported(text, "elsewhere.md") == found
     assert text.endswith(body)
@@ -177,6 +177,7 @@ def test_import_export_import_is_the_identity(front: dict[str, Any], body: str, 
     for key, value in front.items():
         field = {"name": found.name, "description": found.description, "tools": ", ".join(found.tools)}.get(key)
         assert json.dumps(kept.get(key, field)) == json.dumps(value)  # type: ignore[attr-defined]
+    return True
 
 
 @given(personas())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutations import broken_files
 
 from llm_persona import Persona, PersonaFileError, PersonaRegistry, Problem, TemplateError, validate_file
 
@@ -256,9 +257,11 @@ def test_tuples_and_other_mappings_are_data() -> None:
 
 
 @settings(deadline=None)
+@pytest.mark.hits(0.15)
 @given(ANYTHING)
-def test_any_data(data: Any) -> None:
+def test_any_data(data: Any) -> bool:
     """Whatever the data is, a registry comes of it, or one PersonaFileError that can be printed."""
+    loaded = 0
     for whole in (
         data,
         {"A": data},
@@ -271,19 +274,29 @@ def test_any_data(data: Any) -> None:
             str(error).encode()
         else:
             assert PersonaRegistry.from_dict(registry.to_dict()) == registry
+            loaded += bool(registry.references(abstract=True))
+    return bool(loaded)
+
+
+ANY_BYTES = st.binary(max_size=60) | st.text(st.sampled_from("Ab:{}[],'\"\n -@$&*|>#!%?1"), max_size=40).map(str.encode)
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.binary(max_size=60) | st.text(st.sampled_from("Ab:{}[],'\"\n -@$&*|>#!%?1"), max_size=40).map(str.encode))
-def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+@pytest.mark.hits(0.05)
+@given(ANY_BYTES | broken_files(".yaml") | broken_files(".json"))
+def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> bool:
     """Whatever a file holds, a registry comes of it, or one PersonaFileError."""
     folder = tmp_path_factory.getbasetemp()
+    loaded = 0
     for name in ("any.yaml", "any.json"):
         path = wrote(folder, name, content)
         try:
-            PersonaRegistry.from_file(path)
+            registry = PersonaRegistry.from_file(path)
         except PersonaFileError as error:
             str(error.problems[0]).encode()
+        else:
+            loaded += bool(registry.references(abstract=True))
+    return bool(loaded)
 
 
 @pytest.fixture(scope="session")

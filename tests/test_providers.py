@@ -47,32 +47,36 @@ def tool(name: str, ttl: TTL | None = None, *, marked: bool = True) -> Any:
     return definition
 
 
+@pytest.mark.hits(0.6)
 @given(PARTS, PARTS, st.booleans(), st.sampled_from([None, "5m", "1h"]))
-def test_blocks_hold_the_prompt(stable: str, rest: str, cache: bool, ttl: TTL | None) -> None:
+def test_blocks_hold_the_prompt(stable: str, rest: str, cache: bool, ttl: TTL | None) -> bool:
     """For any parts the joined blocks are the prompt, no block is blank, and only the whole stable part is marked."""
     if not (stable + rest).strip():
         with pytest.raises(InvalidValueError, match="the prompt is blank"):
             anthropic_system(stable, rest, cache=cache, ttl=ttl)
-        return
+        return False
     blocks = anthropic_system(stable, rest, cache=cache, ttl=ttl)
     assert "".join(block["text"] for block in blocks) == stable + rest
     assert all(block["text"].strip() for block in blocks)
     marked = [block["text"] for block in blocks if "cache_control" in block]
     may_be_marked = cache and stable.strip() and (not rest or rest.strip())
     assert marked == ([stable] if may_be_marked else [])
+    return True
 
 
+@pytest.mark.hits(0.6)
 @given(PARTS, PARTS, st.booleans())
-def test_input_holds_the_prompt(stable: str, rest: str, cache: bool) -> None:
+def test_input_holds_the_prompt(stable: str, rest: str, cache: bool) -> bool:
     """For any parts the joined input is the prompt, marked exactly where the system blocks are."""
     if not (stable + rest).strip():
         with pytest.raises(InvalidValueError, match="the prompt is blank"):
             openai_input(stable, rest, cache=cache)
-        return
+        return False
     [developer] = openai_input(stable, rest, cache=cache)
     parts = [(part["text"], "prompt_cache_breakpoint" in part) for part in developer["content"]]
     blocks = anthropic_system(stable, rest, cache=cache)
     assert parts == [(block["text"], "cache_control" in block) for block in blocks]
+    return True
 
 
 def test_system_blocks() -> None:
