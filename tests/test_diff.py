@@ -112,19 +112,119 @@ def test_frozen_version_whose_template_changed(project: Path) -> None:
     ("before", "after"),
     [
         ("tone: kind", "tone: kind\n  description: x\n  metadata: {a: 1}"),
-        ("version: 1\n  role: Guide\n  tone: kind", "version: 2\n  role: Guide\n  tone: brisk"),
-        ("Max:", "Mox:"),
+        (
+            "version: 1\n  role: Guide\n  tone: kind",
+            "version: 2\n  role: Guide\n  tone: brisk\nMaya@1: {replaced_by: 2}",
+        ),
+        ("Max:", "Max: {replaced_by: Mox}\nMox:"),
+        ("Max: {role: Helper}", "Max: {replaced_by: null}"),
         ("Maya:\n", "Maya@1: {parent: Base, role: Guide, tone: kind}\nMaya:\n  display_name: May\n"),
+        ("  version: 1\n  role: Guide\n  tone: kind", "  role: Guide\nMaya@1: {replaced_by: null}"),
+        ("Base: {abstract: true, company: Acme, template: support}", "Bose: {abstract: true}"),
     ],
-    ids=["notes", "new-version", "renamed", "kept"],
+    ids=["notes", "new-version", "renamed", "retired", "kept", "taken-off", "abstract"],
 )
 def test_frozen_holds(project: Path, before: str, after: str) -> None:
-    """Notes for people, a new version, other names, and an old version kept beside the new one are no violations."""
+    """Notes for people, and whatever goes and leaves a line or is kept beside the new, are no violations."""
     path = edited(project, before, after)
-    if "Maya@1" in after:
-        path.write_text(path.read_text().replace("version: 1", "version: 2"))
+    text = path.read_text()
+    if "display_name" in after:
+        path.write_text(text.replace("version: 1", "version: 2"))
+    if "Bose" in after:
+        path.write_text(text.replace("parent: Base", "template: support\n  company: Acme"))
     result = diff("app/personas.yaml", str(path), "--frozen")
-    assert (result.exit_code, result.stderr) == (0, "")
+    told = result.stderr.replace("note: changed, and not held, as without a version they promise nothing: Maya\n", "")
+    assert (result.exit_code, told) == (0, "")
+
+
+KEEP = "keep it, or leave a line"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("Max: {role: Helper}\n", "", f'Max: is gone; {KEEP}: "Max: {{replaced_by: NAME}}", null for none'),
+        ("Max:", "Mox:", f'Max: is gone; {KEEP}: "Max: {{replaced_by: NAME}}", null for none'),
+        ("version: 1", "version: 2", f'Maya@1: is gone; {KEEP}: "Maya@1: {{replaced_by: 2}}"'),
+        (
+            "version: 1\n  role: Guide",
+            "role: CHANGED",
+            f'Maya@1: is gone, as Maya has no version any more; {KEEP}: "Maya@1: {{replaced_by: null}}"',
+        ),
+        (
+            "Max: {role: Helper}",
+            "Max: {abstract: true}",
+            "Max: is abstract now, and would serve nobody; make it a persona, or leave a line for another",
+        ),
+        (
+            "Max: {role: Helper}",
+            "Max: {replaced_by: Base}",
+            "Max: is abstract now, and would serve nobody; make it a persona, or leave a line for another",
+        ),
+    ],
+    ids=["gone", "renamed", "new-version", "taken-off", "abstract", "replaced-by-abstract"],
+)
+def test_frozen_names_what_was_lost(project: Path, before: str, after: str, told: str) -> None:
+    """A name or version that conversations may hold, and that is gone without a line, ends with 1 and says which line."""
+    result = diff("app/personas.yaml", str(edited(project, before, after)), "--frozen")
+    frozen = [each for each in result.stderr.splitlines() if not each.startswith("note: ")]
+    assert (result.exit_code, frozen) == (1, [f"frozen: {told}"])
+    assert diff("app/personas.yaml", "new/personas.yaml").exit_code == 0
+
+
+def frozen(before: str, after: str) -> tuple[int, list[str]]:
+    """Return how the comparison of two files ends, and what it says is not held."""
+    Path("before.yaml").write_text(before)
+    Path("after.yaml").write_text(after)
+    result = diff("before.yaml", "after.yaml", "--frozen")
+    return result.exit_code, [each for each in result.stderr.splitlines() if each.startswith("frozen: ")]
+
+
+def test_side_versions_are_held(project: Path) -> None:
+    """A version beside the served one is lost as that is; a name that goes with a line takes its versions with it."""
+    both = "Maya: {role: x, version: 1}\nMaya@2: {role: y}\nDora: {role: z}\n"
+    one = "Maya: {role: x, version: 1}\nDora: {role: z}\n"
+    line = 'frozen: Maya@2: is gone; keep it, or leave a line: "Maya@2: {replaced_by: 1}"'
+    assert frozen(both, one) == (1, [line])
+    assert frozen(both, one + "Maya@2: {replaced_by: 1}\n") == (0, [])
+    assert frozen(both, one + "Maya@2: {replaced_by: null}\n") == (0, [])
+    gone = 'frozen: Maya: is gone; keep it, or leave a line: "Maya: {replaced_by: NAME}", null for none'
+    assert frozen(both, "Dora: {role: z}\n") == (1, [gone])
+    assert frozen(both, "Dora: {role: z}\nMaya: {replaced_by: Dora}\n") == (0, [])
+    promoted = "Maya: {role: y, version: 2}\nMaya@1: {role: x}\nDora: {role: z}\n"
+    assert frozen(both, promoted) == (0, [])
+
+
+def test_a_line_is_held_too(project: Path) -> None:
+    """Who was led somewhere is led somewhere for ever; a retired one was not, and its line may go."""
+    maya, line = "Maya: {role: x, version: 2}\n", "Maya@1: {replaced_by: 2}\n"
+    lost = 'frozen: Maya@1: is gone; keep it, or leave a line: "Maya@1: {replaced_by: 2}"'
+    assert frozen(maya + line, maya) == (1, [lost])
+    assert frozen(maya + line, "Maya: {role: x, version: 3}\nMaya@2: {replaced_by: 3}\n" + line) == (0, [])
+    assert frozen(maya + "Zed: {replaced_by: null}\n", maya) == (0, [])
+    assert frozen(maya + line, "Maya: {role: x, version: 2}\nMaya@1: {role: old}\n") == (0, [])
+
+
+def test_what_replaces_is_shown(project: Path) -> None:
+    """What is gone stands with what is in its place, as text and as data; so do lines that lead elsewhere now."""
+    old, new = Path("old.yaml"), Path("new.yaml")
+    old.write_text("Maya: {role: x, version: 1}\nDora: {role: y}\nZed: {role: z}\nYan: {replaced_by: Zed}\n")
+    new.write_text(
+        "Maya: {role: x, version: 2}\nMaya@1: {replaced_by: 2}\nDora: {replaced_by: Maya}\nZed: {replaced_by: null}\n"
+        "Yan: {replaced_by: Maya}\n"
+    )
+    shown = diff("old.yaml", "new.yaml").stdout
+    assert shown.startswith(
+        "+ Maya@2 is new\n- Maya@1 is gone; Maya@2 stands in its place\n- Dora is gone; Maya@2 stands in its place\n"
+        "- Zed is gone; it was retired\n~ Yan: Maya@2 stands in its place\n"
+    )
+    data = json.loads(diff("old.yaml", "new.yaml", "--format", "json").stdout)
+    assert data["replaced"] == {"Maya@1": "Maya@2", "Dora": "Maya@2", "Zed": None, "Yan": "Maya@2"}
+    assert (data["removed"], data["lost"]) == (["Maya@1", "Dora", "Zed"], [])
+    assert diff("new.yaml", "new.yaml", "--frozen").output == "no difference\n"
+    assert diff("Dora", "Maya", "-f", "new.yaml").output == (
+        "note: Dora is gone; Maya@2 stands in its place\nno difference\n"
+    )
 
 
 def test_unversioned_personas_are_not_held(project: Path) -> None:

@@ -115,6 +115,15 @@ def test_units_are_those_of_what_replaces_it(made: PersonaRegistry) -> None:
     assert set(served.values()) == {"Maya@2", "Maya@3"}
     assert {unit: made.get("Dora", unit=unit).ref for unit in served} == served
     assert {made.get("Max", unit=unit).ref for unit in served} == {"Maya@3"}
+    assert {made.get("Dora@1", unit=unit).ref for unit in served} == {"Maya@2"}  # a version was named
+
+
+def test_a_unit_is_required_of_who_asks_by_the_old_name() -> None:
+    """`$require_unit` of what replaces a name holds for the old name too, but for no conversation that is pinned to it."""
+    made = registry("$require_unit: [Maya]\nMaya: {role: x, version: 1}\nDora: {replaced_by: Maya}\n")
+    with pytest.raises(InvalidValueError, match="Maya: a unit or a version is required"):
+        made.get("Dora")
+    assert made.get("Dora", unit="jo").ref == made.get("Dora@7").ref == "Maya@1"
 
 
 def test_unknown_names_are_not_said_to_be_like_what_is_gone(made: PersonaRegistry) -> None:

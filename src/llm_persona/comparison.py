@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from .errors import PersonaError, field_text
 from .frozen import thaw
 from .inheritance import LISTS, TABLES, TEXTS
-from .names import shorten
+from .names import shorten, split_reference
 from .persona import Persona
 from .prompt import Prompt
 from .rollouts import Rollout
@@ -26,6 +26,8 @@ class Registry(Protocol):
 
     @property
     def rollouts(self) -> Mapping[str, Rollout]: ...
+    @property
+    def replaced(self) -> Mapping[str, str | None]: ...
     def references(self) -> list[str]: ...
     def complete(self, name: str) -> Persona: ...
     def __contains__(self, name: object) -> bool: ...
@@ -114,7 +116,9 @@ class RegistryChange:
 
     A reference is what `get` takes: a served version that stays as `Maya@1` beside a new one has not gone. `changed`
     compares what stands under one key, `thawed` the versions whose content changed although their name and version did
-    not. Abstract personas count through their children alone.
+    not. `replaced` has the references that lead to something else now, each with the one that stands in its place, None
+    where it was retired; `lost` those of which nothing is left, not even a line. Abstract personas count through their
+    children alone.
     """
 
     added: tuple[str, ...]
@@ -122,6 +126,8 @@ class RegistryChange:
     changed: tuple[PersonaChange, ...]
     rollouts: tuple[RolloutChange, ...]
     thawed: tuple[PersonaChange, ...]
+    replaced: tuple[tuple[str, str | None], ...] = ()
+    lost: tuple[str, ...] = ()
 
     @property
     def unversioned(self) -> tuple[str, ...]:
@@ -129,7 +135,7 @@ class RegistryChange:
         return tuple(each.after.key for each in self.changed if each.after.version is None and each.content_changed)
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed or self.rollouts or self.thawed)
+        return bool(self.added or self.removed or self.changed or self.rollouts or self.thawed or self.replaced)
 
 
 def compare(before: Persona, after: Persona, session: Mapping[str, Any] | None = None) -> PersonaChange:
@@ -166,12 +172,15 @@ def compare_registries(before: Registry, after: Registry, session: Mapping[str, 
     keys, pinned = set(before.references()), _pinned(before)
     changes = [compared(key, key) for key in after.references() if key in keys]
     refs = [compared(pinned[ref], key) for ref, key in _pinned(after).items() if ref in pinned]
+    removed = (*_new_references(after, before), *_lines_removed(before, after))
     return RegistryChange(
         added=tuple(_new_references(before, after)),
-        removed=tuple(_new_references(after, before)),
+        removed=removed,
         changed=tuple(change for change in changes if change),
         rollouts=tuple(_rollout_changes(before, after)),
         thawed=tuple(change for change in refs if change.content_changed),
+        replaced=tuple(_replacements(before, after, removed)),
+        lost=tuple(_losses(removed, after)),
     )
 
 
@@ -188,6 +197,40 @@ def _new_references(old: Registry, new: Registry) -> Iterator[str]:
             yield key
         elif new.complete(key).ref not in known:
             yield new.complete(key).ref
+
+
+def _lines_removed(before: Registry, after: Registry) -> Iterator[str]:
+    """Yield what was gone, and replaced, and leads nowhere now."""
+    for key in before.replaced:
+        if key in before and key not in after and not _has_line(after, key):
+            yield key
+
+
+def _replacements(before: Registry, after: Registry, removed: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    for reference in dict.fromkeys((*removed, *after.replaced)):
+        if _has_line(after, reference):
+            now = after.complete(reference).ref if reference in after else None
+            then = before.complete(reference).ref if _has_line(before, reference) and reference in before else None
+            if not _has_line(before, reference) or now != then:
+                yield reference, now
+
+
+def _losses(removed: Sequence[str], after: Registry) -> Iterator[str]:
+    """Yield those of which nothing is left; a name stands for its versions too."""
+    lost = {reference for reference in removed if not _is_kept(reference, after)}
+    for reference in removed:
+        name = split_reference(reference)[0]
+        if reference in lost and (reference == name or name not in lost):
+            yield reference
+
+
+def _is_kept(reference: str, after: Registry) -> bool:
+    """Tell whether a reference still leads to a persona that can serve, or to a line that says it was retired."""
+    return not after.complete(reference).abstract if reference in after else _has_line(after, reference)
+
+
+def _has_line(registry: Registry, reference: str) -> bool:
+    return reference in registry.replaced or split_reference(reference)[0] in registry.replaced
 
 
 def _field_changes(before: Persona, after: Persona) -> Iterator[FieldChange]:

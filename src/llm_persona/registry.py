@@ -209,7 +209,10 @@ class PersonaRegistry:
             pinned = version
         found = standing(state.definitions, join_reference(base, pinned))
         if found is not None and found._gone:
-            return self._look_up(state, _successor(state.definitions, found, pinned), None, unit, serving=serving)
+            successor = _successor(state.definitions, found, pinned)
+            if pinned is not None:  # a version was named: no rollout and no unit have a say
+                return self._look_up(state, successor, serving=False)
+            return self._look_up(state, successor, None, unit, serving=serving)
         if serving and pinned is None and not unit and base in state.require_unit:
             raise InvalidValueError(
                 "a unit or a version is required: $require_unit says so, so that no path forgets its rollout",

@@ -1,45 +1,51 @@
-"""`diff`: what changed between two versions, two personas, or two files."""
+"""`diff`: what changed between two versions, two personas, two files, or since a git reference; and what is held."""
 
 from __future__ import annotations
 
-import difflib
-import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
+from typing import NamedTuple
 
 import click
 
-from ..comparison import PersonaChange, RegistryChange, RolloutChange, compare
+from ..comparison import PersonaChange, RegistryChange, compare
 from ..errors import one_line
-from ..frozen import thaw
-from ..prompt import Prompt
+from ..names import split_reference
 from ..registry import PersonaRegistry
-from ..rollouts import Rollout
-from ..terminal import counted, line, painted, print_json
-from .columns import COLOURS, columns, title
-from .options import PersonaFiles, persona_files, session, session_values
+from ..terminal import line, painted, print_json
+from .changes import NEVER_RENDERED, change_data, print_change
+from .options import PersonaFiles, asked_for, persona_files, session, session_values
+from .revision import Revision
 
 ENDINGS = (".yaml", ".yml", ".json")
-NEVER_RENDERED = ("description", "metadata")
 
 
-@click.command(short_help="Show what changed between two versions, personas or files.")
-@click.argument("before", metavar="A")
-@click.argument("after", metavar="B")
+class Comparison(NamedTuple):
+    """What changed, and the registry that it changed to; `files` are its files where several are compared."""
+
+    change: RegistryChange
+    after: PersonaRegistry
+    files: str = ""
+
+
+@click.command(short_help="Show what changed between versions, personas or files, or since a git reference.")
+@click.argument("names", nargs=-1, metavar="A B | [FILE]...")
+@click.option("--against", metavar="REF", help="Compare with the files of a git reference: a branch, a tag, a commit.")
 @click.option("--side-by-side", is_flag=True, help="Show the prompts beside each other, not as a unified diff.")
 @click.option(
     "--frozen",
     is_flag=True,
-    help="Exit 1 when content changed under an unchanged version: a field's, a parent's or a template's.",
+    help="Exit 1 when a name or version is gone without a line, or changed under an unchanged version.",
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @session_values
 @persona_files
 def diff(
-    before: str,
-    after: str,
+    names: tuple[str, ...],
+    against: str | None,
     side_by_side: bool,
     frozen: bool,
     form: str,
@@ -49,59 +55,130 @@ def diff(
     """Show what B changes about A: fields and list items, the rendered prompts, and how much of the cached part stays.
 
     A and B are personas or versions of the file (Maya, Maya@2), or two files; '-' is a file on standard input, and
-    is taken to lie beside the other. Each persona is rendered in its own template; a variable that -s does not
-    give stands as {its_name}.
+    is taken to lie beside the other, whose templates it has. Each persona is rendered in its own template; a variable
+    that -s does not give stands as {its_name}.
 
-    --frozen ends with 1 when content changed under an unchanged version: a field, a parent's, or a template's. A
-    persona without a version is not held. Standard input has the templates of the other file, as they are now: to
-    hold templates too, compare the files of two checkouts (git worktree add ../main main).
+    --against REF compares the files with those of a git reference, and takes the templates and tools that they name
+    from there too. Each FILE is a registry of its own, those of -f are one; without any it is personas.yaml. A file
+    that is not in REF is new with all that is in it.
+
+    --frozen ends with 1 when a conversation that is running would lose its persona or change its prompt: when a name
+    or a version is gone and leaves no line (Maya@1: {replaced_by: 2}), and when what a version prints changed, by a
+    field of its own, a parent's, a default of the file or a template. A persona without a version may change.
 
     \b
     Example:
       llm-persona diff Maya Maya@2
-      git show main:personas.yaml | llm-persona diff - personas.yaml --frozen
+      llm-persona diff --against origin/main --frozen
     """
     values = session(pairs)
+    found = list(_compared(names, against, files, values))
+    if form == "json":
+        several = [{"file": each.files, **change_data(each.change)} for each in found]
+        print_json(several if len(found) > 1 else change_data(found[0].change))
+    else:
+        for each in found:
+            if each.files:
+                line(painted(one_line(f"{each.files}:"), bold=True))
+            print_change(each.change, side_by_side=side_by_side)
+    broken = [_hold(each) for each in found] if frozen else []
+    if any(broken):
+        sys.exit(1)
+
+
+def _compared(
+    names: tuple[str, ...], against: str | None, files: PersonaFiles, values: Mapping[str, object]
+) -> Iterator[Comparison]:
+    if against is not None:
+        yield from _since(against, names, files, values)
+        return
+    if len(names) != 2:
+        raise click.UsageError("name two personas or two files, A and B, or a git reference: --against REF")
+    before, after = names
     if _is_file(before) != _is_file(after):
         raise click.UsageError("compare two personas, or two files; a file and a persona cannot be compared")
-    change = _files(before, after, files, values) if _is_file(before) else _personas(before, after, files, values)
-    if form == "json":
-        print_json(_data(change))
-    else:
-        _print(change, side_by_side=side_by_side)
-    if frozen:
-        _hold(change)
+    yield (_files if _is_file(before) else _personas)(before, after, files, values)
 
 
-def _personas(before: str, after: str, files: PersonaFiles, values: Mapping[str, object]) -> RegistryChange:
+def _personas(before: str, after: str, files: PersonaFiles, values: Mapping[str, object]) -> Comparison:
     registry = files.registry()
-    change = compare(registry.complete(before), registry.complete(after), values)
-    return RegistryChange((), (), (change,) if change else (), (), ())  # one file has one content for a version
+    change = compare(asked_for(registry, before), asked_for(registry, after), values)
+    # One file has one content for a version.
+    return Comparison(RegistryChange((), (), (change,) if change else (), (), ()), registry)
 
 
-def _files(before: str, after: str, files: PersonaFiles, values: Mapping[str, object]) -> RegistryChange:
+def _files(before: str, after: str, files: PersonaFiles, values: Mapping[str, object]) -> Comparison:
     if before == after == "-":
         raise click.UsageError("only one of the two can be standard input")
     if files.paths:
         raise click.UsageError("-f says in which file two personas stand; two files are compared by themselves")
-    return _registry(before, after, files).diff(_registry(after, before, files), session=values)
+    old, new = _registry(before, after, files), _registry(after, before, files)
+    return Comparison(old.diff(new, session=values), new)
 
 
-def _hold(change: RegistryChange) -> None:
-    """Say which versions did not keep their content, and end with 1 if there are any."""
+def _registry(path: str, other: str, files: PersonaFiles) -> PersonaRegistry:
+    """Read one file; standard input as if it lay beside the other, whose templates it shares."""
+    alone = replace(files, paths=(path,))
+    return alone.registry(os.path.dirname(other) if path == "-" else "")
+
+
+def _since(
+    reference: str, names: tuple[str, ...], files: PersonaFiles, values: Mapping[str, object]
+) -> Iterator[Comparison]:
+    """Yield how each registry changed since a git reference."""
+    if names and files.paths:
+        raise click.UsageError("name files with -f, for one registry of all, or without, for one each")
+    strange = [name for name in (*names, *files.paths) if name == "-" or not _is_file(name)]
+    if strange:
+        what = "standard input has no history" if strange[0] == "-" else f"{strange[0]!r} is no persona file"
+        raise click.UsageError(f"{what}; --against compares files: .yaml, .yml or .json")
+    for each in [replace(files, paths=(name,)) for name in names] or [files]:
+        new = each.registry()
+        paths = each.chosen()
+        with closing(Revision(reference, os.path.dirname(paths[0]))) as revision:
+            old = revision.registry(each)
+            for path in paths:
+                if not revision.holds(path):
+                    _say("note", "yellow", f"{path} is not in {reference}: all that is in it is new")
+            for path in revision.outside:
+                _say("note", "yellow", f"{path} is not in {reference}: it is taken as it is now, and not held")
+            change = revision.named(old.diff(new, session=values))
+        yield Comparison(change, new, ", ".join(paths) if len(names) > 1 else "")
+
+
+def _is_file(name: str) -> bool:
+    return name == "-" or name.lower().endswith(ENDINGS)
+
+
+def _hold(compared: Comparison) -> bool:
+    """Say what was not kept of what conversations may be pinned to, and tell whether anything was not."""
+    change = compared.change
     if change.unversioned:
         names = ", ".join(change.unversioned)
         _say("note", "yellow", f"changed, and not held, as without a version they promise nothing: {names}")
+    for reference in change.lost:
+        _say("frozen", "red", f"{reference}: {_lost(reference, compared.after)}")
     for each in change.thawed:
         _say(
             "frozen", "red", f"{each.after.ref}: {_thawed(each)} changed under an unchanged version; give it a new one"
         )
-    if change.thawed:
-        sys.exit(1)
+    return bool(change.lost or change.thawed)
 
 
 def _say(word: str, colour: str, text: str) -> None:
     line(f"{painted(f'{word}:', colour, bold=True, err=True)} {one_line(text)}", err=True)
+
+
+def _lost(reference: str, after: PersonaRegistry) -> str:
+    """Say how a reference was lost, and which line would hold it."""
+    if reference in after:
+        return "is abstract now, and would serve nobody; make it a persona, or leave a line for another"
+    name, version = split_reference(reference)
+    if version is None:
+        return f'is gone; keep it, or leave a line: "{name}: {{replaced_by: NAME}}", null for none'
+    served = after.complete(name).version if name in after else None
+    why = f", as {name} has no version any more" if name in after and served is None else ""
+    return f'is gone{why}; keep it, or leave a line: "{reference}: {{replaced_by: {served or "null"}}}"'
 
 
 def _thawed(change: PersonaChange) -> str:
@@ -111,113 +188,3 @@ def _thawed(change: PersonaChange) -> str:
     if change.template_changed and "template" not in fields:
         named.append("its template")
     return " and ".join(named) or "its prompt"
-
-
-def _is_file(name: str) -> bool:
-    return name == "-" or name.lower().endswith(ENDINGS)
-
-
-def _registry(path: str, other: str, files: PersonaFiles) -> PersonaRegistry:
-    """Read one file; standard input as if it lay beside the other, whose templates it shares."""
-    alone = replace(files, paths=(path,))
-    return alone.registry(os.path.dirname(other) if path == "-" else "")
-
-
-def _print(change: RegistryChange, *, side_by_side: bool) -> None:
-    for name in change.added:
-        line(painted(f"+ {one_line(name)} is new", COLOURS["+"]))
-    for name in change.removed:
-        line(painted(f"- {one_line(name)} is gone", COLOURS["-"]))
-    for persona in dict.fromkeys((*change.changed, *change.thawed)):
-        _print_persona(persona, side_by_side=side_by_side)
-    for rollout in change.rollouts:
-        line(painted(one_line(_rollout(rollout)), COLOURS["~"]))
-    if not change:
-        line("no difference")
-
-
-def _print_persona(change: PersonaChange, *, side_by_side: bool) -> None:
-    old, new = change.before, change.after
-    names = new.key if old.key == new.key else f"{old.key} -> {new.key}"
-    versions = f" (version {old.version or 'none'} -> {new.version or 'none'})" if old.version != new.version else ""
-    line(painted(one_line(f"{names}{versions}"), bold=True))
-    for field in change.fields:
-        text = str(field)
-        line(f"  {painted(one_line(text), COLOURS[text[0]])}")
-    if change.template_changed:
-        line(f"  {painted('~ the template, or what it uses', COLOURS['~'])}")
-    if change.prompt_before is None or change.prompt_after is None:
-        line("  the prompts cannot be compared:")
-        for text in (change.why_not or "").split("\n"):
-            line(f"    {one_line(text)}")
-        return
-    if not change.prompt_changed:
-        line("  the prompt is the same")
-        return
-    if change.stable_kept is not None:
-        line(f"  {_kept(change.stable_kept, change.prompt_before.stable_length)}")
-    lines = (columns if side_by_side else _unified)(change.prompt_before, change.prompt_after)
-    for each in lines:
-        line(f"  {each}")
-
-
-def _kept(share: float, length: int) -> str:
-    """Say how much is kept; all of it only where it is all."""
-    kept = f"{round(share * length):,} of {counted(length, 'character')}"
-    return f"{math.floor(share * 100)}% of the old stable prefix survives ({kept})"
-
-
-def _unified(before: Prompt, after: Prompt) -> Iterator[str]:
-    old, new = title(before), title(after)
-    for text in difflib.unified_diff(before.text.split("\n"), after.text.split("\n"), old, new, lineterm=""):
-        yield painted(one_line(text), COLOURS.get(text[0]), dim=text[0] == " ")
-
-
-def _rollout(change: RolloutChange) -> str:
-    salted = " with another salt" if change.before.salt != change.after.salt else ""
-    shares = f"{_shares(change.before)} -> {_shares(change.after)}{salted}"
-    return f"rollout of {change.name}: {shares}; {change.moved:.1%} of units move"
-
-
-def _shares(rollout: Rollout) -> str:
-    """Write the shares, the served version first: `1: 90%, 2: 10%`."""
-    shares = sorted(rollout.weights, key=lambda each: each[0] != rollout.served)
-    return ", ".join(f"{version}: {percent}%" for version, percent in shares if percent or version == rollout.served)
-
-
-def _data(change: RegistryChange) -> dict[str, object]:
-    """Return a change ready for JSON."""
-    return {
-        "added": list(change.added),
-        "removed": list(change.removed),
-        "changed": [_persona_data(each) for each in change.changed],
-        "rollouts": [
-            {
-                "name": each.name,
-                "before": dict(each.before.weights),
-                "after": dict(each.after.weights),
-                "moved": each.moved,
-            }
-            for each in change.rollouts
-        ],
-        "frozen_violations": [{"ref": each.after.ref, **_persona_data(each)} for each in change.thawed],
-        "unversioned": list(change.unversioned),
-    }
-
-
-def _persona_data(change: PersonaChange) -> dict[str, object]:
-    return {
-        "before": change.before.key,
-        "after": change.after.key,
-        "version_before": change.before.version,
-        "version_after": change.after.version,
-        "fields": [
-            {"path": list(f.path), "kind": f.kind, "before": thaw(f.before), "after": thaw(f.after)}
-            for f in change.fields
-        ],
-        "template_changed": change.template_changed,
-        "stable_kept": change.stable_kept,
-        "why_not": change.why_not,
-        "prompt_before": None if change.prompt_before is None else change.prompt_before.text,
-        "prompt_after": None if change.prompt_after is None else change.prompt_after.text,
-    }

@@ -49,18 +49,21 @@ class PersonaFiles:
         """Return what holds for files that say nothing of it. Raises PersonaError for tools that cannot be read."""
         return Arguments.of(self.templates, self.default_template, self.tools)
 
+    def read(self, folder: str = "") -> PersonaRegistry:
+        """Read the files, standard input as if it lay in `folder`. Raises PersonaFileError for what is wrong with them."""
+        return PersonaRegistry.from_file(
+            *self.chosen(),
+            templates=self.templates,
+            default_template=self.default_template,
+            tools=self.tools,
+            folder=folder,
+        )
+
     def registry(self, folder: str = "") -> PersonaRegistry:
-        """Read the files, standard input as if it lay in `folder`. A file that is refused ends the command: its problems are printed, with their lines."""
-        paths = self.chosen()
-        lines = Lines(kept_standard_input() if "-" in paths else None)
+        """Read the files as `read` does. A file that is refused ends the command: its problems are printed, with their lines."""
+        lines = Lines(kept_standard_input() if "-" in self.chosen() else None)
         try:
-            return PersonaRegistry.from_file(
-                *paths,
-                templates=self.templates,
-                default_template=self.default_template,
-                tools=self.tools,
-                folder=folder,
-            )
+            return self.read(folder)
         except PersonaFileError as error:
             print_problems(error.problems, lines, err=True)
             raise click.exceptions.Exit(1) from None
