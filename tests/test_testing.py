@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from llm_persona import PersonaRegistry
 from llm_persona.prompt_cases import PromptMatrix
+from llm_persona.testing import OLDEST_SYRUPY
 
 PERSONAS = """\
 $templates: templates
@@ -263,6 +265,20 @@ def test_fixtures_that_are_used_alone_say_what_they_need(project: Project) -> No
     assert "needs syrupy; pip install 'llm-persona[testing]'" in project.run("-p", "no:syrupy").stdout
     project.edit("tests/test_prompts.py", "(prompt, prompt_snapshot)", "()")
     assert "write def test_prompt(prompt, ...)" in project.run().stdout
+
+
+def test_an_older_syrupy_is_told(project: Project, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that pip would not have taken is named with the one that is needed; tests of `prompt` alone go on."""
+    project.write("site/syrupy-6.9.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: syrupy\nVersion: 6.9.2\n")
+    monkeypatch.setenv("PYTHONPATH", str(project.folder / "site"))
+    project.write("tests/test_alone.py", TEST.replace(", prompt_snapshot", "").replace("== prompt_snapshot", "== 'x'"))
+    result = project.run()
+    told = "prompt_snapshot needs syrupy 7 or newer, not 6.9.2; pip install 'llm-persona[testing]'"
+    assert result.stdout.count(told) == len(FILES)
+    assert result.stdout.count("AssertionError: assert <Prompt") == len(FILES)
+    assert "Traceback" not in result.stdout
+    extras = tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    assert f"syrupy>={OLDEST_SYRUPY}.0" in extras["testing"]
 
 
 def test_persona_text_is_kept_to_the_byte(project: Project) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["prompt_matrix"]
 
+OLDEST_SYRUPY = 7  # its major version, as the extra `testing` has it
 _MARKER = "llm_persona_prompts"
 _LOADED = pytest.StashKey[dict[str, "PersonaRegistry"]]()
 
@@ -76,15 +78,32 @@ def _cases(metafunc: pytest.Metafunc, matrix: PromptMatrix) -> list[PromptCase]:
 
     path, stash = metafunc.definition.path, metafunc.config.stash
     cases = matrix.cases(path.parent, stash.setdefault(_LOADED, {}))
-    if "prompt_snapshot" in metafunc.fixturenames and _syrupy_is_here(metafunc.config):
+    if "prompt_snapshot" in metafunc.fixturenames and _keeps_prompts(metafunc.config):
         from .prompt_snapshots import CLAIMS
 
         check_files(cases, stash.setdefault(CLAIMS, {}).setdefault(str(path.absolute()), {}))
     return cases
 
 
-def _syrupy_is_here(config: pytest.Config) -> bool:
-    return config.pluginmanager.hasplugin("syrupy")
+def _keeps_prompts(config: pytest.Config) -> bool:
+    return _why_nothing_is_kept(config) is None
+
+
+def _why_nothing_is_kept(config: pytest.Config) -> str | None:
+    """Return what is wrong with the syrupy that is here; None where it can keep prompts."""
+    if not config.pluginmanager.hasplugin("syrupy"):
+        return "prompt_snapshot needs syrupy"
+    version = _syrupy_version()
+    if int(version.partition(".")[0]) < OLDEST_SYRUPY:
+        return f"prompt_snapshot needs syrupy {OLDEST_SYRUPY} or newer, not {version}"
+    return None
+
+
+@cache
+def _syrupy_version() -> str:
+    from importlib.metadata import version
+
+    return version("syrupy")
 
 
 @pytest.fixture
@@ -104,8 +123,8 @@ def prompt(request: pytest.FixtureRequest) -> Prompt:
 @pytest.fixture
 def prompt_snapshot(request: pytest.FixtureRequest) -> PromptSnapshot:
     """The file that keeps the test's prompt; `assert prompt == prompt_snapshot`."""
-    if not _syrupy_is_here(request.config):
-        pytest.fail("prompt_snapshot needs syrupy; pip install 'llm-persona[testing]'", pytrace=False)
+    if why := _why_nothing_is_kept(request.config):
+        pytest.fail(f"{why}; pip install 'llm-persona[testing]'", pytrace=False)
     from .prompt_snapshots import case_of, prompt_snapshot_of
 
     case_of(request.node)
@@ -117,7 +136,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let a prompt that is not its snapshot fail with what changed, in whole: pytest cuts assertions after 8 lines."""
-    if call.excinfo is not None and call.excinfo.errisinstance(AssertionError) and _syrupy_is_here(item.config):
+    if call.excinfo is not None and call.excinfo.errisinstance(AssertionError) and _keeps_prompts(item.config):
         from .prompt_snapshots import MISMATCH, case_of
 
         result = item.stash.get(MISMATCH, None)
