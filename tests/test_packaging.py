@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -72,6 +73,13 @@ def test_core_needs_three_packages(repository: Path) -> None:
     ]
     assert sorted(project["optional-dependencies"]) == ["bench", "cli", "dev", "testing"]
     assert project["version"] == llm_persona.__version__
+
+
+def test_the_oldest_versions_allowed_can_be_tried(repository: Path) -> None:
+    """Each need of the core gives a lower bound first, which `.ci/run` makes a constraint of; Jinja2 ends below 3.2."""
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert all(re.match(r"[\w-]+>=[\d.]+(,|$)", requirement) for requirement in project["dependencies"])
+    assert "jinja2>=3.1.6,<3.2" in project["dependencies"]
 
 
 def test_installing_adds_the_command_and_the_pytest_plugin() -> None:
