@@ -280,12 +280,12 @@ def test_parents_edit_thaws_the_child() -> None:
 
 
 def test_key_that_a_template_prints_is_content(tmp_path: Path) -> None:
-    """A prompt that differs has thawed, though persona and template are the same: the key of a kept version is another."""
+    """A prompt that differs has thawed: where a template prints it, the key of a kept version is another."""
     (tmp_path / "key.j2").write_text("{{ persona.key }}")
     before, after = PersonaRegistry(tmp_path), PersonaRegistry(tmp_path)
     before.define(Persona("Maya", "Guide", version="1", template="key"))
     after.define(Persona("Maya", "Chief", version="2"), Persona("Maya@1", "Guide", template="key"))
-    assert before.get("Maya").fingerprint == after.get("Maya@1").fingerprint
+    assert before.get("Maya").fingerprint != after.get("Maya@1").fingerprint
     assert [each.after.ref for each in before.diff(after).thawed] == ["Maya@1"]
 
 

@@ -26,14 +26,14 @@ VECTORS = [
     (
         "definition",
         {"role": "Guide", "name": "Zoë", "capabilities": ["a/b", 'say "hi"\n']},
-        '["llm-persona/fingerprint/1","definition",{"capabilities":["a/b","say \\"hi\\"\\n"],"name":"Zoë","role":"Guide"}]',
-        "sha256:66af30101cf02b2c0b651da8c5fb2f4bb6ebdc291d85e78180bbd1bea2cbcb3f",
+        '["llm-persona/fingerprint/2","definition",{"capabilities":["a/b","say \\"hi\\"\\n"],"name":"Zoë","role":"Guide"}]',
+        "sha256:34df87af7a2f5b73c5505f3199e85b894c904d537f65c594eee639460358d417",
     ),
     (
         "template",
         {"\U0001f600": 1, "\ufb33": -2, "": None, "b": [True, False, []]},
-        '["llm-persona/fingerprint/1","template",{"":null,"b":[true,false,[]],"\U0001f600":1,"\ufb33":-2}]',
-        "sha256:304cdb958c6a649a496ac53a5a9de9b8a769e64d07fe2eed541aa34e77aee00a",
+        '["llm-persona/fingerprint/2","template",{"":null,"b":[true,false,[]],"\U0001f600":1,"\ufb33":-2}]',
+        "sha256:7585d8693afe41ef4e267913c0bcfcf8e190b97c0bf22bf4e3d15cafd743b396",
     ),
 ]
 

@@ -322,11 +322,11 @@ def test_verify(folder: Path, registry: PersonaRegistry) -> None:
     assert registry.verify(stamp) == ()
     assert PersonaRegistry.from_file(folder / "personas.yaml").verify(stamp) == ()
     (folder / "personas.yaml").write_text(FILE.replace("role: Support", "role: Sales"))
-    assert PersonaRegistry.from_file(folder / "personas.yaml").verify(stamp) == ("persona", "stable")
+    assert PersonaRegistry.from_file(folder / "personas.yaml").verify(stamp) == ("persona.role", "stable")
     (folder / "personas.yaml").write_text(FILE.replace("from {company}", "at {company}"))
-    assert PersonaRegistry.from_file(folder / "personas.yaml").verify(stamp) == ("persona",)
+    assert PersonaRegistry.from_file(folder / "personas.yaml").verify(stamp) == ("persona.greeting",)
     (folder / "personas.yaml").write_text(FILE.replace("limit: $50", "limit: $50, more: null"))
-    assert PersonaRegistry.from_file(folder / "personas.yaml").verify(stamp) == ("persona",)
+    assert PersonaRegistry.from_file(folder / "personas.yaml").verify(stamp) == ("persona.variables",)
     (folder / "personas.yaml").write_text(FILE)
     (folder / "templates" / "support.j2").write_text(TEMPLATE.replace("- User", "* User"))
     assert PersonaRegistry.from_file(folder / "personas.yaml").verify(stamp) == ("template",)
@@ -338,7 +338,6 @@ def test_verify(folder: Path, registry: PersonaRegistry) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "llm-persona/stamp/2"}, "upgrade llm-persona"),
         ({"format": None}, "pass what prompt.stamp"),
         ({"ref": 5}, "'ref' must be a text, not a number"),
         ({"session": "user"}, "'session' must be a list of names"),

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import llm_persona
 from llm_persona import Persona, PersonaRegistry
 from llm_persona.errors import InvalidValueError, TemplateError, UnknownVersionError
 
@@ -188,7 +189,9 @@ def test_what_reaches_a_prompt_changes_the_persona(
     """Any field that a template can print or a placeholder can use changes the persona's fingerprint, and no other's."""
     after = PersonaRegistry.from_file(write(tmp_path / "b", {**PERSONAS, "Maya": {**PERSONAS["Maya"], **fields}}))
     stamp = stamps(registry)["Maya"]
-    assert "persona" in after.verify(stamp)
+    (name,) = fields
+    assert f"persona.{name}" in after.verify(stamp)
+    assert {changed for changed in after.verify(stamp) if changed != "stable"} == {f"persona.{name}"}
     assert (
         after.get("Maya").render(user="Jo", plan="pro", limit="$1").stamp()["template_fingerprint"]
         == stamp["template_fingerprint"]
@@ -215,7 +218,55 @@ def test_tool_descriptions_reach_prompts(tmp_path: Path, tools: list[dict[str, A
     path = write(tmp_path)
     other = [{"name": "orders", "description": "Looks up any order"}]
     before, after = PersonaRegistry.from_file(path, tools=tools), PersonaRegistry.from_file(path, tools=other)
-    assert "persona" in after.verify(stamps(before)["Maya"])
+    assert "persona.tool_descriptions" in after.verify(stamps(before)["Maya"])
+
+
+# What a call took from the registry
+
+
+def of_two(tmp_path: Path, before: dict[str, Any], after: dict[str, Any], name: str = "Maya") -> tuple[str, ...]:
+    """Return what the second registry says of a stamp that the first one's persona made without naming a template."""
+    old, new = (PersonaRegistry.from_file(write(tmp_path / side, data)) for side, data in (("a", before), ("b", after)))
+    stamp = old.get(name).render(user="Jo", plan="pro").stamp()
+    assert old.verify(stamp) == ()
+    assert new.verify(old.get(name).render("compact", user="Jo", plan="pro").stamp()) == ()  # named: it stays
+    return new.verify(stamp)
+
+
+def test_another_own_template_is_a_change(tmp_path: Path) -> None:
+    """A persona that is edited to another template has other prompts, where the call named none."""
+    edited = {**PERSONAS, "Maya": {**PERSONAS["Maya"], "template": "markdown"}}
+    assert of_two(tmp_path, PERSONAS, edited) == ("template",)
+
+
+def test_another_default_template_is_a_change(tmp_path: Path) -> None:
+    """So has one that names none when the default is another: that of the file, or of the arguments."""
+    plain = {**PERSONAS, "Base": {name: value for name, value in PERSONAS["Base"].items() if name != "template"}}
+    assert of_two(tmp_path / "1", plain, {"$default_template": "compact", **plain}) == ("template", "stable")
+    old = PersonaRegistry.from_file(write(tmp_path / "2", plain))
+    new = PersonaRegistry.from_file(tmp_path / "2" / "personas.json", default_template="support")
+    assert "template" in new.verify(stamps(old)["Maya"])
+
+
+def test_the_key_counts_where_a_template_reads_it(tmp_path: Path) -> None:
+    """A version that is promoted has another key: another prompt where that is printed, and the same one elsewhere."""
+    keyed = {**TEMPLATES, "support.j2": "{% if session.plan %}{% endif %}{{ persona.key }} rest"}
+    side = {name: value for name, value in PERSONAS["Maya"].items() if name != "version"}
+    promoted = {"$templates": "templates", "Base": PERSONAS["Base"], "Maya": {**side, "tone": "brief", "version": "2"}}
+    for templates, expected in ((keyed, ("persona.key",)), (TEMPLATES, ())):
+        old = PersonaRegistry.from_file(write(tmp_path / f"a{len(expected)}", templates=templates))
+        new = PersonaRegistry.from_file(write(tmp_path / f"b{len(expected)}", promoted, templates))
+        before, after = (each.get("Maya@2").render(user="Jo", plan="pro") for each in (old, new))
+        assert (before == after) == (before.stamp() == after.stamp()) == (not expected)
+        assert new.verify(before.stamp()) == expected
+        assert (old.get("Maya@2").fingerprint == new.get("Maya@2").fingerprint) == (not expected)
+
+
+def test_a_stamp_names_the_library_and_compares_it_not(registry: PersonaRegistry) -> None:
+    """The library's version is for people."""
+    stamp = stamps(registry)["Maya"]
+    assert stamp["library"] == llm_persona.__version__
+    assert registry.verify({**stamp, "library": "99"}) == ()
 
 
 # What a stamp holds
@@ -247,7 +298,7 @@ def test_stamp_has_what_made_the_prompt(registry: PersonaRegistry) -> None:
     """A stamp names its format, the version, the template and the session's names; every fingerprint its algorithm."""
     stamp = stamps(registry)["Maya"]
     assert {name: stamp[name] for name in ("format", "ref", "template", "session")} == {
-        "format": "llm-persona/stamp/1",
+        "format": "llm-persona/stamp/2",
         "ref": "Maya@1",
         "template": "support",
         "session": ["plan", "user"],
@@ -283,9 +334,10 @@ def test_span_attributes_are_texts(registry: PersonaRegistry) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "llm-persona/stamp/2"}, "'llm-persona/stamp/2' is not 'llm-persona/stamp/1'; upgrade llm-persona"),
-        ({"format": "other"}, "pass what prompt.stamp"),
         ({"format": 1}, "pass what prompt.stamp"),
+        ({"format": None}, "pass what prompt.stamp"),
+        ({"template_named": None}, "'template_named' must be true or false"),
+        ({"persona_fields": []}, "'persona_fields' must be a mapping of names to fingerprints"),
         ({"ref": None}, "'ref' must be a text, not null"),
         ({"template": ""}, "'template' must be a text"),
         ({"persona_fingerprint": 5}, "'persona_fingerprint' must be a text, not a number"),
@@ -296,15 +348,22 @@ def test_span_attributes_are_texts(registry: PersonaRegistry) -> None:
     ],
 )
 def test_malformed_stamp(registry: PersonaRegistry, change: dict[str, Any], message: str) -> None:
-    """A stamp that is malformed, or of a newer format, is an error that says what is wrong."""
+    """A stamp that is malformed is an error that says what is wrong."""
     with pytest.raises(InvalidValueError, match=message):
         registry.verify({**stamps(registry)["Maya"], **change})
+
+
+@pytest.mark.parametrize("form", ["llm-persona/stamp/1", "llm-persona/stamp/3", "other"])
+def test_a_stamp_of_another_format_is_told(registry: PersonaRegistry, form: str) -> None:
+    """Older or unknown: `verify` says so and never raises, whatever else is or is not in it."""
+    for stamp in ({**stamps(registry)["Maya"], "format": form}, {"format": form}, {"format": form, "ref": "Gone@9"}):
+        assert registry.verify(stamp) == ("format",)
 
 
 @pytest.mark.parametrize("stamp", [None, "Maya@1", 5, [], {}])
 def test_no_stamp(registry: PersonaRegistry, stamp: Any) -> None:
     """What is no stamp at all is refused as such."""
-    with pytest.raises(InvalidValueError, match=r"a stamp is a mapping|the stamp's format None"):
+    with pytest.raises(InvalidValueError, match=r"a stamp is a mapping|a stamp's 'format' must be a text, not null"):
         registry.verify(stamp)
 
 
@@ -314,7 +373,7 @@ def test_what_a_stamp_names_may_be_gone(registry: PersonaRegistry) -> None:
     with pytest.raises(UnknownVersionError, match="has no version '3'"):
         registry.verify({**stamp, "ref": "Maya@3"})
     with pytest.raises(TemplateError, match="there is no template 'suport'"):
-        registry.verify({**stamp, "template": "suport"})
+        registry.verify({**stamp, "template": "suport", "template_named": True})
 
 
 @pytest.mark.parametrize("odd", ["", "_x", "a b", "extra_sections", "name", "self"])

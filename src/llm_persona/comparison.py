@@ -84,8 +84,7 @@ class PersonaChange:
     @property
     def content_changed(self) -> bool:
         """Whether anything that can reach a prompt differs: a field, an ancestor's, the template or what it uses."""
-        fingerprints = {persona._prepared().fingerprint for persona in (self.before, self.after)}
-        return self.template_changed or len(fingerprints) > 1 or self.prompt_changed
+        return self.template_changed or self.prompt_changed or _fingerprint(self.before) != _fingerprint(self.after)
 
     @property
     def prompt_changed(self) -> bool:
@@ -284,6 +283,14 @@ def _table_changes(name: str, old: Mapping[str, object], new: Mapping[str, objec
             yield FieldChange(path, "changed", old[entry], new[entry])
     if name in ORDERED and [entry for entry in old if entry in new] != [entry for entry in new if entry in old]:
         yield FieldChange((name,), "moved", tuple(old), tuple(new))
+
+
+def _fingerprint(persona: Persona) -> str | dict[str, str]:
+    """Return the fingerprint of what can reach a prompt; of each field, where there is none as its template is broken."""
+    try:
+        return persona._prepared().fingerprint(persona.own_template())
+    except PersonaError:
+        return persona._prepared().field_fingerprints()
 
 
 def _template_fingerprint(persona: Persona) -> str | None:

@@ -1,7 +1,7 @@
 """Fingerprints: the same for the same content in any process, on any machine, in any language.
 
 A fingerprint names its algorithm, `sha256:` and 64 lower-case hex digits, so that it can change one day. That of data
-is the SHA-256 of the canonical JSON (RFC 8785) of `["llm-persona/fingerprint/1",kind,data]` in UTF-8: the format's
+is the SHA-256 of the canonical JSON (RFC 8785) of `["llm-persona/fingerprint/2",kind,data]` in UTF-8: the format's
 version and the kind stand before the data, so a persona and a template never share a fingerprint by accident.
 That of a text is the SHA-256 of its UTF-8 bytes and nothing else: `sha256sum` of the file gives the same digits.
 """
@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from .errors import InvalidValueError
 from .names import kind_of, spell
 
-FORMAT = "llm-persona/fingerprint/1"
+FORMAT = "llm-persona/fingerprint/2"
 MAX_INTEGER = 2**53 - 1  # what every JSON reader keeps exactly (RFC 8785, appendix D)
 MAX_DEPTH = 100  # lists and mappings inside one another; a value that holds itself ends here
 

@@ -200,9 +200,9 @@ class Persona:
 
     @property
     def fingerprint(self) -> str:
-        """The fingerprint of all of it that can reach a prompt. Raises as `render` does where it is not complete."""
+        """The fingerprint of all of it that can reach a prompt of its own template. Raises as `render` does."""
         self._check_complete()
-        return self._prepared().fingerprint
+        return self._prepared().fingerprint(self.own_template())
 
     def own_template(self, name: str | None = None, /) -> Template:
         """Return the template that renders it: the one named, else its own, else its file's default.

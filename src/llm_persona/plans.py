@@ -85,9 +85,12 @@ class Plans:
             unused=plan.unused,
             folded=session.folded,
             session_names=plan.names,
-            persona_fingerprint=self.texts.fingerprint,
+            persona_fingerprint=self.texts.fingerprint(template),
             template_fingerprint=template.fingerprint,
+            key=persona.key,
+            template_named=name is not None,
             _spans=assembled.spans,
+            _fields=partial(self.texts.field_fingerprints, template),
             _explain=None if explain is None else partial(explain, session.values),
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+from . import __version__
 from .errors import InvalidValueError, PersonaError
 from .fingerprints import text_fingerprint
 from .names import join_reference, kind_of
@@ -13,7 +14,7 @@ from .names import join_reference, kind_of
 if TYPE_CHECKING:
     from .providers import TTL, DeveloperMessage, InputMessage, SystemMessage, TextBlock
 
-STAMP_FORMAT = "llm-persona/stamp/1"
+STAMP_FORMAT = "llm-persona/stamp/2"
 STAMP_TEXTS = ("ref", "template", "persona_fingerprint", "template_fingerprint", "stable_fingerprint")
 
 
@@ -37,12 +38,21 @@ class Prompt:
     session_names: tuple[str, ...] = ()
     persona_fingerprint: str = ""
     template_fingerprint: str = ""
+    key: str = ""  # what the registry calls the persona
+    template_named: bool = True  # by the call; else it is the persona's own, or the default one
     _spans: tuple[tuple[str, int, int], ...] = ()  # a section's name, where it begins and ends
+    # The beginning of the fingerprint of each of the persona's fields, worked out when it is asked for.
+    _fields: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None
     _explain: Callable[[], tuple[Any, ...]] | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
-        kept = [f.name for f in fields(self) if f.name != "_explain"]  # it holds the session's values
-        return Prompt, tuple(getattr(self, name) for name in kept)
+        kept = {
+            f.name: getattr(self, f.name) for f in fields(self) if f.name != "_explain"
+        }  # it holds the session's values
+        return Prompt, tuple({**kept, "_fields": self._field_fingerprints()}.values())
+
+    def _field_fingerprints(self) -> Mapping[str, str]:
+        return (self._fields() if callable(self._fields) else self._fields) or {}
 
     @property
     def ref(self) -> str:
@@ -84,13 +94,19 @@ class Prompt:
         return self._explain()
 
     def stamp(self) -> dict[str, Any]:
-        """Return a JSON-ready record of what made this prompt, without any session value; `registry.verify` reads it."""
+        """Return a JSON-ready record of what made this prompt, without any session value; `registry.verify` reads it.
+
+        `library` is the version of this package, for people: it is not compared.
+        """
         return {
             "format": STAMP_FORMAT,
+            "library": __version__,
             "ref": self.ref,
             "template": self.template,
+            "template_named": self.template_named,
             "session": list(self.session_names),
             "persona_fingerprint": self.persona_fingerprint,
+            "persona_fields": dict(self._field_fingerprints()),
             "template_fingerprint": self.template_fingerprint,
             "stable_fingerprint": text_fingerprint(self.stable),
         }
@@ -171,19 +187,29 @@ class Prompt:
         return f"<Prompt {self.ref} in {self.template!r}: {len(self.text)} characters, {self.stable_length} stable>"
 
 
-def check_stamp(stamp: object) -> Mapping[str, Any]:
-    """Return the stamp. Raises InvalidValueError for one that is malformed, or of a format that is not known here."""
+def check_stamp(stamp: object) -> Mapping[str, Any] | None:
+    """Return the stamp, or None for one of another format, older or unknown: what it holds means something else.
+
+    Raises InvalidValueError for what is no stamp, or one that is malformed.
+    """
     if not isinstance(stamp, Mapping):
         raise InvalidValueError(f"a stamp is a mapping, as prompt.stamp() makes it, not {kind_of(stamp)}")
     form = stamp.get("format")
+    if not isinstance(form, str) or not form:
+        raise InvalidValueError(
+            f"a stamp's 'format' must be a text, not {kind_of(form)}", hint="pass what prompt.stamp() returned"
+        )
     if form != STAMP_FORMAT:
-        newer = isinstance(form, str) and form.startswith(STAMP_FORMAT.rpartition("/")[0])
-        hint = "upgrade llm-persona" if newer else "pass what prompt.stamp() returned"
-        raise InvalidValueError(f"the stamp's format {form!r} is not {STAMP_FORMAT!r}", hint=hint)
+        return None
     for name in STAMP_TEXTS:
         if not isinstance(stamp.get(name), str) or not stamp[name]:
             raise InvalidValueError(f"the stamp's {name!r} must be a text, not {kind_of(stamp.get(name))}")
     session = stamp.get("session")
     if not isinstance(session, list | tuple) or not all(isinstance(name, str) for name in session):
         raise InvalidValueError("the stamp's 'session' must be a list of names")
+    if not isinstance(stamp.get("template_named"), bool):
+        raise InvalidValueError("the stamp's 'template_named' must be true or false")
+    printed = stamp.get("persona_fields")
+    if not isinstance(printed, Mapping) or not all(isinstance(text, str) for pair in printed.items() for text in pair):
+        raise InvalidValueError("the stamp's 'persona_fields' must be a mapping of names to fingerprints")
     return stamp

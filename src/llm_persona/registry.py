@@ -302,28 +302,37 @@ class PersonaRegistry:
         return explain(persona, template, session, self.explain(persona.key) if known else None)
 
     def verify(self, stamp: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return what changed since a stamp was made: some of "persona", "template" and "stable"; () for nothing.
+        """Return what changed since a stamp was made, () for nothing: the persona's fields that can reach the prompt, as
+        "persona.tone", "template" and "stable"; ("format",) for a stamp of an older or unknown format.
 
+        Where the call named no template, "template" is also that the persona has another one now, its own or the default
+        one. "persona.key" counts where the template reads it; "persona" alone says that the stamp's own parts disagree.
         "stable" is the prompt's prefix, compared where it can be made without the session's values. Raises
-        InvalidValueError for a stamp that is malformed or of an unknown format, and as `get` and templates do for what
-        is not there any more.
+        InvalidValueError for what is no stamp, and as `get` and templates do for what is not there any more.
         """
-        stamp = check_stamp(stamp)
+        known = check_stamp(stamp)
+        return ("format",) if known is None else tuple(self._changes_since(known))
+
+    def _changes_since(self, stamp: Mapping[str, Any]) -> list[str]:
         persona = self.complete(stamp["ref"])
-        template = self.templates.get(stamp["template"])
-        changed = []
-        if persona._prepared().fingerprint != stamp["persona_fingerprint"]:
-            changed.append("persona")
-        if template.fingerprint != stamp["template_fingerprint"]:
+        named = stamp["template"] if stamp["template_named"] else None
+        template = persona.own_template(named)
+        texts = persona._prepared()
+        same_template = (template.name, template.fingerprint) == (stamp["template"], stamp["template_fingerprint"])
+        odd = same_template and texts.fingerprint(template) != stamp["persona_fingerprint"]
+        then, now = stamp["persona_fields"], texts.field_fingerprints(template)
+        compared = [name for name in now if name != "key" or "key" in then]  # else the template did not read it
+        changed = [f"persona.{name}" for name in compared if now[name] != then.get(name)] or ["persona"] * odd
+        if not same_template:
             changed.append("template")
         if changed:
             try:
-                now = persona.render(stamp["template"], **_stand_ins(persona, stamp)).stamp()
+                again = persona.render(named, **_stand_ins(persona, named, stamp)).stamp()
             except PersonaError:
-                now = {}
-            if now.get("stable_fingerprint") != stamp["stable_fingerprint"]:
+                again = {}
+            if again.get("stable_fingerprint") != stamp["stable_fingerprint"]:
                 changed.append("stable")
-        return tuple(changed)
+        return changed
 
     def check(
         self,
@@ -486,9 +495,9 @@ def _changed(state: State, changed: Mapping[str, Persona]) -> State:
     return new._replace(rollouts=rollouts, places=places)
 
 
-def _stand_ins(persona: Persona, stamp: Mapping[str, Any]) -> dict[str, object]:
+def _stand_ins(persona: Persona, named: str | None, stamp: Mapping[str, Any]) -> dict[str, object]:
     """Return a session of the names that a stamp has and the persona asks for: the stable part depends on no value."""
-    session: dict[str, object] = {**persona.sample_session(stamp["template"]), **dict.fromkeys(stamp["session"], "x")}
+    session: dict[str, object] = {**persona.sample_session(named), **dict.fromkeys(stamp["session"], "x")}
     return {**session, "extra_sections": {"x": "x"}} if "extra_sections" in session else session
 
 

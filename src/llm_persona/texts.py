@@ -16,6 +16,7 @@ from .templates import Template
 from .views import Field, Filling, Text, TextTable, Undescribed
 
 Path = tuple[str | int, ...]
+FIELD_PRINT = len("sha256:") + 12  # characters
 RENDERED = [
     "role",
     "company",
@@ -86,21 +87,30 @@ class PersonaTexts:
         self._required = self._without_default({**declared, **self._needs})
         self._greeting_required = self._without_default(self._greeting_needs)
         self.names = frozenset((*self._declared, *self._needs, *self._greeting_needs))
-        self._fingerprint: str | None = None
+        self._fingerprints: dict[bool, str] = {}
         self._greeted: tuple[str, ...] = ()  # the names of the last session that was greeted
 
     def _without_default(self, needs: Mapping[str, Path]) -> dict[str, Path]:
         return {name: path for name, path in needs.items() if name not in self._defaults}
 
-    @property
-    def fingerprint(self) -> str:
-        """The fingerprint of all that can reach a prompt: fields, defaults, tool descriptions; not the version."""
-        if self._fingerprint is None:
-            data = {name: thaw(getattr(self.persona, name)) for name in RENDERED}
-            data |= {"name": self.persona.name, "version": self.persona.version, "tool_descriptions": self._tools}
-            data["custom_sections"] = [[name, text] for name, text in self.persona.custom_sections.items()]
-            self._fingerprint = fingerprint("persona", data)
-        return self._fingerprint
+    def fingerprint(self, template: Template) -> str:
+        """The fingerprint of all that can reach a prompt of a template: fields, defaults, tool descriptions; the key
+        where the template reads it, so that a version which moves to another key keeps its fingerprint elsewhere."""
+        keyed = "key" in template.fields
+        if keyed not in self._fingerprints:
+            self._fingerprints[keyed] = fingerprint("persona", self._rendered(template))
+        return self._fingerprints[keyed]
+
+    def field_fingerprints(self, template: Template | None = None) -> dict[str, str]:
+        """Return the beginning of a fingerprint of each of these, by its name: enough to tell which one changed."""
+        data = self._rendered(template)
+        return {name: fingerprint("field", data[name])[:FIELD_PRINT] for name in sorted(data)}
+
+    def _rendered(self, template: Template | None) -> dict[str, object]:
+        data = {name: thaw(getattr(self.persona, name)) for name in RENDERED}
+        data |= {"name": self.persona.name, "version": self.persona.version, "tool_descriptions": self._tools}
+        data["custom_sections"] = [[name, text] for name, text in self.persona.custom_sections.items()]
+        return data if template is None or "key" not in template.fields else {**data, "key": self.persona.key}
 
     def check_names(
         self, template: Template, values: Mapping[str, object], given: Mapping[str, object]
