@@ -124,8 +124,8 @@ def test_truth_of_numpy() -> None:
     [
         (pd.NaT, "is NaT"),
         (pd.NA, "is NA"),
-        (np.datetime64("NaT"), "is NaT"),
-        (np.timedelta64("NaT"), "is NaT"),
+        (np.datetime64("NaT", "D"), "is NaT"),
+        (np.timedelta64("NaT", "D"), "is NaT"),
         (float("nan"), "is NaN"),
         (np.float32("nan"), "is NaN"),
         (Decimal("NaN"), "is NaN"),
