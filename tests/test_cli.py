@@ -97,6 +97,31 @@ def test_examples_run(command: click.Command) -> None:
         assert (result.exit_code, bool(result.output)) == (0, command is not check), result.output
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "list",
+        "check",
+        "check personas.yaml",
+        "show Maya",
+        "render Maya",
+        "diff Maya Maya",
+        "preview",
+        "export Maya",
+        "import agent.md",
+    ],
+)
+def test_every_command_that_reads_persona_files_takes_limits(command: str, tmp_path: Path) -> None:
+    """What meets the limit is refused by its name; under a higher one the same is read."""
+    (tmp_path / "agent.md").write_text("---\nname: critic\ndescription: d\n---\nBe blunt.\n")
+    (tmp_path / "personas.yaml").write_text("Maya: {role: R, template: markdown, tone: t}\n")
+    os.chdir(tmp_path)
+    met = invoke(*command.split(), "--limit", "nodes=4")
+    assert met.exit_code == 1
+    assert "--limit nodes=..." in met.output
+    assert invoke(*command.split(), "--limit", "nodes=4", "--limit", "nodes=400").output.count("--limit") == 0
+
+
 # Without the extra
 
 

@@ -246,8 +246,8 @@ def test_shared_data_that_grows_without_bound() -> None:
     bomb: list[Any] = ["x"]
     for _ in range(40):
         bomb = [bomb, bomb]
-    told = problems({"A": {"role": "r", "metadata": {"a": bomb}}})
-    assert told == ["the data holds more than 1,000,000 values; split it"]
+    (told,) = problems({"A": {"role": "r", "metadata": {"a": bomb}}})
+    assert told.startswith("with what stands in several places, the data comes to more than 11,800 keys and values")
 
 
 def test_tuples_and_other_mappings_are_data() -> None:

@@ -163,6 +163,13 @@ YAML_TEXTS = st.text("ab01 \n\t:-#'\"\\|>{}[],&*!%@é~.?=<_+y\r", max_size=30) |
 JSON_TEXTS = st.text("{}[]\",:\\ \n01.-+eEtrufalsn'/u\x00\ud800", max_size=25)
 
 
+def with_texts_for_keys(value: object) -> object:
+    """Return data in which a whole number that is a key is its text, as it is below the file's own keys."""
+    if isinstance(value, dict):
+        return {str(key): with_texts_for_keys(below) for key, below in value.items()}
+    return [with_texts_for_keys(item) for item in value] if isinstance(value, list) else value
+
+
 def test_yaml_agrees_with_the_safe_loader() -> None:
     """A text is a document with problems or without, and never an exception; without, the safe loader gives the same."""
     with share_of_hits(0.2) as hits:
@@ -178,9 +185,7 @@ def test_yaml_agrees_with_the_safe_loader() -> None:
             except yaml.constructor.ConstructorError:  # a value that is `=` or `<<` has no meaning there
                 assert b"=" in content or b"<<" in content
                 return
-            # Below the file's own keys a whole number is its text.
-            own = {key: value for key, value in document.data.items() if not key.startswith("$")}
-            assert repr(own) == repr({key: value for key, value in expected.items() if not key.startswith("$")})
+            assert repr(document.data) == repr(with_texts_for_keys(expected))
 
         holds()
 
@@ -477,7 +482,7 @@ def test_escaped_emoji_are_read_the_quick_way() -> None:
     [
         (Limits(file_bytes=20), {"a": "x" * 20}, "file_bytes"),
         (Limits(depth=3), {"a": [[["x"]]]}, "depth"),
-        (Limits(nodes=4, bytes_per_node=1_000), {"a": 1, "b": 2, "c": 3}, "nodes"),
+        (Limits(nodes=6), {"a": 1, "b": 2, "c": 3}, "nodes"),
         (Limits(personas=2), {"a": {}, "$x": {}, "b": {}, "c": {}}, "personas"),
         (Limits(text_characters=9), {"a": {"b": "x" * 10}}, "text_characters"),
     ],
@@ -493,18 +498,23 @@ def test_every_limit_is_named_in_its_error(kind: str, limits: Limits, data: obje
 def test_a_file_at_its_limits_is_read(kind: str) -> None:
     """What just keeps every limit is accepted."""
     text = '{"a": {"b": [1, "xyz"]}, "$c": 2}'
-    limits = Limits(file_bytes=len(text), depth=3, nodes=9, bytes_per_node=len(text) + 1, personas=1, text_characters=3)
+    limits = Limits(file_bytes=len(text), depth=3, nodes=9, personas=1, text_characters=3)
     assert parse(text, "x", kind=kind, limits=limits).problems == ()  # type: ignore[arg-type]
 
 
-def test_aliases_may_repeat_as_much_as_a_file_may_hold() -> None:
-    """Aliases are counted as if they were written out, in nodes and in characters."""
+def test_aliases_come_to_no_more_than_the_limit() -> None:
+    """Aliases are counted as if they were written out, and a text that they repeat by its length too."""
     text = "a: &a [x, y]\nb: [*a, *a]\n"
     assert parse(text, "x", kind="yaml").data == {"a": ["x", "y"], "b": [["x", "y"], ["x", "y"]]}
-    text = "a: &a [x, y]\nb: [*a, *a, *a, *a, *a]\n"
-    assert "repeat more than 12 keys" in told(parse(text, "x", kind="yaml", limits=Limits(nodes=12, bytes_per_node=99)))
-    long = "a: &a " + "x" * 900 + "\nb: [*a, *a]\n"
-    assert "repeat more than 1,000 characters" in told(parse(long, "x", kind="yaml", limits=Limits(file_bytes=1_000)))
+    assert parse(text, "x", kind="yaml", limits=Limits(expanded_nodes=13)).problems == ()
+    document = parse(text, "x", kind="yaml", limits=Limits(expanded_nodes=10))
+    assert "with its aliases, of which this is the first, the file comes to more than 10 keys" in told(document)
+    assert (document.problems[0].line, document.problems[0].column) == (2, 5)
+    long = (
+        "a: &a " + "x" * 900 + "\nb: [" + "*a, " * 50 + "]\n"
+    )  # 55 nodes; 45,000 characters, 20 times the file is 22,340
+    assert parse(long, "x", kind="yaml", limits=Limits(expanded_nodes=55 + 23)).problems == ()
+    assert parse(long, "x", kind="yaml", limits=Limits(expanded_nodes=55 + 21)).problems != ()
 
 
 HOSTILE = {

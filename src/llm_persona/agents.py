@@ -31,6 +31,7 @@ from .foreign import (
 )
 from .persona import Persona
 from .reading import Document, Limits, parse
+from .source import setting
 from .writing import dump_yaml
 
 SECTION: Final = "Instructions"
@@ -132,7 +133,7 @@ def _unfit_body(text: str, body: str, path: str, limits: Limits) -> Problem | No
     if len(body) > limits.text_characters:
         message = f"a text of {len(body):,} characters; at most {limits.text_characters:,} are allowed"
         line = text[: len(text) - len(body)].count("\n") + 1
-        return Problem(path, line, 1, None, None, message, "shorten it, or set Limits(text_characters=...)")
+        return Problem(path, line, 1, None, None, message, f"shorten it, or set {setting('text_characters')}")
     return None
 
 

@@ -295,6 +295,28 @@ def _ascii_variables(value: Any) -> object:
     return FrozenDict.over(value) if "".join(value).isascii() else _variables(value, ("variables",))
 
 
+def _read_metadata(value: Any) -> object:
+    """Return plain data of a file as it is kept: what a name below may be is all that was not looked at yet."""
+    try:
+        return _frozen(value)
+    except _BlankNameError:
+        return _metadata(value, ("metadata",))
+
+
+class _BlankNameError(ValueError):
+    pass
+
+
+def _frozen(value: Any) -> object:
+    if type(value) is list:
+        return tuple([_frozen(item) if type(item) in (list, dict) else item for item in value])
+    if not all(map(str.strip, value)):
+        raise _BlankNameError
+    return FrozenDict.over(
+        {name: _frozen(item) if type(item) in (list, dict) else item for name, item in value.items()}
+    )
+
+
 # What needs no second look: by the field and the value's type.
 _AS_READ: dict[tuple[str, type], Callable[[Any], object]] = {
     **{(name, str): _same for name in ("role", "tone", "parent", "template")},
@@ -302,5 +324,6 @@ _AS_READ: dict[tuple[str, type], Callable[[Any], object]] = {
     **{(name, list): tuple for name in ("capabilities", "constraints", "tools")},
     ("custom_sections", dict): FrozenDict.over,
     ("variables", dict): _ascii_variables,
+    ("metadata", dict): _read_metadata,
     ("abstract", bool): _same,
 }

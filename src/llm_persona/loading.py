@@ -77,10 +77,13 @@ def inspect_documents(
     # A character that is an error is not suspicious too.
     spelled = {(problem.path, problem.line, problem.column) for problem in loaded.problems if "U+" in problem.message}
     findings = Findings(loaded.places, Acceptances.of(loaded.state.accepted, documents), accepted)
+    firsts: dict[tuple[object, ...], Problem] = {}  # what several personas share is told once
     for document in documents:
         for warning in suspicions(document):
-            if "U+" not in warning.message or (warning.path, warning.line, warning.column) not in spelled:
-                findings.add(warning)
+            place = (warning.path, warning.line, warning.column)
+            if "U+" not in warning.message or place not in spelled:
+                first = firsts.setdefault((*place, warning.message), warning)
+                findings.add(first, warning.persona)
     for warning in oversights(loaded.state, loaded.places):
         findings.add(warning)
     warnings = findings.problems([] if loaded.problems else ["in files"])  # what is broken is not looked at

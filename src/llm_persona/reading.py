@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from .errors import PersonaFileError, Problem, let_through
-from .source import LINE_BREAK, Limits, Nodes, Place, Source, SyntaxStop
+from .source import LINE_BREAK, Limits, Nodes, Place, Source, SyntaxStop, setting
 
 __all__ = ["Document", "Limits", "parse", "read", "read_text"]
 
@@ -49,6 +49,7 @@ class Document:
         *,
         more: int = 0,
         warnings: Sequence[Problem] = (),
+        shares: bool = False,
         nodes: Nodes | None = None,
         source: bytes | None = None,
     ) -> None:
@@ -59,12 +60,18 @@ class Document:
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
         self.more = more
         self.warnings = tuple(warnings)
+        self._shares = shares
         self._nodes = nodes
         self._source = source
         self._trail: tuple[_Step, ...] = ()
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_trail": ()}
+
+    @property
+    def has_aliases(self) -> bool:
+        """Whether some lists and mappings of the data are one and the same."""
+        return self._shares or (self._nodes is not None and bool(self._nodes.aliases))
 
     def locate(self, path: Sequence[str | int], *, key: bool = False) -> Place:
         """Return the line and the column, 1-based and in characters, of the value at a path, or of its key.
@@ -197,7 +204,7 @@ def _decoded(content: bytes, path: str, limits: Limits) -> tuple[bytes, str] | D
     """Return the bytes without a BOM, and their text."""
     if len(content) > limits.file_bytes:
         message = f"the file has more than {limits.file_bytes:,} bytes"
-        return _refused(path, message, "split it, or set Limits(file_bytes=...)")
+        return _refused(path, message, f"split it, or set {setting('file_bytes')}")
     content = content.removeprefix(codecs.BOM_UTF8)
     encoding = _other_encoding(content)
     if encoding:

@@ -118,12 +118,13 @@ class PersonaRegistry:
         templates: Folders | None = None,
         default_template: str | None = None,
         tools: Catalog | None = None,
+        limits: Limits | None = None,
         precompile: bool = True,
     ) -> PersonaRegistry:
         """Make a registry of data as a file has it: the same rules, the same PersonaFileError, without lines."""
         from .plain_data import plain_document
 
-        document = plain_document(data)
+        document = plain_document(data, limits)
         return cls._from(load_documents([document], Arguments.of(templates, default_template, tools)), precompile)
 
     @classmethod

@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Literal
 
 from .errors import Problem, field_text
 
@@ -26,19 +25,25 @@ class Limits:
     """How large a file may be before it is refused; every refusal names the limit that it met.
 
     `file_bytes` is bytes; `depth` counts lists and mappings inside one another, the file itself being the first;
-    `nodes` counts keys and values, and one more is allowed for every `bytes_per_node` bytes of the file (what aliases
-    repeat may be as much again); `personas` counts top-level keys without `$`; `text_characters` is for one text.
+    `nodes` counts the keys and values that are written, and `expanded_nodes` what they come to with all aliases written
+    out; where these repeat more than 20 times the file's characters, every 1,000 beyond count one more. None goes by the
+    file: 21 keys and values in each of 100,000 personas, or one for every 8 bytes where that is more; and 20 times what
+    is written, plus 10,000.
+    `personas` counts top-level keys without `$`; `text_characters` is for one text.
     """
 
     file_bytes: int = 64 * 2**20
     depth: int = 16
-    nodes: int = 10_000
-    bytes_per_node: int = 16
+    nodes: int | None = None
+    expanded_nodes: int | None = None
     personas: int = 100_000
     text_characters: int = 1_000_000
 
     def most_nodes(self, file_bytes: int) -> int:
-        return self.nodes + file_bytes // self.bytes_per_node
+        return max(2_100_001, file_bytes // 8) if self.nodes is None else self.nodes
+
+    def most_expanded_nodes(self, written: int) -> int:
+        return 20 * written + 10_000 if self.expanded_nodes is None else self.expanded_nodes
 
 
 class SyntaxStop(Exception):  # noqa: N818 - ends the reading of a file whose problems are noted; never leaves it
@@ -158,32 +163,35 @@ class Source:
 
     def too_many_nodes(self, place: Place) -> SyntaxStop:
         message = f"the file has more than {self.most_nodes:,} keys and values"
-        return self.stop(place, message, _raise_limit("nodes"), way=())
+        return self.stop(place, message, f"split the file, or set {setting('nodes')}", way=())
 
-    def too_much_repeated(self, first_alias: Place, limit: Literal["nodes", "file_bytes"]) -> SyntaxStop:
-        most, what = (
-            (self.most_nodes, "keys and values") if limit == "nodes" else (self.limits.file_bytes, "characters")
-        )
-        message = f"the aliases of the file, of which this is the first, repeat more than {most:,} {what}"
-        return self.stop(first_alias, message, f"use fewer, or set Limits({limit}=...)", way=())
+    def check_expanded(self, written: int, expanded: int, first_alias: Place) -> None:
+        """Refuse aliases that come to more than they may: `expanded` keys and values where so many are written."""
+        most = self.limits.most_expanded_nodes(written)
+        if expanded > most:
+            message = (
+                f"with its aliases, of which this is the first, the file comes to more than {most:,} keys and values"
+            )
+            raise self.stop(first_alias, message, f"write fewer, or set {setting('expanded_nodes')}", way=())
 
     def too_deep(self, place: Place) -> SyntaxStop:
         message = f"lists and mappings are nested more than {self.limits.depth} deep"
         keys = list(takewhile(lambda part: isinstance(part, str), self.way[:-1]))
-        return self.stop(place, message, "use fewer levels, or set Limits(depth=...)", way=keys)
+        return self.stop(place, message, f"use fewer levels, or set {setting('depth')}", way=keys)
 
     def too_many_personas(self, place: Place) -> SyntaxStop:
         message = f"the file has more than {self.limits.personas:,} personas"
-        return self.stop(place, message, _raise_limit("personas"), way=())
+        return self.stop(place, message, f"split the file, or set {setting('personas')}", way=())
 
     def check_length(self, text: str, place: Place) -> None:
         if len(text) > self.limits.text_characters:
             message = f"a text of {len(text):,} characters; at most {self.limits.text_characters:,} are allowed"
-            self.report(place, message, "shorten it, or set Limits(text_characters=...)")
+            self.report(place, message, f"shorten it, or set {setting('text_characters')}")
 
 
-def _raise_limit(name: str) -> str:
-    return f"split the file, or set Limits({name}=...)"
+def setting(limit: str) -> str:
+    """Say how a limit is set, in Python and on the command line."""
+    return f"Limits({limit}=...), on the command line --limit {limit}=..."
 
 
 def where(way: Sequence[str | int]) -> tuple[str | None, str | None]:

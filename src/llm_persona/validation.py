@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .errors import Problem
+from .shared_nodes import once
 from .source import MOST_PROBLEMS
 from .wording import WHOLE_NUMBER
 
@@ -47,8 +48,11 @@ def check_document(document: Document) -> Checked:
     problems: list[Problem] = []
     more, broken = 0, set()
     named = _Named(document.problems)
-    for mistake in _mistakes(document):
+    shared = once(document.data) if document.has_aliases else None
+    for mistake in _mistakes(document, document.data if shared is None else shared.data):
         broken.add(mistake.entry)
+        if shared is not None:
+            broken |= shared.sharers(mistake.path)
         if len(problems) >= MOST_PROBLEMS:
             more += 1
         elif (problem := mistake.problem(document)) not in named:
@@ -57,8 +61,8 @@ def check_document(document: Document) -> Checked:
     return Checked(problems, more, broken)
 
 
-def _mistakes(document: Document) -> Iterator[Mistake]:
-    yield from _against_schema(document)
+def _mistakes(document: Document, data: dict[str, object]) -> Iterator[Mistake]:
+    yield from _against_schema(document, data)
     for path, value in _misread_numbers(document):
         from .mistakes import misread
 
@@ -131,8 +135,7 @@ def _escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def _against_schema(document: Document) -> Iterator[Mistake]:
-    data: Any = document.data
+def _against_schema(document: Document, data: Any) -> Iterator[Mistake]:
     try:
         well = _validator().is_valid(data)
     except UnicodeEncodeError:  # a lone surrogate, which the reader names

@@ -30,6 +30,7 @@ from .yaml_scalars import Misread, may_be_no_text, quote, resolve, why
 from .yaml_text import check_text, cut_off, may_be_cut
 
 _SHARED = 24  # characters up to which equal texts are held once
+_ENDLESS = 10**15
 _TAG = "tag:yaml.org,2002:"
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
 
@@ -75,13 +76,14 @@ if TYPE_CHECKING:
 
 
 class _Anchor:
-    __slots__ = ("characters", "node", "nodes", "value")
+    __slots__ = ("characters", "height", "node", "nodes", "value")
 
-    def __init__(self, value: object, node: int, nodes: int, characters: int) -> None:
+    def __init__(self, value: object, node: int, nodes: int, characters: int, height: int) -> None:
         self.value = value
         self.node = node  # -1 where its text was left out of the data
-        self.nodes = nodes
+        self.nodes = nodes  # with all aliases in it written out, as its characters are
         self.characters = characters
+        self.height = height  # lists and mappings inside one another, itself the first
 
 
 class _Reader:
@@ -104,6 +106,7 @@ class _Reader:
         self._first_alias: Place | None = None
         self._repeated_nodes = 0
         self._repeated_characters = 0
+        self._deepest = 0  # of what was read since the last anchor was met, in and around it
         self._longest = source.limits.text_characters
         self._shared = min(_SHARED, self._longest)
 
@@ -125,6 +128,11 @@ class _Reader:
         if not isinstance(data, dict):
             raise self.source.stop(place, *_not_a_mapping(event, data), way=())
         self._end(next(self._events))
+        if self._first_alias is not None:
+            written = len(self.nodes)
+            characters = max(0, self._repeated_characters - 20 * len(self.source.text))
+            repeated = self._repeated_nodes + characters // 1_000
+            self.source.check_expanded(written, written + repeated, self._first_alias)
         return data
 
     def _end(self, event: _Event) -> None:
@@ -196,8 +204,13 @@ class _Reader:
 
     def _enter(self, part: str | int, start: _Event) -> None:
         self._way.append(part)
-        if len(self._way) > self.source.limits.depth:
-            raise self.source.too_deep(_place(start.start_mark))
+        self._reach(len(self._way), start)
+
+    def _reach(self, depth: int, event: _Event) -> None:
+        if depth > self._deepest:
+            self._deepest = depth
+            if depth > self.source.limits.depth:
+                raise self.source.too_deep(_place(event.start_mark))
 
     def _report_duplicate(self, key: str, first: int, mark: _Mark) -> None:
         self._way[-1] = key
@@ -294,6 +307,8 @@ class _Reader:
             self.source.report(_place(event.start_mark), message, "give one of them another name")
         self._anchors[name] = None
         nodes, characters = self._repeated_nodes, self._repeated_characters
+        depth, around = len(self._way), self._deepest
+        self._deepest = depth
         if isinstance(event, ScalarEvent):
             value, end = self._scalar(event), event.end_mark.index
         else:
@@ -304,7 +319,9 @@ class _Reader:
             node,
             len(self.nodes) - node + self._repeated_nodes - nodes,
             end - event.start_mark.index + self._repeated_characters - characters,
+            self._deepest - depth,
         )
+        self._deepest = max(self._deepest, around)
         self._anchors[name] = anchor
         self._closed.append(anchor)
         return value
@@ -319,12 +336,10 @@ class _Reader:
         anchor = self._anchors[name]
         if anchor is None:
             raise self.source.stop(place, f"the alias '*{name}' stands inside its own anchor", "write the value out")
-        self._repeated_nodes += anchor.nodes
-        self._repeated_characters += anchor.characters
-        if self._repeated_nodes > self._most_nodes:
-            raise self.source.too_much_repeated(self._first_alias, "nodes")
-        if self._repeated_characters > self.source.limits.file_bytes:
-            raise self.source.too_much_repeated(self._first_alias, "file_bytes")
+        # Beyond this the sums would grow with every alias of aliases, digit by digit.
+        self._repeated_nodes = min(self._repeated_nodes + anchor.nodes - 1, _ENDLESS)
+        self._repeated_characters = min(self._repeated_characters + anchor.characters, _ENDLESS)
+        self._reach(len(self._way) + anchor.height, event)
         self.nodes.aliases[len(self.nodes) - 1] = anchor.node
         return anchor.value
 

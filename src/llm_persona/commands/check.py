@@ -119,7 +119,7 @@ def check(
         raise click.UsageError("standard input can be read only once: give '-' once")
     registries = [replace(files, paths=(path,)) for path in each] or [replace(files, paths=files.chosen())]
     reads_input = any("-" in registry.paths for registry in registries)
-    lines = Lines(kept_standard_input() if reads_input else None)
+    lines = Lines(kept_standard_input(files.limits) if reads_input else None)
     passed, acceptances = Passed.of(entries), Acceptances(accepted)
     checked = [_check(registry, passed, acceptances) for registry in registries]
     problems = [problem for found, _ in checked for problem in found]
@@ -136,7 +136,7 @@ def check(
 
 def _check(files: PersonaFiles, passed: Passed, accepted: Acceptances) -> tuple[list[Problem], PersonaRegistry | None]:
     """Return what is wrong with the files of one registry, and the registry, if there can be one."""
-    loaded = inspect_documents([read(path) for path in files.paths], files.arguments(), accepted)
+    loaded = inspect_documents([read(path, limits=files.limits) for path in files.paths], files.arguments(), accepted)
     if any(problem.severity == "error" for problem in loaded.told()):
         return loaded.told(), None
     registry = PersonaRegistry._from(loaded)

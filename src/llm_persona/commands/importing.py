@@ -7,10 +7,11 @@ import click
 from ..errors import PersonaFileError
 from ..imports import Imported, import_files
 from ..persona import Persona
-from ..reading import parse
+from ..reading import Limits, parse
 from ..resolution import written
 from ..terminal import counted, line
 from ..writing import dump_json, dump_yaml
+from .options import file_limits
 from .outputs import Output, output_file
 from .problems import Lines, print_problems
 
@@ -18,8 +19,9 @@ from .problems import Lines, print_problems
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
 @output_file()
+@file_limits
 @click.option("--partial", is_flag=True, help="Give the personas of the files that are valid, though others are not.")
-def import_personas(paths: tuple[str, ...], output: Output, partial: bool) -> None:
+def import_personas(paths: tuple[str, ...], output: Output, limits: Limits | None, partial: bool) -> None:
     """Import agent Markdown and character cards (V2, V3 in JSON), files and folders, as a persona file.
 
     The prompts come in word for word. Where a file is refused, nothing is written, unless --partial is given; the
@@ -30,7 +32,7 @@ def import_personas(paths: tuple[str, ...], output: Output, partial: bool) -> No
       llm-persona import .claude/agents -o personas.yaml
     """
     output.check()
-    imported = import_files(*paths)
+    imported = import_files(*paths, limits=limits)
     print_problems(imported.problems, Lines(), err=True)
     if partial or not imported.refused:
         output.write(_persona_file(imported.personas, output.path), (*imported.files, *imported.refused))

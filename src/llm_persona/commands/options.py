@@ -9,23 +9,25 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NoReturn
 
 import click
 
 from ..errors import PersonaError, PersonaFileError, one_line
 from ..file_keys import Arguments
-from ..names import split_reference
+from ..names import did_you_mean, split_reference
 from ..output import Input
 from ..persona import Persona
 from ..reading import Limits
 from ..registry import PersonaRegistry
 from ..terminal import line, painted
+from ..wording import WHOLE_NUMBER
 from .problems import Lines, print_problems
 
 DEFAULT_FILE = "personas.yaml"
 STANDARD_INPUT = 0  # its descriptor
+LIMITS = tuple(each.name for each in fields(Limits))
 
 Command = Callable[..., None]  # click passes what the options of a command say
 
@@ -38,6 +40,7 @@ class PersonaFiles:
     templates: tuple[str, ...] = ()
     default_template: str | None = None
     tools: str | None = None
+    limits: Limits | None = None
 
     def chosen(self) -> tuple[str, ...]:
         """Return the files to read. Raises PersonaError where none was named and the usual one is not there."""
@@ -47,7 +50,7 @@ class PersonaFiles:
 
     def arguments(self) -> Arguments:
         """Return what holds for files that say nothing of it. Raises PersonaError for tools that cannot be read."""
-        return Arguments.of(self.templates, self.default_template, self.tools)
+        return Arguments.of(self.templates, self.default_template, self.tools, self.limits)
 
     def read(self, folder: str = "") -> PersonaRegistry:
         """Read the files, standard input as if it lay in `folder`. Raises PersonaFileError for what is wrong with them."""
@@ -56,12 +59,13 @@ class PersonaFiles:
             templates=self.templates,
             default_template=self.default_template,
             tools=self.tools,
+            limits=self.limits,
             folder=folder,
         )
 
     def registry(self, folder: str = "") -> PersonaRegistry:
         """Read the files as `read` does. A file that is refused ends the command: its problems are printed, with their lines."""
-        lines = Lines(kept_standard_input() if "-" in self.chosen() else None)
+        lines = Lines(kept_standard_input(self.limits) if "-" in self.chosen() else None)
         try:
             return self.read(folder)
         except PersonaFileError as error:
@@ -74,8 +78,34 @@ class PersonaFiles:
         yield from registry._state.bounds.files()
 
 
+def limit(written: str) -> tuple[str, int]:
+    """Read `nodes=5000000`. Raises BadParameter."""
+    name, _, number = written.partition("=")
+    if not WHOLE_NUMBER.fullmatch(number):
+        raise click.BadParameter(f"{written!r} is not NAME=NUMBER, such as nodes=5000000")
+    if name not in LIMITS:
+        hint = did_you_mean(name, LIMITS) or f"there are {', '.join(LIMITS)}"
+        raise click.BadParameter(f"there is no limit {name!r}; {hint}")
+    return name, int(number)
+
+
+def _limits(context: click.Context, option: click.Parameter, pairs: Sequence[tuple[str, int]]) -> Limits | None:
+    return Limits(**dict(pairs)) if pairs else None
+
+
+file_limits = click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    type=limit,
+    callback=_limits,
+    metavar="NAME=NUMBER",
+    help="How large a file may be: the limit that an error names, as nodes=5000000. May be repeated.",
+)
+
+
 def persona_files(command: Command) -> Command:
-    """Add -f, --templates, --default-template and --tools, and hand them to the command as `files`."""
+    """Add -f, --templates, --default-template, --tools and --limit, and hand them to the command as `files`."""
 
     @click.option(
         "-f",
@@ -104,17 +134,19 @@ def persona_files(command: Command) -> Command:
         type=click.Path(),
         help="The catalogue that the personas' tools are in, for files that have no $tools.",
     )
+    @file_limits
     @functools.wraps(command)
     def with_files(
         paths: tuple[str, ...],
         templates: tuple[str, ...],
         default_template: str | None,
         tools: str | None,
+        limits: Limits | None,
         **arguments: Any,
     ) -> None:
         if paths.count("-") > 1:
             raise click.UsageError("standard input can be read only once: give '-f -' once")
-        command(files=PersonaFiles(paths, templates, default_template, tools), **arguments)
+        command(files=PersonaFiles(paths, templates, default_template, tools, limits), **arguments)
 
     return with_files
 
@@ -128,9 +160,9 @@ def asked_for(registry: PersonaRegistry, name: str, unit: str | None = None) -> 
     return persona
 
 
-def kept_standard_input() -> str:
+def kept_standard_input(limits: Limits | None = None) -> str:
     """Read standard input and put it back, so that its lines can be shown beside what is wrong with them."""
-    content = sys.stdin.buffer.read(Limits().file_bytes + 1)
+    content = sys.stdin.buffer.read((limits or Limits()).file_bytes + 1)
     sys.stdin = io.TextIOWrapper(io.BytesIO(content))
     return content.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
 
