@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import os
 import pickle
 import re
@@ -297,3 +298,57 @@ def test_session_names_are_free() -> None:
     """A session variable may be called self, template or persona."""
     persona = Persona("Maya", "{self} {template} {persona}")
     assert "a 1 2 3." in persona.build_system_prompt(self="1", template="2", persona="3")
+
+
+# What the standard library makes of it
+
+FILLED = {
+    "Base": {"abstract": True, "company": "Acme"},
+    "Maya": {
+        "parent": "Base",
+        "role": "Guide",
+        "greeting": "I'm {name} of {company}",
+        "capabilities": {"add": ["Help"]},
+    },
+    "Plain": {"role": "Guide", "company": "Acme", "greeting": "Hi {user}"},
+}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"display_name": "Alex"}, {"company": "Beta"}, {"company": None}, {"name": "Alex"}], ids=str
+)
+def test_replacing_a_filled_persona_is_right_or_refused(changes: dict[str, Any]) -> None:
+    """No prompt says Alex where its greeting says Maya: texts that are filled in are not filled in again."""
+    registry = PersonaRegistry.from_dict(FILLED)
+    maya = registry.get("Maya")
+    for each in (maya, pickle.loads(pickle.dumps(maya)), dataclasses.replace(maya, tone="kind")):
+        with pytest.raises(InvalidValueError, match=r"^(Maya|Alex): its \{name\} and .* filled in already.*definition"):
+            dataclasses.replace(each, **changes)
+        assert dataclasses.replace(each, tone="brief").build_greeting() == "I'm Maya of Acme"
+    defined = dataclasses.replace(registry.definition("Maya"), **changes)
+    registry.define(defined, replace=True)
+    again = registry.get(defined.key)
+    session = {} if again.company else {"company": "Nowhere"}
+    assert again.build_greeting(**session) == f"I'm {again.spoken_name} of {again.company or 'Nowhere'}"
+    plain = dataclasses.replace(registry.get("Plain"), **changes)  # nothing of its texts was filled in
+    assert plain.build_greeting(user="Jo") == "Hi Jo"
+    assert plain.build_system_prompt(user="Jo").startswith(f"You are {plain.spoken_name}, a Guide")
+
+
+@pytest.mark.parametrize("convert", [dataclasses.asdict, dataclasses.astuple])
+def test_asdict_is_refused_in_words(convert: Any) -> None:
+    """The same before a render and after it, of a definition and of what a registry returns; `to_dict` is the way."""
+    registry = PersonaRegistry.from_dict(FILLED)
+    bare = Persona("Maya", "Guide", metadata={"a": [1, {"b": None}]})
+    for persona in (bare, registry.get("Maya"), registry.definition("Maya"), registry.definition("Base")):
+        for _ in range(2):
+            with pytest.raises(
+                InvalidValueError, match=r"asdict and astuple cannot tell .*persona.to_dict\(\) returns"
+            ):
+                convert(persona)
+            if persona.parent is None and not persona.abstract:
+                persona.render()
+        assert Persona(**persona.to_dict()) == persona
+        assert json.loads(json.dumps(persona.to_dict())) == persona.to_dict()
+    assert bare.to_dict() == {"name": "Maya", "role": "Guide", "metadata": {"a": [1, {"b": None}]}}
+    assert registry.definition("Maya").to_dict()["capabilities"] == {"add": ["Help"]}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
+
+from .errors import InvalidValueError
 
 V = TypeVar("V", covariant=True)
 
@@ -64,6 +66,18 @@ class FrozenDict(Mapping[str, V], Generic[V]):
 _set_entries = FrozenDict._entries.__set__  # type: ignore[attr-defined,misc]  # a slot
 
 
+class Given(frozenset[str]):
+    """The names of the fields that were given. `dataclasses.asdict`, which would lose them, copies it and is refused."""
+
+    def __deepcopy__(self, memo: object) -> NoReturn:
+        raise no_asdict()
+
+
+def no_asdict() -> InvalidValueError:
+    message = "dataclasses.asdict and astuple cannot tell what was given to a persona from its defaults"
+    return InvalidValueError(message, hint="persona.to_dict() returns plain data that Persona(**data) takes back")
+
+
 class ListEdit(tuple[str, ...]):
     """An edit of an inherited list. As a tuple it holds the texts that it writes; the parent's are not in it."""
 
@@ -74,6 +88,8 @@ class ListEdit(tuple[str, ...]):
     def __new__(
         cls, replace: tuple[str, ...] | None = None, remove: tuple[str, ...] = (), add: tuple[str, ...] = ()
     ) -> ListEdit:
+        if not isinstance(replace, tuple | None):
+            raise no_asdict()  # which makes a tuple anew of its items
         edit = super().__new__(cls, (replace or ()) + add)
         edit.__dict__.update(replace=replace, remove=remove, add=add)
         return edit

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from .bound import Bound, bundled
 from .errors import InheritanceError, InvalidValueError, PersonaError, let_through
 from .fields import DEFAULTS, NOT_GIVEN, as_read, checked
-from .frozen import FrozenDict, ListEdit, thaw
+from .frozen import FrozenDict, Given, ListEdit, thaw
 from .kinds import is_text, plain
 from .names import check_name, join_reference, kind_of, shorten, split_reference
 from .packing import pack_alone, packed, unpack_bound, unpacked
@@ -59,9 +59,11 @@ class Persona:
     metadata: Mapping[str, Any] = cast("Mapping[str, Any]", NOT_GIVEN)
     replaced_by: str | None = cast(str, NOT_GIVEN)
     # Fields, and not attributes beside them, so that `dataclasses.replace` and pickle carry them along.
-    _given: frozenset[str] | None = None
+    _given: Given | None = None
     _side: bool = False
     _bound: Bound | None = field(default=None, compare=False)
+    # The name and the company that a registry filled into its texts, where it did.
+    _filled_for: tuple[str, str | None] | None = field(default=None, compare=False)
     _plans: Plans | None = field(default=None, init=False, compare=False)
     _ready: dict[str | None, Precompiled] | None = field(default=None, init=False, compare=False)  # of the plans
 
@@ -88,9 +90,10 @@ class Persona:
             description: str | None = ...,
             metadata: Mapping[str, Any] = ...,
             replaced_by: str | int | None = ...,
-            _given: frozenset[str] | None = ...,
+            _given: Given | None = ...,
             _side: bool = ...,
             _bound: Bound | None = ...,
+            _filled_for: tuple[str, str | None] | None = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -120,7 +123,8 @@ class Persona:
             given.add("version")
         object.__setattr__(self, "_side", self.version is not None and (self._side or version is not None))
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "_given", frozenset(given))
+        object.__setattr__(self, "_given", Given(given))
+        self._check_filled()
         self._check_as_a_whole()
 
     def _split_name(self) -> tuple[str, str | None]:
@@ -130,6 +134,15 @@ class Persona:
         object.__setattr__(self, "name", str.__str__(given))
         name, version = split_reference(self.name)
         return check_name(name), None if version is None else check_name(version, "version")
+
+    def _check_filled(self) -> None:
+        """Refuse what `dataclasses.replace` would make of it: texts that still speak of another name or company."""
+        if self._filled_for not in (None, (self.spoken_name, self.company)):
+            raise InvalidValueError(
+                "its {name} and {company} are filled in already, so another name or company would not reach its texts",
+                persona=self.key,
+                hint="replace what was defined, and define that: dataclasses.replace(registry.definition(...), ...)",
+            )
 
     def _check_as_a_whole(self) -> None:
         if self._gone:
@@ -252,8 +265,10 @@ class Persona:
 
     def _settled(self, values: Mapping[str, Any], bound: Bound | None = None) -> Persona:
         """Return this persona with these values and without its parent, which gave them. They are not checked again."""
-        given = (self._given or frozenset()).union(values) - {"parent"}
+        given = Given((self._given or frozenset()).union(values) - {"parent"})
+        filled = bound is not None and any(getattr(self, name) != value for name, value in values.items())
         changes = {**values, "parent": None, "_given": given, "_bound": bound, "_plans": None, "_ready": None}
+        changes["_filled_for"] = (self.spoken_name, values.get("company", self.company)) if filled else None
         return _made([changes.get(name, value) for name, value in zip(_SLOTS, _values(self), strict=True)])
 
     def build_system_prompt(self, template: str | None = None, /, **session: object) -> str:
@@ -352,7 +367,9 @@ class Persona:
     def __reduce__(self) -> tuple[object, ...]:
         # As text, so that equal personas are equal bytes, whatever was rendered and whichever process asks.
         bound = None if self._bound is None else pack_alone(self._bound, self.template, self.tools)
-        return _unpickled, (packed({"persona": self.to_dict(), "bound": bound}),)
+        return _unpickled, (
+            packed({"persona": self.to_dict(), "bound": bound, "filled": self._filled_for is not None}),
+        )
 
     def __copy__(self) -> Persona:
         return self
@@ -370,9 +387,9 @@ _SET = [getattr(Persona, name).__set__ for name in _SLOTS]
 
 
 @lru_cache(maxsize=256)
-def _names_given(names: tuple[str, ...]) -> frozenset[str]:
+def _names_given(names: tuple[str, ...]) -> Given:
     """Return the names as a set: one for all personas that give the same fields."""
-    return frozenset(names)
+    return Given(names)
 
 
 def _made(values: Iterable[Any]) -> Persona:
@@ -388,6 +405,8 @@ def _unpickled(content: bytes) -> Persona:
     persona = Persona._read(data["persona"].pop("name"), data["persona"])
     if data["bound"] is not None:
         object.__setattr__(persona, "_bound", unpack_bound(data["bound"]))
+    if data["filled"]:
+        object.__setattr__(persona, "_filled_for", (persona.spoken_name, persona.company))
     return persona
 
 
