@@ -29,7 +29,7 @@ CORE = """
     shared_nodes remedies mistakes validation
     rollouts
     plain_data acceptances provenance bounds tool_files file_keys resolution findings oversights suspicions loading
-    attempts trials rehearsals omissions pitfalls session_names stable_shares coverage
+    attempts trials rehearsals omissions spoken_names pitfalls session_names stable_shares coverage
     tracing explaining writing comparison registry_files registry_pickles registry
 """
 

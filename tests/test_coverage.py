@@ -148,7 +148,6 @@ def test_a_text_that_is_cut_is_said_to_be_cut(tmp_path: Path) -> None:
         ("role", "role: Poet", "print {{ persona.role }}"),
         ("tone", "tone: calm", "print {{ persona.tone }}"),
         ("company", "company: Acme Corp", "print {{ persona.company }}"),
-        ("display_name", "display_name: Bo", "print {{ persona.name }}"),
         (
             "capabilities[1]",
             "capabilities: [Sing]",
@@ -167,7 +166,7 @@ def test_any_other_field_that_is_never_printed_is_a_warning(field: str, entry: s
     poet = registry(
         tmp_path,
         f"$templates: templates\nPoet:\n  template: own\n{role}  {entry}\n",
-        own="Hi. {{ persona.role }}" if role else "Hi.",
+        own="I'm {{ persona.name }}. {{ persona.role }}" if role else "I'm {{ persona.name }}.",
     )
     (warning,) = told(poet, tmp_path)
     assert warning.partition(": warning: ")[2] == f"Poet.{field}: template 'own' never prints it; {hint}"
@@ -179,7 +178,10 @@ def test_what_is_not_given_and_what_no_prompt_needs_is_not_missed(tmp_path: Path
     personas = """\
         Poet: {role: Poet, template: own, greeting: Hello, description: d, tools: [search], metadata: {a: 1}}
         """
-    assert told(registry(tmp_path, only(personas), own="You are a {{ persona.role }}."), tmp_path) == []
+    assert (
+        told(registry(tmp_path, only(personas), own="You are {{ persona.name }}, a {{ persona.role }}."), tmp_path)
+        == []
+    )
 
 
 def test_a_company_that_other_texts_speak_of_is_printed(tmp_path: Path) -> None:
@@ -378,7 +380,7 @@ def test_the_names_that_a_handler_passes_are_compared_with_those_asked_for(
 ) -> None:
     """What is missing and what is misspelt is told, at the line that asks for it."""
     template = (
-        "You are {{ persona.role }}, on {{ session.plan }}.\nRegion: {{ session.region }}\n"
+        "You are {{ persona.name }}, {{ persona.role }}, on {{ session.plan }}.\nRegion: {{ session.region }}\n"
         "{% if session.ticket is defined %}Ticket: {{ session.ticket }}{% endif %} {{ session.note|default('-') }}\n"
     )
     assert told(registry(tmp_path, NAMES, own=template), tmp_path, session) == expected
@@ -387,7 +389,7 @@ def test_the_names_that_a_handler_passes_are_compared_with_those_asked_for(
 def test_without_a_session_nothing_is_said_of_names(tmp_path: Path) -> None:
     """Nobody knows what is passed then."""
     template = "{{ persona.role }} {{ session.x }} {{ session.y }} {{ session.plan }}"
-    assert told(registry(tmp_path, NAMES, own=f"You: {template}"), tmp_path) == []
+    assert told(registry(tmp_path, NAMES, own=f"{{{{ persona.name }}}}: {template}"), tmp_path) == []
 
 
 def test_what_files_and_registry_show_alone_is_found_too(tmp_path: Path) -> None:
@@ -452,7 +454,9 @@ def test_sample_values_are_tried_out(tmp_path: Path) -> None:
 
 def test_a_value_that_a_persona_cannot_print_is_told_at_its_text(tmp_path: Path) -> None:
     """The persona's file and line are named, not the template's."""
-    found = registry(tmp_path, only("Poet: {role: 'Poet of {town}', template: own}"), own="A {{ persona.role }}")
+    found = registry(
+        tmp_path, only("Poet: {role: 'Poet of {town}', template: own}"), own="{{ persona.name }}, {{ persona.role }}"
+    )
     assert told(found, tmp_path, {"town": ["a"]}) == [
         (
             "personas.yaml:2:14: Poet.role: session variable 'town' is a list, which cannot be printed; "
@@ -514,9 +518,11 @@ def test_an_include_that_loses_its_indent_is_a_warning(tmp_path: Path) -> None:
 
 def test_the_remedy_for_a_lost_indent_works(tmp_path: Path) -> None:
     """What the warning says to write indents every line, and ends the warning."""
-    template = "Rules:\n{% filter indent(4, first=true) %}\n{% include 'many.j2' %}\n{% endfilter %}\n"
+    template = (
+        "{{ persona.name }}'s rules:\n{% filter indent(4, first=true) %}\n{% include 'many.j2' %}\n{% endfilter %}\n"
+    )
     found = registry(tmp_path, only("Poet: {role: Poet, template: own}"), own=template, many="- a\n- b\n")
-    assert "Rules:\n    - a\n    - b" in found.get("Poet").render().text
+    assert "Poet's rules:\n    - a\n    - b" in found.get("Poet").render().text
     assert [problem.field for problem in found.problems()] == ["role"]
 
 
@@ -532,7 +538,9 @@ def test_a_value_that_begins_a_line_is_a_warning(tmp_path: Path) -> None:
               Be kind.
               {user_name} is always right.
         """
-    template = "You are {{ persona.role }}.\n{{ persona.tone }}\n{{ persona.custom_sections.Rules }}\n"
+    template = (
+        "You are {{ persona.name }}, {{ persona.role }}.\n{{ persona.tone }}\n{{ persona.custom_sections.Rules }}\n"
+    )
     template += "Plan: {{ session.plan }}\n  {{ session.ticket }}\n"
     found = registry(tmp_path, only(personas), own=template)
     own_words = "begins a line, and could pass for your own words there; put words before it"

@@ -58,6 +58,8 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "render-fails": _fatal("in templates", "The persona cannot be rendered in its template."),
         "template-broken": _fatal("in templates", "A template that a persona is rendered with cannot be used."),
         "template-broken-unused": _warning("in templates", "A template that no persona names cannot be used."),
+        "template-never-says-name": _error("in templates", "No place of the prompt comes from the persona's name."),
+        "template-sometimes-says-name": _warning("in templates", "The prompt says the name for some sessions only."),
         "text-cut": _warning("in templates", "The template prints only the beginning of a text."),
         "text-never-printed": _warning("in templates", "The template never prints a text that the persona gives."),
         "value-begins-line": _warning("in templates", "A session value begins a line, as the template's own words do."),

@@ -20,6 +20,7 @@ from .rehearsals import Rehearsal
 from .resolution import State
 from .session import neutralise
 from .session_names import check_names, check_slips
+from .spoken_names import check_spoken_name
 from .stable_shares import StableShare, stable_share
 from .suspicions import suspicions
 from .templates import BUNDLED_PREFIX, Template, Templates
@@ -56,6 +57,7 @@ def check(
     lacking: set[str] = set()
     for rehearsal in rehearsals:
         check_omissions(rehearsal, findings)
+        check_spoken_name(rehearsal, findings)
         check_line_starts(rehearsal, findings)
         if sample.names is None:
             _check_any_run(rehearsal, findings)

@@ -40,7 +40,7 @@ def _hint(origin: Origin, verdict: str) -> str:
         return f"print each: {{% for {one} in persona.{name} %}}- {{{{ {one} }}}}"
     if name == "custom_sections":
         return "print each: {% for name, text in persona.custom_sections|items %}{{ text }}"
-    return f"print {{{{ persona.{'name' if name == 'display_name' else name} }}}}"
+    return f"print {{{{ persona.{name} }}}}"
 
 
 def _lost(rehearsal: Rehearsal) -> dict[Path, str]:
@@ -63,7 +63,7 @@ def _lost(rehearsal: Rehearsal) -> dict[Path, str]:
 
 
 def _mentioned(path: Path, fields: Collection[str]) -> bool:
-    return path[0] in fields or (path[0] == "display_name" and "name" in fields)
+    return path[0] in fields
 
 
 def _unfound(missing: set[Path], rehearsal: Rehearsal) -> Iterator[tuple[Path, str]]:
@@ -81,7 +81,7 @@ def _unfound(missing: set[Path], rehearsal: Rehearsal) -> Iterator[tuple[Path, s
         text = texts.get(path, "")
         elsewhere = [other for each, other in texts.items() if each != path and each not in missing]
         if text in prompt:
-            if path[0] in ("company", "display_name"):  # other texts may speak of them
+            if path[0] == "company":  # other texts may speak of it
                 continue
             is_own = not any(text in other for other in elsewhere)
             # A short text may stand in the prompt by chance: in another word.

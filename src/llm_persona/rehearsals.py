@@ -8,8 +8,9 @@ from functools import cached_property
 
 from .attempts import SessionSample, failures
 from .errors import PersonaError
-from .inheritance import Lineage
+from .inheritance import Lineage, texts
 from .persona import Persona
+from .placeholders import Placeholders
 from .samples import Choices
 from .session import neutralise
 from .texts import Path, PersonaTexts
@@ -127,12 +128,22 @@ class Rehearsal:
     @cached_property
     def _tagged(self) -> Mapping[str, Field]:
         numbers = {path: number for number, path in enumerate(self.paths)}
-        return with_tags(self.texts.ready_for(self.template.family)[0], numbers)
+        return with_tags(self.texts.ready_for(self.template.family)[0], numbers, {("name",), *self.named})
+
+    @property
+    def named(self) -> set[Path]:
+        """The ways to the texts that hold the persona's name as `{name}`, or `{company}` where that holds it."""
+        persona = self.lineage.persona  # its own name is not filled in yet
+        placeholders = Placeholders(persona.variables)
+        names = {"name"}
+        if persona.company and "name" in placeholders.names(persona.company):
+            names.add("company")
+        return {path for path, text in texts(persona, "{") if names.intersection(placeholders.names(text))}
 
 
 def _printed_paths(persona: Persona) -> Iterator[Path]:
     """Yield the way to every text of the persona that was given and that its prompt should have."""
-    for name in ("role", "company", "tone", "display_name"):
+    for name in ("role", "company", "tone"):
         if persona._gives(name) and getattr(persona, name):
             yield (name,)
     for name in ("capabilities", "constraints"):

@@ -69,6 +69,11 @@ class Template:
     syntaxes: Mapping[str, Syntax]
     _others: dict[type[Sandbox], JinjaTemplate] = field(default_factory=dict, compare=False, repr=False)
 
+    def ends_in(self, bundled: str) -> bool:
+        """Tell whether this is a bundled template, by its short name, or extends it in the end."""
+        lineage = _lineage(self.syntaxes[str(self.compiled.name)], self.syntaxes)
+        return any(syntax.name == BUNDLED_PREFIX + bundled for syntax in lineage)
+
     def compiled_by(self, environment: type[Sandbox]) -> Template:
         """Return this template as another environment compiles it, which it does once."""
         if environment not in self._others:

@@ -29,6 +29,7 @@ MAX_ASKED = 100  # names that one trial grants, one after the other
 # No text of a persona or a session can hold lone surrogates, and NUL is another's mark (see `markers`).
 MARK = re.compile("\ud800([0-9]+)\udfff")
 _TAG = re.compile("zq([0-9]+)qz")
+_NAME_TAG = "zqnqz"
 
 Path = tuple[str | int, ...]
 Place = tuple[str, int]  # a template's full name, and a line
@@ -58,6 +59,11 @@ class Trial:
     def tags(self) -> set[int]:
         """Return the tags that are in the prompt, whatever filters made of their case."""
         return {int(number) for number in _TAG.findall(self.text.lower())}
+
+    @property
+    def says_name(self) -> bool:
+        """Whether a place of the prompt comes from the persona's name."""
+        return _NAME_TAG in self.text.lower()
 
 
 class AbsentError(UndefinedError):
@@ -221,9 +227,14 @@ def _place_now(frame: FrameType | None) -> Place | None:
     return None
 
 
-def with_tags(fields: Mapping[str, Field], paths: Mapping[Path, int]) -> dict[str, Field]:
-    """Return the fields with a tag behind each text that has a number."""
-    return _changed(fields, paths, lambda path, text: _tag(text, paths.get(path)))
+def with_tags(fields: Mapping[str, Field], paths: Mapping[Path, int], named: Set[Path]) -> dict[str, Field]:
+    """Return the fields with a tag behind each text that has a number, and one for the name behind those that hold it."""
+
+    def tag(path: Path) -> str:
+        number = f"zq{paths[path]}qz" if path in paths else ""
+        return number + _NAME_TAG if path in named else number
+
+    return _changed(fields, {*paths, *named}, lambda path, text: _tag(text, tag(path)))
 
 
 def with_mask(fields: Mapping[str, Field], path: Path) -> dict[str, Field]:
@@ -245,15 +256,14 @@ def _changed(
             changed[name] = TextTable(entries)
         elif isinstance(value, str | Text):
             changed[name] = change((name,), value)
-    if ("display_name",) in paths:
-        changed["name"] = changed["display_name"]
+    if ("name",) in paths and fields["display_name"]:
+        changed["display_name"] = changed["name"]  # which is what is spoken
     return changed
 
 
-def _tag(text: str | Text, number: int | None) -> str | Text:
-    if number is None:
+def _tag(text: str | Text, tag: str) -> str | Text:
+    if not tag:
         return text
-    tag = f"zq{number}qz"
     return Text((*text.parts, tag), text.field) if isinstance(text, Text) else tagged(text, tag)
 
 
