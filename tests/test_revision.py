@@ -179,6 +179,15 @@ def test_templates_of_the_command_line_are_those_of_then(repository: Path) -> No
     assert against("main", "--frozen", "--templates", "templates", "--templates", "more").exit_code == 1
 
 
+def test_a_catalogue_that_no_prompt_looks_at_is_not_held(repository: Path) -> None:
+    """What tools are said to do matters to the prompts that say it: a new catalogue changes no other."""
+    edit(repository / "personas.yaml", "  tone: kind", "  tone: kind\n  tools: [look]")
+    commit(repository)
+    write(repository, {"tools.json": '[{"name": "look", "description": "Look."}]'})
+    edit(repository / "personas.yaml", "$templates:", "$tools: tools.json\n$templates:")
+    assert against("main", "--frozen").output == "no difference\n"
+
+
 def test_each_file_has_its_own_templates_of_then(repository: Path) -> None:
     """Two files of one registry have each the folder that it names, in the reference as now."""
     write(repository, {"a/a.yaml": "$templates: t\nAnn: {role: x, version: 1, template: own}\n", "a/t/own.j2": "Ann"})

@@ -14,6 +14,7 @@ from .names import shorten, split_reference
 from .persona import Persona
 from .prompt import Prompt
 from .rollouts import Rollout
+from .texts import RENDERED
 
 COMPARED = (*TEXTS, *LISTS, *TABLES, "description")
 ORDERED = (*LISTS, "custom_sections")  # fields whose order reaches a prompt
@@ -83,8 +84,13 @@ class PersonaChange:
 
     @property
     def content_changed(self) -> bool:
-        """Whether anything that can reach a prompt differs: a field, an ancestor's, the template or what it uses."""
-        return self.template_changed or self.prompt_changed or _fingerprint(self.before) != _fingerprint(self.after)
+        """Whether anything that can reach a prompt differs: a field, an ancestor's, the template or what it uses.
+
+        The key, the version and what tools are said to do count where the template looks at them.
+        """
+        told = self.before.name != self.after.name or any(change.path[0] in RENDERED for change in self.fields)
+        beside = _looked_at(self.before) != _looked_at(self.after)
+        return told or beside or self.template_changed or self.prompt_changed
 
     @property
     def prompt_changed(self) -> bool:
@@ -92,7 +98,7 @@ class PersonaChange:
         return None not in (self.prompt_before, self.prompt_after) and self.prompt_before != self.prompt_after
 
     def __bool__(self) -> bool:
-        return bool(self.fields) or self.content_changed
+        return bool(self.fields) or self.before.ref != self.after.ref or self.content_changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,12 +291,19 @@ def _table_changes(name: str, old: Mapping[str, object], new: Mapping[str, objec
         yield FieldChange((name,), "moved", tuple(old), tuple(new))
 
 
-def _fingerprint(persona: Persona) -> str | dict[str, str]:
-    """Return the fingerprint of what can reach a prompt; of each field, where there is none as its template is broken."""
+def _looked_at(persona: Persona) -> dict[str, object]:
+    """Return what a persona's template looks at that stands in none of its fields."""
     try:
-        return persona._prepared().fingerprint(persona.own_template())
+        looked_at = persona.own_template().fields
     except PersonaError:
-        return persona._prepared().field_fingerprints()
+        return {}
+    tools = (persona._bound.tools if persona._bound else None) or {}
+    besides = {
+        "key": persona.key,
+        "version": persona.version,
+        "tool_descriptions": {name: tools.get(name) for name in persona.tools},
+    }
+    return {name: value for name, value in besides.items() if name in looked_at}
 
 
 def _template_fingerprint(persona: Persona) -> str | None:

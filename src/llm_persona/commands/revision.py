@@ -37,7 +37,7 @@ class Repository:
         done = self._ran("rev-parse", "--show-toplevel")
         said = done.stderr.decode(errors="replace")
         if done.returncode == 0:
-            return os.path.realpath(done.stdout.decode(errors="surrogateescape").removesuffix("\n"))
+            return os.path.realpath(os.fsdecode(done.stdout).removesuffix("\n"))
         where = f"the folder {os.path.abspath(self._folder)!r}"
         if "dubious ownership" in said:
             hint = f"git config --global --add safe.directory {os.path.abspath(self._folder)}"
@@ -49,7 +49,7 @@ class Repository:
     def commit(self, reference: str) -> str:
         """Return the commit that a reference means. Raises PersonaError, with what to do, where there is none."""
         if reference and not reference.startswith("-"):
-            done = self._ran("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
+            done = self._ran("rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
             if done.returncode == 0:
                 return done.stdout.decode().strip()
         raise PersonaError(f"there is no {shorten(reference)!r} in this git repository", hint=self._meant(reference))
