@@ -429,20 +429,20 @@ def test_lines_are_written_read_and_pickled(made: PersonaRegistry, tmp_path: Pat
     assert other != made
 
 
-NAMES = st.sampled_from(["A", "B", "C", "A@1", "B@1", "B@2", "C@1"])
-ENTRIES = st.one_of(
-    st.builds(lambda target: {"replaced_by": target}, st.sampled_from([None, "A", "B", "C", "B@1", "1", "2"])),
-    st.builds(lambda version: {"role": "r", **version}, st.sampled_from([{}, {"version": "1"}, {"version": "3"}])),
-    st.builds(lambda parent: {"parent": parent, "display_name": "x"}, NAMES),
-)
-
-
-SERVED: dict[str, dict[str, Any]] = {name: {"role": "r", "version": "1"} for name in "ABC"}
-
-
-def among_served(lines: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return entries beside, or in the place of, personas that are served."""
-    return {name: dict(entry) for name, entry in SERVED.items()} | lines
+@st.composite
+def chains(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
+    """Draw names that are served or gone, with lines of versions: each leads to a later one, or to what was retired."""
+    data: dict[str, dict[str, Any]] = {}
+    for name, later in (("A", ["B", "C", "B@2", "C@1"]), ("B", ["C", "C@1"]), ("C", [])):
+        served = not later or draw(st.booleans())
+        if served:
+            data[name] = {"role": "r", "version": "3"}
+        else:
+            data[name] = {"replaced_by": draw(st.sampled_from([None, *later]))}
+        for version, following in (("1", ["2", "3"]), ("2", ["3"])):
+            if name == "C" or draw(st.booleans()):
+                data[f"{name}@{version}"] = {"replaced_by": draw(st.sampled_from([None, *following]))}
+    return dict(draw(st.permutations(list(data.items()))))
 
 
 def at_the_end(data: Mapping[str, Any], asked: str) -> str | None:
@@ -462,30 +462,35 @@ def at_the_end(data: Mapping[str, Any], asked: str) -> str | None:
     return None
 
 
-@settings(max_examples=400, deadline=None)
-@pytest.mark.hits(0.03)
-@given(
-    st.dictionaries(NAMES, ENTRIES, min_size=2, max_size=6)
-    | st.dictionaries(NAMES, ENTRIES, max_size=3).map(among_served)
-)
+@settings(max_examples=200, deadline=None)
+@given(chains())
 def test_every_chain_that_loads_ends(data: dict[str, dict[str, Any]]) -> bool:
-    """Whatever loads answers for every key and version as the chain of lines says, and nothing loads that does not end."""
-    for key, entry in data.items():
-        if "@" in key:
-            entry.pop("version", None)
+    """Whatever loads answers for every key and version as the chain of lines says, in any order of its entries."""
     try:
         made = PersonaRegistry.from_dict(data)
     except PersonaFileError:
-        for persona in ("A", "B", "C"):
-            assert data.get(persona) is None or persona in data
         return False
-    for asked in [*data, "A@1", "B@2", "C@9"]:
-        end = at_the_end(data, asked)
-        if end is None:
-            assert asked not in made
-            with pytest.raises((UnknownPersonaError, UnknownVersionError)):
-                made.get(asked)
-        else:
+    ends = {asked: at_the_end(data, asked) for asked in [*data, "A@1", "B@2", "C@1"]}
+    for asked, end in ends.items():
+        assert (asked in made) is (end is not None)
+        if end is not None:
             assert made.get(asked).key == end
-            assert asked in made
-    return True
+            continue
+        with pytest.raises((UnknownPersonaError, UnknownVersionError)):
+            made.get(asked)
+    return any(made.replaced.values())
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.permutations("ABCDE"), st.integers(1, 5), st.permutations("ABCDE"))
+def test_no_circle_loads(order: list[str], length: int, written: list[str]) -> None:
+    """However many lines a circle has, and in whatever order they stand: it is one problem, and who leads there has none."""
+    circle = order[:length]
+    targets = dict(zip(circle, [*circle[1:], circle[0]], strict=True))
+    data: dict[str, dict[str, Any]] = {name: {"replaced_by": targets.get(name, circle[0])} for name in written}
+    with pytest.raises(PersonaFileError) as raised:
+        PersonaRegistry.from_dict(data)
+    (problem,) = raised.value.problems
+    assert problem.message.startswith("is replaced by itself: ")
+    assert problem.persona in circle
+    assert problem.message.count(" -> ") == length
