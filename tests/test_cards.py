@@ -154,7 +154,9 @@ def test_what_is_no_card_is_refused_with_its_place(tmp_path: Path, text: str, wo
 @pytest.mark.skipif(not PROMPTS.is_file(), reason="the real prompts are not here: ../shared/data/ai-personas.json")
 def test_real_prompts_go_through_a_card_word_for_word() -> None:
     """1,561 prompts as descriptions of V2 cards, out as V3 and back."""
-    for name, entry in json.loads(PROMPTS.read_bytes()).items():
+    prompts = json.loads(PROMPTS.read_bytes())
+    assert len(prompts) == 1_561
+    for name, entry in prompts.items():
         persona = from_card(
             {"spec": "chara_card_v2", "data": {"name": name, "description": entry["prompt"]}}, "file.json"
         )
@@ -167,7 +169,9 @@ def test_real_prompts_go_through_a_card_word_for_word() -> None:
 @pytest.mark.skipif(not AGENTS.is_dir(), reason="the real agent files are not here: ../shared/data/agents")
 def test_real_agents_go_through_a_card_and_back() -> None:
     """What an agent file says survives the other format too."""
-    for persona in import_files(AGENTS).personas:
+    personas = import_files(AGENTS).personas
+    assert len(personas) == 173
+    for persona in personas:
         assert from_card(json.loads(dump_json(to_card(persona))), "elsewhere.json") == persona
 
 

@@ -90,6 +90,7 @@ def test_every_help_text_has_an_example(command: click.Command) -> None:
 )
 def test_examples_run(command: click.Command) -> None:
     """The examples of help texts do what they say with the personas of the documentation."""
+    assert examples(command)
     for example in examples(command):
         if "--against" in example:
             continue  # test_revision has a repository for it

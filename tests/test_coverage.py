@@ -598,6 +598,7 @@ def test_the_stable_share_is_that_of_the_prompt(tmp_path: Path) -> None:
     """With sample values it counts what `render` counts."""
     found = registry(tmp_path, STABLE, own="You are {{ persona.role }}.\nPlan: {{ session.plan }}\n")
     values = {"plan": "pro", "user_name": "Ana"}
+    assert len(found.stable_shares(values)) == len(list(found)) > 1
     for share, name in zip(found.stable_shares(values), found, strict=True):
         prompt = found.get(name).render(**values)
         assert (share.stable, share.characters) == (prompt.stable_length, len(prompt.text))

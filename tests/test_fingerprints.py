@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_persona.errors import InvalidValueError
-from llm_persona.fingerprints import canonical, fingerprint, text_fingerprint
+from llm_persona.fingerprints import MAX_DEPTH, MAX_INTEGER, canonical, fingerprint, text_fingerprint
 
 TEXTS = st.text(st.characters(codec="utf-8"))
 DATA = st.recursive(
@@ -191,3 +192,24 @@ def test_same_in_another_process(seed: str) -> None:
         [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == fingerprint("k", {c: [c] for c in "abcd"})
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: (inner,), lambda inner: {"a": inner}])
+def test_how_deep_data_may_be(wrap: Callable[[object], object]) -> None:
+    """A hundred lists or mappings inside one another are the most, and what holds itself ends there."""
+    data: object = "x"
+    for _ in range(MAX_DEPTH):
+        data = wrap(data)
+    assert canonical(data).count(b"x") == 1
+    with pytest.raises(InvalidValueError, match=f"more than {MAX_DEPTH} lists and mappings inside one another"):
+        canonical(wrap(data))
+
+
+def test_the_largest_whole_number() -> None:
+    """2**53 - 1, on either side of nought; a number with a fraction is told as one."""
+    assert canonical([MAX_INTEGER, -MAX_INTEGER]) == b"[9007199254740991,-9007199254740991]"
+    for number in (MAX_INTEGER + 1, -MAX_INTEGER - 1):
+        with pytest.raises(InvalidValueError, match="beyond 2"):
+            canonical(number)
+    with pytest.raises(InvalidValueError, match="not a number with a fraction; write it as a text"):
+        canonical(1.5)

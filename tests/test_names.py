@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from llm_persona.errors import InvalidValueError
 from llm_persona.names import (
+    MAX_NAME,
     check_name,
     did_you_mean,
     join_reference,
@@ -27,7 +28,7 @@ NAMES = st.text(
 
 
 @pytest.mark.parametrize(
-    "name", ["Maya", "m", "x" * 128, "Maya Müller", "客服", "a.b-c_d", "a$", "👩‍🚀", "No 5", "true"]
+    "name", ["Maya", "Xavier XX", "m", "x" * 128, "Maya Müller", "客服", "a.b-c_d", "a$", "👩‍🚀", "No 5", "true"]
 )
 def test_good_names(name: str) -> None:
     """A name may be any text of a language, up to 128 characters."""
@@ -49,6 +50,9 @@ def test_good_names(name: str) -> None:
         ("a\x7f", "holds U+007F"),
         ("a\x85", "holds U+0085"),
         ("a\u2028", "holds U+2028"),
+        ("a\u2029", "holds U+2029"),
+        ("a\x80", "holds U+0080"),
+        ("a/\n", "name 'a/\\n' holds '/', which"),
         ("\ud800", "holds U+D800"),
         (5, "name must be a text, not a number; quote it"),
         (None, "name must be a text, not null; quote it"),
@@ -137,3 +141,44 @@ def test_shorten(text: str, most: int) -> bool:
         return False
     assert short == text[: most - 1] + "…"
     return True
+
+
+def test_the_limit_of_a_name_is_its_last_character() -> None:
+    """128 characters are a name, whatever they are made of, and 129 are none; other text types come back as text."""
+
+    class Text(str):
+        pass
+
+    assert check_name("é" * MAX_NAME) == "é" * MAX_NAME
+    with pytest.raises(InvalidValueError, match="has 129 characters; at most 128 are allowed"):
+        check_name("é" * (MAX_NAME + 1))
+    found = check_name(Text("Maya"))
+    assert (found, type(found)) == ("Maya", str)
+    same = "".join(["Ma", "ya"])
+    assert check_name(same) is same
+    with pytest.raises(InvalidValueError, match=r"^version is empty$"):
+        check_name("  ", "version")
+    with pytest.raises(InvalidValueError, match=r"^version 'a/b' holds '/', which no version may$"):
+        check_name("a/b", "version")
+
+
+def test_characters_are_spelled_where_they_cannot_be_seen() -> None:
+    """ASCII that shows stands as it is, up to the tilde; all else is a code point."""
+    assert [spell(ch) for ch in "a~ \x7f\x1fé\u200b"] == ["'a'", "'~'", "' '", "U+007F", "U+001F", "U+00E9", "U+200B"]
+    assert spelled("a~ b") == "'a~ b'"
+    assert spelled("a\x1f") == r"'a\x1f' (with U+001F)"
+    assert spelled("é" * 9) == f"'{'é' * 9}' (with {', '.join(['U+00E9'] * 8)})"
+
+
+def test_a_text_is_shortened_by_what_does_not_fit() -> None:
+    """60 characters unless it is said otherwise; what fits is left to the last character."""
+    assert shorten("a" * 60) == "a" * 60
+    assert shorten("a" * 61) == "a" * 59 + "…"
+    assert (shorten("abc", 3), shorten("abcd", 3), shorten("ab", 1)) == ("abc", "ab…", "…")
+
+
+def test_the_nearest_name_is_the_only_one_told() -> None:
+    """Of several the best, compared without regard to case; beyond a name's length nothing counts."""
+    assert nearest("mayo", ["Mayor", "MAYO", "x"]) == "MAYO"
+    assert nearest("a" * MAX_NAME + "b" * 900, ["a" * MAX_NAME]) == "a" * MAX_NAME
+    assert (nearest("abcd", ["abxy"]), nearest("abcd", ["abxy"], 0.5)) == (None, "abxy")

@@ -456,6 +456,24 @@ def test_a_start_is_not_made_through_a_link_out_of_its_folder(
     assert Path("new/inside/support.j2").is_file()
 
 
+def test_a_registry_is_not_written_through_a_link_out_of_its_folder(tmp_path: Path) -> None:
+    """Of a registry of several files none is written where one of them would land elsewhere."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "own.j2").write_text(name)
+        (tmp_path / f"{name}.yaml").write_text(f"$templates: {name}\nMaya{name}: {{role: r}}\n")
+    registry = PersonaRegistry.from_file(tmp_path / "a.yaml", tmp_path / "b.yaml")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "b.yaml").symlink_to("../outside.yaml")
+    with pytest.raises(PersonaError, match=r"new/b\.yaml is a link to another place; remove it"):
+        registry.to_yaml(tmp_path / "new")
+    assert os.listdir(tmp_path / "new") == ["b.yaml"]
+    assert not (tmp_path / "outside.yaml").exists()
+    (tmp_path / "new" / "b.yaml").unlink()
+    registry.to_yaml(tmp_path / "new")
+    assert sorted(os.listdir(tmp_path / "new")) == ["a.yaml", "b.yaml"]
+
+
 # Terminals
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
@@ -17,6 +18,8 @@ from llm_persona import multiline, trusted
 from llm_persona.errors import InvalidValueError
 from llm_persona.session import (
     MARKDOWN,
+    MAX_DEPTH,
+    MAX_DIGITS,
     PLAIN,
     XML,
     Family,
@@ -27,6 +30,7 @@ from llm_persona.session import (
     neutralise,
     printable,
 )
+from llm_persona.session import shown as shown_in_text
 
 FAMILIES = [PLAIN, MARKDOWN, XML]
 families = st.sampled_from(FAMILIES)
@@ -384,3 +388,88 @@ def test_only_three_characters_are_escaped() -> None:
 def test_floats_that_are_not_finite_have_no_text() -> None:
     """Neither nan nor inf lands in a prompt, wherever it was worked out."""
     assert printable(math.nan) is printable(math.inf) is None
+
+
+# The very edge
+
+
+def nested(depth: int, wrap: Callable[[object], object]) -> object:
+    value: object = "x"
+    for _ in range(depth):
+        value = wrap(value)
+    return value
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: (inner,), lambda inner: {"a": inner}])
+def test_how_deep_lists_and_mappings_may_be(wrap: Callable[[object], object]) -> None:
+    """Sixteen inside one another are the most."""
+    assert only(nested(MAX_DEPTH, wrap))
+    with pytest.raises(InvalidValueError, match=f"'x' is nested more than {MAX_DEPTH} deep"):
+        only(nested(MAX_DEPTH + 1, wrap))
+
+
+def test_how_long_a_whole_number_may_be() -> None:
+    """About four thousand digits, on either side of nought: to the bit."""
+    most = 2 ** (MAX_DIGITS * 3) - 1
+    assert (only(most), only(-most)) == (most, -most)
+    for number in (most + 1, -most - 1):
+        with pytest.raises(InvalidValueError, match="'x' is a number of more than about 4000 digits"):
+            only(number)
+
+
+@pytest.mark.parametrize("digits", [MAX_DIGITS, -MAX_DIGITS])
+def test_how_long_a_decimal_may_be(digits: int) -> None:
+    """Four thousand digits before its point, or behind it."""
+    edge = Decimal(f"1E{digits - 1}") if digits > 0 else Decimal(f"1E{digits}")
+    assert only(edge) == edge
+    with pytest.raises(InvalidValueError, match="more than 4,000 digits before or after its point"):
+        only(edge.scaleb(1 if digits > 0 else -1))
+
+
+@pytest.mark.parametrize(("text", "printed"), [(">", "&gt;"), ("<", "&lt;"), ("&", "&amp;"), ("'", "'"), ('"', '"')])
+def test_a_character_alone_is_escaped(text: str, printed: str) -> None:
+    """Each of the three by itself, and no other; in a persona's text as in a template."""
+    assert escape(text) == printed
+    assert shown(only(text, XML), XML) == printed
+    assert shown_in_text(only(text, XML), escapes=True) == printed
+    assert shown_in_text(only(text, PLAIN), escapes=False) == text
+    assert shown_in_text(only(trusted(text), XML), escapes=True) == text
+
+
+def test_extra_sections_whose_names_fold_to_one_are_one() -> None:
+    """Both texts are kept, in order, each set off or escaped as it is alone; what is trusted stays so."""
+    sections = {"a\nb": "1 <x>\n2", "a b": "3 <y>", "c": "4", "a\tb": "5", "a\r\nb": trusted("<t>")}
+    found = only_sections(sections, XML)
+    assert {name: shown(text, XML) for name, text in found.items()} == {
+        "a b": "1 &lt;x&gt;\n2\n3 &lt;y&gt;\n<t>",
+        "c": "4",
+        "a\tb": "5",
+    }
+    assert dict(only_sections(sections, MARKDOWN)) == {"a b": "> 1 <x>\n> 2\n> 3 <y>\n<t>", "c": "> 4", "a\tb": "> 5"}
+    assert dict(only_sections(sections, PLAIN))["a b"] == "    1 <x>\n    2\n    3 <y>\n<t>"
+
+
+def test_what_is_folded_is_told() -> None:
+    """A text with a line break, wherever it is in a value; one that is set off or trusted keeps its lines and is not."""
+    given = {
+        "plain": "a",
+        "tab": "a\tb",
+        "line": "a\nb",
+        "kept": multiline("a\nb"),
+        "control": multiline("a\nb\x1b"),
+        "exact": trusted("a\nb"),
+        "inner": [{"k": ["a\nb"]}],
+        "key": {"k\n": 1},
+        "none": None,
+    }
+    session = neutralise(given)
+    assert session.folded == ("line", "control", "inner", "key")
+    assert list(session.values) == [name for name in given if name != "none"]
+    assert session.values["control"] == "    a\n    b "
+
+
+def test_names_that_begin_with_an_underscore_are_refused() -> None:
+    """Whatever they hold; one with it elsewhere is fine."""
+    with pytest.raises(InvalidValueError, match=r"^session variable '_x' begins with '_'"):
+        neutralise({"_x": None})
+    assert neutralise({"x_": 1, "": 2}).values == {"x_": 1, "": 2}

@@ -194,7 +194,9 @@ def test_shared_names_are_refused() -> None:
     index = SHARED / "bad-templates" / "index.json"
     if not index.exists():
         pytest.skip("../shared is not beside this checkout")
-    for name in json.loads(index.read_text(encoding="utf-8"))["names_to_refuse"]:
+    names = json.loads(index.read_text(encoding="utf-8"))["names_to_refuse"]
+    assert len(names) > 10
+    for name in names:
         with pytest.raises(TemplateError):
             MAYA.render(name, user_name="Jo")
 
@@ -434,6 +436,7 @@ def test_templates_pickle_as_their_folders(tmp_path: Path) -> None:
 
 def test_eight_threads_compile_and_render_at_once() -> None:
     """All get the same prompts and errors, however many compile the same templates first."""
+    assert len(GOOD) > 10
     expected = {name: made(CASES / "good").build_system_prompt(name, **SESSION) for name in GOOD}
     for _ in range(3):
         persona = made(CASES / "good")

@@ -33,6 +33,22 @@ def test_own_values_are_text_once_they_are_filled_in(spoken: str, default: str, 
     assert persona.build_system_prompt(user=user).endswith(f"Tone: {spoken}|{default}|{folded}|{{name}}")
 
 
+def test_the_company_of_a_complete_persona_has_the_spoken_name_in_it() -> None:
+    """`persona.company` is what prompt and greeting say; `{company}` inside it is not the company itself."""
+    registry = PersonaRegistry()
+    texts = {"role": "Guide at {company}", "company": "The {name} Company", "greeting": "{name} of {company}"}
+    registry.define(
+        Persona("Maya", **texts), Persona("May", parent="Maya"), Persona("Sam", "x", company="{name} {company}")
+    )
+    maya = registry.get("Maya")
+    assert (maya.company, maya.role) == ("The Maya Company", "Guide at The Maya Company")
+    assert maya.greeting == maya.build_greeting() == "Maya of The Maya Company"
+    assert maya.build_system_prompt().startswith("You are Maya, a Guide at The Maya Company at The Maya Company.")
+    assert registry.get("May").company == "The May Company"
+    assert registry.get("Sam").company == "Sam {company}"
+    assert registry.definition("Maya").company == "The {name} Company"
+
+
 def test_the_company_inside_the_company_is_the_sessions() -> None:
     """Only there, and where the persona has none, does `{company}` take the session's."""
     persona = Persona(name="M", role="R", company="{company} Ltd", tone="of {company}")

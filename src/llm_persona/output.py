@@ -12,7 +12,7 @@ import re
 import secrets
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import BinaryIO
 
@@ -77,6 +77,17 @@ def refuse_existing(path: str) -> None:
     kept = os.path.lexists(path) if status is None else stat.S_ISREG(status.st_mode) or stat.S_ISBLK(status.st_mode)
     if kept and open_descriptor(path) is None:
         raise PersonaError(f"{path} is there already", hint="name another file, or replace it with --force")
+
+
+def write_files(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write files into a folder, each as `write_file` does. Raises PersonaError, before any, for one that a link leads
+    out of the folder.
+    """
+    for path in texts:
+        if leads_out(folder, path):
+            raise PersonaError(f"{path} is a link to another place", hint="remove it, or name another folder")
+    for path, text in texts.items():
+        write_file(path, text)
 
 
 def leads_out(folder: Path, path: Path) -> bool:

@@ -421,11 +421,13 @@ class PersonaRegistry:
     ) -> str:
         if path is None:
             return dump(self.to_dict())
-        from .output import write_file
+        from .output import write_file, write_files
 
         texts = {file: dump(data) for file, data in as_files(self._state, path, ending).items()}
-        for file, text in texts.items():
-            write_file(file, text)
+        if (alone := texts.get(os.fsdecode(path))) is not None:
+            write_file(path, alone)
+        else:
+            write_files(path, texts)
         return "\n".join(texts.values())
 
     def __eq__(self, other: object) -> bool:
