@@ -128,6 +128,7 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         return _end_quietly()
     except OSError as error:
+        let_through(error)
         _end_quietly()
         RefusedError(str(told(error))).show()
         return 1

@@ -133,7 +133,9 @@ class PersonaFileError(PersonaError, ValueError):
 
 
 # Whose classes and frames an error of this package's own work may have, beside the standard library's and templates'.
-_INSIDE = frozenset(("builtins", "jinja2", "markupsafe", "yaml", "jsonschema_rs", __name__.partition(".")[0]))
+_INSIDE = frozenset(
+    ("builtins", "jinja2", "markupsafe", "yaml", "jsonschema_rs", "click", "rich", __name__.partition(".")[0])
+)
 
 
 _TEMPLATE = frozenset(("__jinja_template__", "__jinja_exception__"))  # what a template's code, or its stand-in, has
