@@ -437,6 +437,23 @@ def test_no_repository(repository: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert "is in no git repository" in against("main").stderr
 
 
+def test_a_repository_that_git_does_not_read(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that another user owns, as in a container, is told with what git wants to hear; what is damaged, in its words."""
+    blob = git("rev-parse", "main:personas.yaml", at=repository).strip()
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    told = (
+        f"error: git does not read the folder '{repository}', which another user owns; "
+        f"git config --global --add safe.directory {repository}\n"
+    )
+    assert (against("main").exit_code, against("main").stderr) == (1, told)
+    monkeypatch.delenv("GIT_TEST_ASSUME_DIFFERENT_OWNER")
+    (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    result = against("main")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: git cannot read that: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("reference", "told"),
     [

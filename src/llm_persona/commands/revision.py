@@ -103,7 +103,7 @@ def _refused(said: str) -> PersonaError:
 
 
 class Revision:
-    """A commit, and what is asked for of it in a folder of its own: with what `open` has returned, until `close`.
+    """A commit, with those of its files that are asked for in a folder of its own, until it is closed.
 
     There each file stands under its full path, so that the relative names in it lead where they led; what lies outside
     of the repository is as it is now, and `outside` names it.
