@@ -26,7 +26,7 @@ CORE = """
     bound packing texts precompiled plans fields persona
     samples inheritance
     source json_reader json_syntax yaml_messages yaml_text yaml_scalars yaml_syntax reading
-    shared_nodes remedies mistakes validation
+    shared_nodes remedies other_names mistakes validation
     rollouts
     plain_data acceptances provenance bounds tool_files file_keys resolution findings oversights suspicions loading
     attempts trials rehearsals omissions spoken_names pitfalls session_names stable_shares coverage

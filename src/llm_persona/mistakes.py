@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from . import remedies
 from .errors import InvalidValueError, Problem
 from .names import Guesses, check_name, shorten, spelled, split_reference
+from .other_names import meant
 from .source import where
 from .wording import (
     BESIDE_REPLACED_BY,
@@ -79,7 +80,7 @@ def explained(document: Document, violation: Violation, guess: Guesses) -> Itera
             found = list(_unknown_keys(path, cast(Mapping[str, object], value), guess))
             yield from found or [Mistake(path, "has a name that may not stand here", "check the names below it")]
         case "required":
-            if not _misspelt(cast(Mapping[str, object], value), guess):
+            if not _misspelt(cast(Mapping[str, object], value)):
                 hint = 'write "role: …", or name a parent'
                 yield Mistake(path, f"role {MISSING}", hint, at_key=True)
         case "type":
@@ -109,7 +110,7 @@ def _unknown_keys(path: tuple[str | int, ...], value: Mapping[str, object], gues
         bad_names = ((key, _name_fault(key, what)) for key in value)
         yield from (Mistake((*path, key), *fault, at_key=True) for key, fault in bad_names if fault)
     elif len(path) == 1:
-        yield from (_unknown_field(path, key, guess) for key in value if key not in FIELDS or key == "name")
+        yield from (_unknown_field(path, key) for key in value if key not in FIELDS or key == "name")
     elif path[-1] == "variables":
         faults = ((key, variable_fault(key)) for key in value)
         yield from (Mistake(path, fault, NAME_A_VARIABLE, key=key) for key, fault in faults if fault)
@@ -149,16 +150,15 @@ def variable_fault(name: str) -> str | None:
     return None
 
 
-def _unknown_field(path: tuple[str | int, ...], key: str, guess: Guesses) -> Mistake:
-    if key == "name":
-        return Mistake(path, "unknown field 'name'", f"the key {str(path[0])!r} is the name", key=key)
-    hint = guess.hint(key, FIELDS[1:]) or "what has no field of its own goes below metadata"
-    return Mistake(path, f"unknown field {spelled(shorten(key))}", hint, key=key)
+def _unknown_field(path: tuple[str | int, ...], key: str) -> Mistake:
+    if key.casefold() == "name":
+        return Mistake(path, f"unknown field {key!r}", f"the key {str(path[0])!r} is the name", key=key)
+    return Mistake(path, f"unknown field {spelled(shorten(key))}", meant(key).hint, key=key)
 
 
-def _misspelt(persona: Mapping[str, object], guess: Guesses) -> bool:
-    """Whether an unknown field is a slip of `role`, or of what stands without one: then that is what the author is told."""
-    return any(guess(key, FIELDS[1:]) in ("role", "replaced_by") for key in persona if key not in FIELDS)
+def _misspelt(persona: Mapping[str, object]) -> bool:
+    """Whether an unknown field means `role`, or what stands without one: then that is what the author is told."""
+    return any(meant(key).field in ("role", "replaced_by") for key in persona if key not in FIELDS)
 
 
 def _unknown_edits(path: tuple[str | int, ...], value: Mapping[str, object], guess: Guesses) -> Iterator[Mistake]:
