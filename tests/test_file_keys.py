@@ -179,6 +179,8 @@ def test_files_that_differ_are_written_one_by_one(tmp_path: Path) -> None:
     assert again == registry
     assert prompts(again) == prompts(registry)
     assert again.rollouts == registry.rollouts
+    elsewhere = PersonaRegistry.from_dict({"A": {"role": "r"}})
+    assert elsewhere.to_yaml(tmp_path / "new.yaml") == (tmp_path / "new.yaml").read_text()
     registry.to_json(tmp_path)
     assert prompts(PersonaRegistry.from_file(*(path.with_suffix(".json") for path in names))) == prompts(registry)
 

@@ -174,7 +174,10 @@ def _real(folders: Iterable[Folder]) -> list[str]:
 def lies_in(path: str, folder: str) -> bool:
     """Tell whether a path leads into a folder or what is below it, links resolved."""
     root = os.path.realpath(folder or os.curdir)
-    return os.path.commonpath((root, os.path.realpath(path))) == root
+    try:
+        return os.path.commonpath((root, os.path.realpath(path))) == root
+    except ValueError:  # another drive, or a name that no file can have
+        return False
 
 
 def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str]:

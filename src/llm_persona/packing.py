@@ -96,4 +96,4 @@ def _unpack(data: Mapping[str, Any]) -> Templates:
     own |= {name: Source(name + ENDING, problem=left) for name in data["left"]}
     if not own and data["default"] == "default" and not data["partial"]:
         return bundled().templates
-    return Templates.of_sources(own, data["default"], partial=data["partial"])
+    return Templates.of_sources(own, data["default"], data["partial"])

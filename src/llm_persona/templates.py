@@ -136,7 +136,7 @@ class Templates:
         self._templates: dict[str, Template] = {}
 
     @classmethod
-    def of_sources(cls, own: Mapping[str, Source], default: str = "default", *, partial: bool = False) -> Templates:
+    def of_sources(cls, own: Mapping[str, Source], default: str = "default", partial: bool = False) -> Templates:
         """Return the templates with these product's own sources by name: for equal ones the same, compiled once.
 
         They are `partial` where the product has others that did not come along.
@@ -152,7 +152,8 @@ class Templates:
         return found
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Templates.of_sources, (self.own_sources(), self.default)
+        own = {name: source._replace(path=name + ENDING) for name, source in self.own_sources().items()}
+        return Templates.of_sources, (own, self.default, self.partial)
 
     def __eq__(self, other: object) -> bool:
         """Tell whether both have the same product's own templates, to the character, and the same default."""
