@@ -28,8 +28,8 @@ CORE = """
     source json_reader json_syntax yaml_messages yaml_text yaml_scalars yaml_syntax reading
     shared_nodes remedies other_names mistakes validation
     rollouts
-    plain_data acceptances provenance bounds tool_files file_keys resolution findings oversights suspicions loading
-    attempts trials rehearsals omissions spoken_names pitfalls session_names stable_shares coverage
+    plain_data acceptances provenance bounds tool_files file_keys resolution findings borrowed_names oversights suspicions loading
+    attempts trials rehearsals near_misses omissions spoken_names pitfalls session_names stable_shares coverage
     tracing explaining writing comparison registry_files registry_pickles registry
 """
 

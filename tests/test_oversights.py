@@ -111,3 +111,66 @@ def test_suspicions_and_oversights_stand_in_file_order(tmp_path: Path) -> None:
     """Warnings of the file and of the registry are one list, in the order of the file."""
     text = "Maya:\n  role: Writer\n  variables: {spare: x}\n  tone: '{% if x %}'\nmaya:\n  role: W\n"
     assert [problem.line for problem in warnings(tmp_path, text)] == [3, 4, 5]
+
+
+def test_a_persona_without_a_version_below_one_that_has_some_is_warned_of(tmp_path: Path) -> None:
+    """Its conversations are pinned to nothing, though what they are told moves on with the versions of another."""
+    text = "Maya: {role: x, version: 1}\nMore: {parent: Maya, display_name: Maya}\nMost: {parent: More, display_name: Maya}\n"
+    found = warnings(tmp_path, text)
+    assert fields(found) == [(2, "More", "parent"), (3, "Most", "parent")]
+    assert str(found[0]).partition(": ")[2] == (
+        'warning: More.parent: "Maya" has versions and this has none, so its ref pins nothing; give it one: version: 1 '
+        "[unpinned-ref]"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Maya: {role: x, version: 1}\nMore: {parent: Maya, display_name: Maya, version: 1}",
+        "Maya: {role: x, version: 1}\nMaya@2: {parent: Maya}",
+        "Maya: {role: x, version: 1}\nMore: {parent: Maya, abstract: true}",
+        "Maya: {role: x}\nMore: {parent: Maya, display_name: Maya}",
+        "Maya: {role: x, version: 2}\nMaya@1: {replaced_by: 2}\nOld: {replaced_by: Maya}",
+    ],
+)
+def test_a_ref_that_pins_or_need_not_is_left_in_peace(tmp_path: Path, text: str) -> None:
+    """One with a version, a side version, a base, one whose ancestors have no versions, the lines of what is gone."""
+    assert warnings(tmp_path, text) == []
+
+
+def test_a_text_inside_a_line_that_ends_in_a_line_break_is_warned_of(tmp_path: Path) -> None:
+    """Each once, where it was written: what goes on after it stands on a line of its own."""
+    text = """\
+Base: {abstract: true, tone: "calm\\n"}
+Maya:
+  parent: Base
+  role: >
+    Parameter
+    Analyst
+  company: |
+    Acme
+  display_name: "May \\n "
+  variables: {plan: "free\\n", rules: "a\\nb\\n"}
+  greeting: |
+    {plan} {rules}
+  capabilities: ["a\\nb", "c\\r\\n"]
+  custom_sections:
+    a: |
+      A section may.
+More: {parent: Maya, display_name: May}
+"""
+    found = warnings(tmp_path, text)
+    assert {problem.code for problem in found} == {"ends-in-line-break"}
+    sentence, line = "and a sentence goes on behind it", "and leaves an empty line behind it"
+    assert [(p.line, p.persona, p.field, p.message.removeprefix("ends in a line break, ")) for p in found] == [
+        (1, "Base", "tone", line),
+        (4, "Maya", "role", sentence),
+        (7, "Maya", "company", sentence),
+        (9, "Maya", "display_name", sentence),
+        (10, "Maya", "variables.plan", sentence),
+        (13, "Maya", "capabilities[2]", line),
+    ]
+    assert {problem.hint for problem in found} == {"write >- for >, or |- for |"}
+    (problem,) = PersonaRegistry.from_dict({"Maya": {"role": "Analyst\n"}}).problems()
+    assert (problem.path, problem.hint) == (None, "take it off")

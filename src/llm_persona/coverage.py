@@ -8,10 +8,12 @@ from typing import Any, Protocol
 
 from .acceptances import Acceptances
 from .attempts import SessionSample
+from .borrowed_names import check_borrowed_names
 from .codes import Found, finding
 from .errors import InvalidValueError, PersonaError, Problem, TemplateError
 from .findings import Findings
 from .names import kind_of
+from .near_misses import check_near_misses
 from .omissions import check_omissions
 from .oversights import oversights
 from .pitfalls import check_line_starts, indented_includes
@@ -53,12 +55,14 @@ def check(
         findings.add(problem)
     for problem in oversights(state, state.places):
         findings.add(problem)
+    check_borrowed_names(state, findings)
     rehearsals = list(_rehearsals(state, sample))
     lacking: set[str] = set()
     for rehearsal in rehearsals:
         check_omissions(rehearsal, findings)
         check_spoken_name(rehearsal, findings)
         check_line_starts(rehearsal, findings)
+        check_near_misses(rehearsal, state.places, findings)
         if sample.names is None:
             _check_any_run(rehearsal, findings)
             continue

@@ -70,6 +70,7 @@ def inspect_documents(
     """Return what `load_documents` does, with warnings among the problems, but for what the files or `accepted` accept."""
     documents = list(documents)
     loaded = load_documents(documents, arguments)
+    from .borrowed_names import check_borrowed_names
     from .findings import Findings
     from .oversights import oversights
     from .suspicions import suspicions
@@ -86,6 +87,7 @@ def inspect_documents(
                 findings.add(first, warning.persona)
     for warning in oversights(loaded.state, loaded.places):
         findings.add(warning)
+    check_borrowed_names(loaded.state, findings)
     warnings = findings.problems([] if loaded.problems else ["in files"])  # what is broken is not looked at
     loaded.problems = _in_file_order([*loaded.problems, *warnings], documents)
     return loaded

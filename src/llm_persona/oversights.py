@@ -1,19 +1,21 @@
-"""What is legal in a registry, and was probably forgotten: names that variants speak, variables that nothing uses."""
+"""What is legal in a registry, and was probably forgotten: a variant's name or version, an unused variable, a line's end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
 from .codes import NOWHERE, finding
-from .errors import Problem, TemplateError
-from .inheritance import became, find, standing, texts
+from .errors import Problem, TemplateError, field_text
+from .inheritance import Path, became, find, standing, texts
 from .names import split_reference
 from .persona import Persona
 from .placeholders import Placeholders
-from .provenance import Places, Provenance, explanation
+from .provenance import Origin, Places, Provenance, explanation, located, origin_of
 from .reading import NO_PATH
 from .resolution import State
 from .wording import quoted
+
+LINE_ENDS = ("\n", "\r")
 
 
 def oversights(state: State, places: Places) -> Iterator[Problem]:
@@ -21,6 +23,8 @@ def oversights(state: State, places: Places) -> Iterator[Problem]:
     yield from _replaced_parents(state, places)
     yield from _variants_named_by_their_key(state, places)
     yield from _unused_variables(state, places)
+    yield from _unpinned(state, places)
+    yield from _ending_in_line_breaks(state, places)
 
 
 def _warning(code: str, origin: Provenance, field: str | None, message: str, hint: str) -> Problem:
@@ -72,6 +76,53 @@ def _served_parent(state: State, key: str) -> str | None:
     parent = find(state.definitions, reference) or state.definitions.get(name)
     own = split_reference(key)[0]
     return None if parent is None or parent.abstract or own in (name, parent.name) else parent.name
+
+
+def _unpinned(state: State, places: Places) -> Iterator[Problem]:
+    """Find the personas without a version below one that has some: their conversations are pinned to nothing."""
+    for lineage in state.lineages.values():
+        if lineage.persona.abstract or lineage.persona.version is not None:
+            continue
+        ancestor = lineage.inherited
+        while ancestor is not None and ancestor.persona.version is None:
+            ancestor = ancestor.inherited
+        if ancestor is not None:
+            yield _warning(
+                "unpinned-ref",
+                explanation(lineage, places).fields["parent"],
+                "parent",
+                f"{quoted(ancestor.persona.name)} has versions and this has none, so its ref pins nothing",
+                "give it one: version: 1",
+            )
+
+
+def _ending_in_line_breaks(state: State, places: Places) -> Iterator[Problem]:
+    """Find the texts that stand inside a line of a prompt and end in a line break, as `role: >` gives them."""
+    found: dict[Origin, str] = {}
+    for lineage in state.lineages.values():
+        if not lineage.persona.abstract:
+            for path, text, goes_on in _inside_lines(lineage.persona):
+                if text.rstrip(" \t")[-1:] in LINE_ENDS:
+                    found.setdefault(origin_of(lineage, path), goes_on)
+    for origin, goes_on in found.items():
+        document = places.get(origin.persona or "")
+        is_yaml = document is not None and document.path.endswith((".yaml", ".yml"))
+        hint = "write >- for >, or |- for |" if is_yaml else "take it off"
+        message = f"ends in a line break, {goes_on}"
+        yield _warning("ends-in-line-break", located(origin, places), field_text(origin.path), message, hint)
+
+
+def _inside_lines(persona: Persona) -> Iterator[tuple[Path, str, str]]:
+    """Yield the texts of which templates print no line of its own, each with what a line break at its end does."""
+    sentence, line = "and a sentence goes on behind it", "and leaves an empty line behind it"
+    for name in ("role", "company", "display_name"):
+        yield (name,), getattr(persona, name) or "", sentence
+    for name, text in (persona.variables or {}).items():
+        if text and len(text.splitlines()) == 1:  # of several lines, it is meant to
+            yield ("variables", name), text, sentence
+    yield ("tone",), persona.tone, line
+    for name in ("capabilities", "constraints"):
+        yield from (((name, index), text, line) for index, text in enumerate(getattr(persona, name)))
 
 
 def _unused_variables(state: State, places: Places) -> Iterator[Problem]:

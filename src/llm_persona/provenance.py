@@ -64,22 +64,27 @@ class Explanation:
         yield from self.tables
 
 
+def located(origin: Origin, places: Places) -> Provenance:
+    """Look up an origin in the files that were read."""
+    document = places.get(origin.persona or "")
+    if origin.persona is None or document is None:
+        return Provenance(origin.persona)
+    line, column = document.locate((origin.persona, *origin.path))
+    return Provenance(origin.persona, document.path, line, column)
+
+
 def explanation(lineage: Lineage, places: Places) -> Explanation:
     """Look up every origin of a lineage in the files that were read."""
 
-    def located(origin: Origin) -> Provenance:
-        document = places.get(origin.persona or "")
-        if origin.persona is None or document is None:
-            return Provenance(origin.persona)
-        line, column = document.locate((origin.persona, *origin.path))
-        return Provenance(origin.persona, document.path, line, column)
+    def found(origin: Origin) -> Provenance:
+        return located(origin, places)
 
     return Explanation(
         persona=lineage.persona.key,
-        fields={name: located(_field_origin(lineage, name)) for name in (*TEXTS, *OWN)},
-        lists={name: tuple(map(located, _list_origins(lineage, name))) for name in LISTS},
+        fields={name: found(_field_origin(lineage, name)) for name in (*TEXTS, *OWN)},
+        lists={name: tuple(map(found, _list_origins(lineage, name))) for name in LISTS},
         tables={
-            name: {entry: located(origin) for entry, origin in _table_origins(lineage, name).items()} for name in TABLES
+            name: {entry: found(origin) for entry, origin in _table_origins(lineage, name).items()} for name in TABLES
         },
     )
 

@@ -134,6 +134,11 @@ def _mixed_scripts(document: Document, path: Path, key: str) -> Iterator[Problem
         yield _warning(document, "mixed-scripts", path, message, "write the name in letters of one script", key=True)
 
 
+def looks_like_jinja(text: str) -> bool:
+    """Tell whether a text is one thing that Jinja would run."""
+    return _JINJA.fullmatch(text) is not None
+
+
 def _jinja(document: Document, path: Path, text: str) -> Iterator[Problem]:
     if len(path) < 2 or path[1] not in _PRINTED or str(path[0]).startswith("$"):
         return
