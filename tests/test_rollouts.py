@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import llm_persona.rollouts as rollouts_module
 from llm_persona.errors import InvalidValueError
 from llm_persona.rollouts import Rollout, bucket, problems
 
@@ -274,3 +275,16 @@ def test_refused(percents: dict[str, int], served: str, salt: str | None, messag
     with pytest.raises(InvalidValueError) as caught:
         Rollout("Maya", percents, served=served, salt=salt)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("draw", [0, 2**53 - 1])
+def test_a_draw_at_the_edge_is_one_as_any_other(monkeypatch: pytest.MonkeyPatch, draw: int) -> None:
+    """The least and the greatest number that can be drawn choose a version, neither divides by nought."""
+    monkeypatch.setattr(rollouts_module, "_draw", lambda head, version: draw)
+    assert Rollout("Maya", {"2": 10}, served="1").choose("unit") == "1"
+    assert Rollout("Maya", {"2": 50}, served="1").choose("unit") == "1"
+
+
+def test_a_rollout_holds_nothing_else() -> None:
+    """Slots keep a slip from becoming an attribute."""
+    assert not hasattr(Rollout("Maya", {"2": 10}, served="1"), "__dict__")
