@@ -47,11 +47,13 @@ CAREFUL = [
     "{{ session.<n>|default('-') }}",
     "{{ session.<n>|upper }} {{ session.<n>|length }}",
     "{{ session.<n>|truncate(5) }} {{ session.<n>|replace('o', '0') }} {{ (session.<n> ~ persona.role)|trim }}",
-    "{{ session.<n>|int + 1 }}",
+    "{{ session.<n>|int }}",
     "{{ {'pro': 'Pro', 'free': 'Free'}.get(session.<n>, 'None') }}",
 ]
 CARELESS = [
     "{{ session.<n> + 1 }}",
+    "{{ session.<n>|int + 1 }}",
+    "{{ session.<n>|float }}",
     "{{ 10 / session.<n>|int }}",
     "{{ {'pro': 'Pro'}[session.<n>] }}",
     "{{ session.<n>.split()[0] }}",
@@ -137,7 +139,7 @@ def personas(draw: st.DrawFn) -> dict[str, Any]:
 
 
 ANY_TEXT = st.one_of(
-    st.sampled_from([*WORDS, " ", "0", "-1", "\n"]),
+    st.sampled_from([*WORDS, " ", "0", "-1", "\n", "inf", "nan", "1e999", "99999999999"]),
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=30),
 )
 

@@ -18,9 +18,10 @@ from .texts import PersonaTexts
 MAX_ATTEMPTS = 128  # of one persona and set of names, where that is all there are
 MAX_PAIRS = 32  # otherwise, beside each variant of each value by itself
 MAX_SUBSETS = 32  # of the names that are passed only sometimes
-MAX_VARIANTS = 16  # of one value
+MAX_VARIANTS = 24  # of one value
 
-TEXTS = ("x", "1", "0", " ", "Ana Maria Lopez " * 20)
+# Words, blanks, and what filters make odd numbers of.
+TEXTS = ("x", "1", "0", "-5", "9" * 12, "inf", " ", ",", "Ana Maria Lopez " * 20)
 EXTRA = {"x": "x"}  # extra sections
 
 
@@ -115,7 +116,7 @@ def _alike(value: object, constants: list[object]) -> Iterator[object]:
         yield from type(value)
     elif isinstance(value, str):
         kind = type(value) if isinstance(value, Multiline | Trusted) else str
-        yield from map(kind, (*map(str, constants), *TEXTS))
+        yield from map(kind, (*TEXTS, *map(str, constants)))
     elif isinstance(value, bool):
         yield not value
     elif isinstance(value, int | float | Decimal):
