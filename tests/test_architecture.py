@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "llm_persona"
 # module that the design names stand its parts, and what belongs beside it.
 CORE = """
     errors codes
-    kinds names wording
+    kinds names arguments wording
     placeholders
     fingerprints
     invisible output frozen session

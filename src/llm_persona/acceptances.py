@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
+from .arguments import items_of
 from .codes import CODES, NOWHERE, Found, Place, finding
 from .errors import InvalidValueError, Problem, field_text
 from .frozen import FrozenDict
+from .kinds import is_text, plain
 from .names import did_you_mean, kind_of, shorten
 from .reading import NO_PATH, Document
 
@@ -27,7 +29,7 @@ class Acceptance(NamedTuple):
     @classmethod
     def parse(cls, written: str) -> Acceptance:
         """Read `CODE:PERSONA`, or `CODE` for all personas. Raises InvalidValueError for no code, or one that cannot be."""
-        if not isinstance(written, str):
+        if not is_text(written):
             raise InvalidValueError(f"accept must hold texts, CODE or CODE:PERSONA, not {kind_of(written)}")
         code, colon, persona = written.partition(":")
         if fault := _fault(code):
@@ -45,9 +47,8 @@ class Acceptances:
     @classmethod
     def parse(cls, written: Iterable[str]) -> Acceptances:
         """Read texts as `Acceptance.parse` does."""
-        if isinstance(written, str | bytes) or not isinstance(written, Iterable):
-            raise InvalidValueError(f"accept must be a list of CODE or CODE:PERSONA, not {kind_of(written)}")
-        return cls(map(Acceptance.parse, written))
+        listed = items_of(written, "accept", "a list of CODE or CODE:PERSONA")
+        return cls(map(Acceptance.parse, [cast(Any, plain(each)) for each in listed]))
 
     @classmethod
     def of(cls, accepted: Accepted, documents: Iterable[Document]) -> Acceptances:

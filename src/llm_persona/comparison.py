@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from .arguments import mapping_of
 from .errors import PersonaError, field_text
 from .frozen import thaw
 from .inheritance import LISTS, TABLES, TEXTS
@@ -167,6 +168,7 @@ def compare(before: Persona, after: Persona, session: Mapping[str, Any] | None =
 
 def compare_registries(before: Registry, after: Registry, session: Mapping[str, Any] | None = None) -> RegistryChange:
     """Compare what two registries serve under each key, and their rollouts."""
+    session = None if session is None else mapping_of(session, "session")
     known: dict[tuple[str, str], PersonaChange] = {}
 
     def compared(old: str, new: str) -> PersonaChange:

@@ -7,11 +7,13 @@ from itertools import chain
 from typing import Any, Protocol
 
 from .acceptances import Acceptances
+from .arguments import items_of, mapping_of
 from .attempts import SessionSample
 from .borrowed_names import check_borrowed_names
 from .codes import Found, finding
 from .errors import InvalidValueError, PersonaError, Problem, TemplateError
 from .findings import Findings
+from .kinds import is_mapping, is_text, plain
 from .names import kind_of
 from .near_misses import check_near_misses
 from .omissions import check_omissions
@@ -95,21 +97,20 @@ def _sample(session: SessionNames | None, optional: Iterable[str] = ()) -> tuple
     if session is None and not sometimes:
         return SessionSample(), []
     names = _names(() if session is None else session, "session", "a set of names or a mapping")
-    given = dict(session) if isinstance(session, Mapping) else {}
+    given = dict(mapping_of(session, "session")) if is_mapping(session) else {}
     problems = list(_unfit({**dict.fromkeys(sorted((names | sometimes) - {"extra_sections"}), "x"), **given}))
     # Null counts as not given. What cannot be held is passed all the same: its name is not missing.
     given = {name: value for name, value in given.items() if value is not None}
-    always = frozenset(given) if isinstance(session, Mapping) else names
+    always = frozenset(given) if is_mapping(session) else names
     return SessionSample(always - sometimes, {} if problems else given, sometimes), problems
 
 
 def _names(names: object, argument: str, what: str) -> frozenset[str]:
-    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
-        raise InvalidValueError(f"{argument} must be {what}, not {kind_of(names)}")
-    for name in (found := list(names)):
-        if not isinstance(name, str):
+    found = [plain(name) for name in items_of(names, argument, what)]
+    for name in found:
+        if not is_text(name):
             raise InvalidValueError(f"{argument} must hold names, which are texts, not {kind_of(name)}")
-    return frozenset(found)
+    return frozenset(map(str, found))
 
 
 def _unfit(values: Mapping[str, object]) -> Iterator[Problem]:

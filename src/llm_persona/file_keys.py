@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
+from .arguments import is_path, items_of, path_of, text_of
 from .bound import Bound, bundled
 from .bounds import Bounds
-from .errors import PersonaFileError, Problem
-from .names import shorten
+from .errors import InvalidValueError, PersonaFileError, Problem
+from .kinds import is_mapping, plain
+from .names import kind_of, shorten
 from .reading import NO_PATH, Document, Limits
 from .template_files import ENDING, is_folder
 from .templates import Folder, Templates
@@ -36,9 +38,12 @@ class Arguments(NamedTuple):
         tools: Catalog | None,
         limits: Limits | None = None,
     ) -> Arguments:
-        """Raises as `catalogue` does."""
+        """Raises InvalidValueError for an argument that cannot be one, and as `catalogue` does."""
+        if limits is not None and type(limits) is not Limits:
+            raise InvalidValueError(f"limits must be Limits, not {kind_of(limits)}", hint="pass Limits(nodes=...)")
+        default = None if default_template is None else text_of(default_template, "default_template")
         described = None if tools is None else catalogue(tools, limits)
-        return cls(_listed(templates), default_template, described, limits)
+        return cls(_listed(templates), default, described, limits)
 
     def bound(self, precompile: bool = True) -> Bound:
         """Return what holds for personas that no file wrote. Raises TemplateError for a folder that is missing."""
@@ -161,10 +166,21 @@ class _FileKeys:
         self._problems.append(Problem(self._document.path, line, column, None, key, message, hint))
 
 
-def _listed(folders: Folders | None) -> tuple[Folder, ...]:
+def _listed(folders: object) -> tuple[str, ...]:
+    folders = plain(folders)
     if folders is None:
         return ()
-    return (folders,) if isinstance(folders, str | os.PathLike) else tuple(folders)
+    if is_mapping(folders):
+        raise InvalidValueError(
+            "templates must be the path of a folder, or a list of paths, not a mapping", hint=FROM_DICT
+        )
+    listed = (
+        [folders] if is_path(folders) else items_of(folders, "templates", "the path of a folder, or a list of paths")
+    )
+    return tuple([path_of(folder, "the path of a template folder") for folder in listed])
+
+
+FROM_DICT = "for a registry of data: PersonaRegistry.from_dict(data)"
 
 
 def _real(folders: Iterable[Folder]) -> list[str]:

@@ -71,7 +71,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
 
 def shown(value: object) -> str:
     """Write a plain value; of any other, which may say what it likes, say in brackets what it is."""
-    if type(value) in (str, int, float, bool, type(None)):
+    if type(value) in (str, float, bool, type(None)) or (type(value) is int and value.bit_length() < 256):
         return shorten(repr(value))
     return f"({kind_of(value)})"
 

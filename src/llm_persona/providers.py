@@ -8,10 +8,12 @@ cache entry. Sources: Anthropic, "Prompt caching" and "Messages"; OpenAI, "Promp
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypeAlias, TypedDict, overload
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict, cast, overload
 
+from .arguments import items_of, truth_of
 from .errors import InvalidValueError
-from .names import kind_of
+from .kinds import is_mapping, is_text
+from .names import kind_of, shown
 
 TTL: TypeAlias = Literal["5m", "1h"]
 MAX_MARKERS = 4  # over tools, system and messages together: Anthropic, "Prompt caching"
@@ -85,12 +87,13 @@ def message(text: str, role: str = "system") -> SystemMessage | DeveloperMessage
     says has no other.
     """
     _check_not_blank(text)
+    if not is_text(role):
+        raise InvalidValueError(f"role must be 'system' or 'developer', not {kind_of(role)}")
     if role == "system":
         return {"role": "system", "content": text}
     if role == "developer":
         return {"role": "developer", "content": text}
-    shown = repr(role) if isinstance(role, str) else kind_of(role)
-    raise InvalidValueError(f"role must be 'system' or 'developer', not {shown}")
+    raise InvalidValueError(f"role must be 'system' or 'developer', not {role!r}")
 
 
 def anthropic_system(stable: str, rest: str, *, cache: bool = True, ttl: TTL | None = None) -> list[TextBlock]:
@@ -101,7 +104,7 @@ def anthropic_system(stable: str, rest: str, *, cache: bool = True, ttl: TTL | N
     Anthropic's: five minutes unless `1h` is asked for. Raises InvalidValueError for another, and for a blank prompt.
     """
     marker = _cache_control(ttl)
-    shared, own = _parts(stable, rest) if cache else ("", stable + rest)
+    shared, own = _parts(stable, rest) if truth_of(cache, "cache") else ("", stable + rest)
     _check_not_blank(shared + own)
     blocks: list[TextBlock] = [{"type": "text", "text": shared, "cache_control": marker}] if shared else []
     return [*blocks, {"type": "text", "text": own}] if own else blocks
@@ -114,7 +117,7 @@ def openai_input(stable: str, rest: str, *, cache: bool = True) -> list[InputMes
     first words, which differ. Without a marker where `anthropic_system` has none: `cache` must be false for models
     before gpt-5.6, which answer a breakpoint with 400. Raises InvalidValueError for a blank prompt.
     """
-    shared, own = _parts(stable, rest) if cache else ("", stable + rest)
+    shared, own = _parts(stable, rest) if truth_of(cache, "cache") else ("", stable + rest)
     _check_not_blank(shared + own)
     parts: list[InputText] = []
     if shared:
@@ -139,7 +142,7 @@ def anthropic_prewarm(
     "Pre-warming the cache". Raises InvalidValueError for what the API refuses with it, and where nothing is marked.
     """
     shared = _up_to_the_last_marker(system)
-    tools = None if tools is None else list(tools)
+    tools = None if tools is None else [_tool(tool) for tool in items_of(tools, "tools", "a list of definitions")]
     _check_traffic(same_as_real_traffic)
     _check_markers([*(tools or ()), *shared])
     request: dict[str, Any] = {"model": model, **same_as_real_traffic}
@@ -148,6 +151,12 @@ def anthropic_prewarm(
     if shared:
         request["system"] = shared
     return {**request, "max_tokens": 0, "messages": [{"role": "user", "content": "warmup"}]}
+
+
+def _tool(tool: object) -> Mapping[str, object]:
+    if not is_mapping(tool):
+        raise InvalidValueError(f"a tool definition must be a mapping, not {kind_of(tool)}")
+    return cast("Mapping[str, object]", tool)
 
 
 def _parts(stable: str, rest: str) -> tuple[str, str]:
@@ -165,9 +174,9 @@ def _check_not_blank(text: str) -> None:
 def _cache_control(ttl: TTL | None) -> CacheControl:
     if ttl is None:
         return {"type": "ephemeral"}
-    if ttl in ("5m", "1h"):
-        return {"type": "ephemeral", "ttl": ttl}
-    raise InvalidValueError(f"ttl must be None, '5m' or '1h', not {ttl!r}")
+    if is_text(ttl) and ttl in ("5m", "1h"):
+        return {"type": "ephemeral", "ttl": cast(TTL, ttl)}
+    raise InvalidValueError(f"ttl must be None, '5m' or '1h', not {shown(ttl)}")
 
 
 def _up_to_the_last_marker(system: Sequence[TextBlock]) -> list[TextBlock]:

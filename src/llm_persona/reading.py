@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Literal
 
+from .arguments import path_of
 from .errors import PersonaFileError, Problem, let_through
 from .source import LINE_BREAK, Limits, Nodes, Place, Source, SyntaxStop, setting
 
@@ -136,7 +137,7 @@ def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Docum
     a FIFO or a device could block for ever.
     """
     limits = limits or Limits()
-    name = os.fsdecode(path)
+    name = path_of(path, "the path of a persona file")
     if name == "-":
         content = sys.stdin.buffer.read(limits.file_bytes + 1)
         starts_json = content.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{"

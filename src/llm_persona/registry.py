@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from .arguments import truth_of
 from .bounds import Bounds
 from .errors import (
     DuplicatePersonaError,
@@ -163,6 +164,7 @@ class PersonaRegistry:
         unless `replace` is true; InheritanceError, InvalidValueError or TemplateError for what does not fit, also in
         the children of what is replaced.
         """
+        replace = truth_of(replace, "replace")
         with self._lock:
             state = self._state
             changed = _changes(state.definitions, personas, replace)
@@ -389,6 +391,8 @@ class PersonaRegistry:
         """
         from .comparison import compare_registries
 
+        if not issubclass(type(other), PersonaRegistry):
+            raise InvalidValueError(f"diff takes a registry, not {kind_of(other)}")
         return compare_registries(self, other, session)
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .arguments import target_of
 from .bound import Bound
 from .errors import InvalidValueError
 from .file_keys import lies_in
@@ -34,7 +35,7 @@ def as_data(state: State, start: str | None = None) -> Data:
 
 def as_files(state: State, path: str | os.PathLike[str], ending: str) -> dict[str, Data]:
     """Return by path what to write: one file, or one for each file of the registry, in the folder that is given."""
-    path = os.fsdecode(path)
+    path = target_of(path, "the path of the file")
     if len(list(state.bounds)) == 1 or (path.lower().endswith(ENDINGS) and not os.path.isdir(path)):
         return {path: as_data(state, os.path.dirname(os.path.abspath(path)))}
     files: dict[str, Data] = {}

@@ -9,10 +9,11 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import takewhile
 
-from .errors import Problem, field_text
+from .errors import InvalidValueError, Problem, field_text
+from .names import shown
 
 MOST_PROBLEMS = 1_000  # noted one by one, of a file and of a registry: a list must not outgrow the file
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
@@ -38,6 +39,12 @@ class Limits:
     expanded_nodes: int | None = None
     personas: int = 100_000
     text_characters: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            value = getattr(self, limit.name)
+            if type(value) is not int or value < 0:
+                raise InvalidValueError(f"the limit {limit.name!r} must be a whole number, not {shown(value)}")
 
     def most_nodes(self, file_bytes: int) -> int:
         return max(2_100_001, file_bytes // 8) if self.nodes is None else self.nodes

@@ -15,6 +15,7 @@ from .kinds import is_text
 from .names import kind_of, shorten
 
 ENDING = ".j2"
+_OF_PERSONAS = (".yaml", ".yml", ".json")
 MAX_TEMPLATE = 1_000_000  # bytes of one file
 MAX_TEMPLATES = 10_000  # files in one folder
 MAX_FOLDERS = 32  # folders within one another
@@ -38,7 +39,13 @@ def read_folder(folder: Path, shown: str) -> Iterator[tuple[str, Source]]:
     Raises TemplateError where the folder is missing.
     """
     if not is_folder(folder):
-        raise TemplateError(f"the template folder {shown!r} is {'not a folder' if folder.exists() else 'missing'}")
+        there = "not a folder" if os.path.exists(folder) else "missing"
+        hint = (
+            f"for a file of personas: PersonaRegistry.from_file({shown!r})"
+            if shown.lower().endswith(_OF_PERSONAS)
+            else None
+        )
+        raise TemplateError(f"the template folder {shown!r} is {there}", hint=hint)
     root = folder.resolve(strict=True)
     for count, (path, name) in enumerate(_files(root, "", (root,)), 1):
         if count > MAX_TEMPLATES:

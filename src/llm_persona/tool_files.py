@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+from .arguments import is_path, path_of
 from .errors import InvalidValueError, PersonaFileError, Problem, one_line
 from .reading import Limits, read_text
 from .tools import tool_descriptions, tools_by_name
@@ -27,9 +28,9 @@ def catalogue(given: Catalog, limits: Limits | None = None) -> Catalogue:
 
     Raises InvalidValueError for definitions that are none, PersonaFileError for a file that is none or cannot be read.
     """
-    if isinstance(given, str | os.PathLike):
-        return read_catalogue(os.fsdecode(given), limits)
-    return Catalogue(_described(given))
+    if is_path(given):
+        return read_catalogue(path_of(given, "the path of a tool catalogue"), limits)
+    return Catalogue(_described(cast(Any, given)))
 
 
 def read_catalogue(path: str, limits: Limits | None = None) -> Catalogue:

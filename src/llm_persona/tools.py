@@ -7,9 +7,11 @@ Read as they are sent: Anthropic ("Define tools", client and server tools), Open
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
+from .arguments import items_of
 from .errors import InvalidValueError
+from .kinds import is_mapping, is_text, plain
 from .names import did_you_mean, kind_of, shorten, spelled
 
 Definition = TypeVar("Definition", bound=Mapping[str, object])
@@ -22,8 +24,9 @@ def tool_name(definition: object) -> str:
     Completions. Raises InvalidValueError for a definition without one, as some tools run by a provider have none.
     """
     name = _named_part(definition).get("name")
-    if isinstance(name, str) and name:
-        return name
+    name = plain(name)
+    if is_text(name) and name:
+        return str.__str__(name)
     if name:
         raise InvalidValueError(f"a tool's name must be a text, not {kind_of(name)}")
     hint = "give the catalogue as a mapping of names to definitions"
@@ -40,14 +43,13 @@ def tools_by_name(catalog: Mapping[str, Definition] | Iterable[Definition]) -> d
     The definitions are the same objects. Raises InvalidValueError for two of one name, for one without a name in a
     list, and for a key that is not the name its definition has.
     """
-    if isinstance(catalog, Mapping):
+    catalog = cast(Any, plain(catalog))
+    if is_mapping(catalog):
         for key, definition in catalog.items():
             _check_key(key, definition)
-        return dict(catalog)
-    if isinstance(catalog, str | bytes) or not isinstance(catalog, Iterable):
-        raise InvalidValueError(f"the tool catalogue must be a list or a mapping, not {kind_of(catalog)}")
+        return dict(cast(Any, catalog))
     found: dict[str, Definition] = {}
-    for definition in catalog:
+    for definition in cast(Any, items_of(catalog, "the tool catalogue", "a list or a mapping")):
         name = tool_name(definition)
         if name in found:
             raise InvalidValueError(f"the tool catalogue defines {spelled(shorten(name))} twice")
@@ -87,17 +89,17 @@ def tool_descriptions(
     )
 
 
-def _named_part(definition: object) -> Mapping[str, object]:
+def _named_part(definition: object) -> Mapping[str, Any]:
     """Return the mapping that holds name and description: for Chat Completions, the one under the tool's type."""
-    if not isinstance(definition, Mapping):
+    if not is_mapping(definition):
         raise InvalidValueError(f"a tool definition must be a mapping, not {kind_of(definition)}")
     kind = definition.get("type")
-    inner = definition.get(kind) if isinstance(kind, str) else None
-    return inner if isinstance(inner, Mapping) and "name" not in definition else definition
+    inner = definition.get(kind) if is_text(kind) else None
+    return cast("Mapping[str, Any]", inner if is_mapping(inner) and "name" not in definition else definition)
 
 
 def _check_key(key: object, definition: object) -> None:
-    if not isinstance(key, str) or not key:
+    if not is_text(key) or not key:
         shown = "''" if key == "" else kind_of(key)
         raise InvalidValueError(f"a key of the tool catalogue must be a name, not {shown}")
     if "name" in _named_part(definition) and (name := tool_name(definition)) != key:
