@@ -295,6 +295,42 @@ def test_interrupting_is_no_error(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "Traceback" not in capsys.readouterr().err
 
 
+PRINTING = [
+    "--help",
+    "--version",
+    "render --help",
+    "list",
+    "list --format json",
+    "render Maya -s user_name=Jo",
+    "show Maya",
+    "check",
+    "diff personas.yaml next/personas.yaml",
+    "schema",
+    "preview -o -",
+    "export Maya",
+]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="these streams are those of a Unix shell")
+@pytest.mark.parametrize("line", PRINTING)
+def test_an_output_that_takes_nothing(line: str) -> None:
+    """Closed, broken or full: a code of our own, at most one line of words, and never a traceback."""
+    program = f"{shlex.quote(sys.executable)} -m llm_persona {line}"
+    ways = {"closed": f"{program} >&-", "broken": f"({program}; echo $? >&2) | true", "full": f"{program} >/dev/full"}
+    if not os.path.exists("/dev/full"):
+        del ways["full"]
+    done = {
+        way: subprocess.run(["sh", "-c", command], capture_output=True, timeout=60) for way, command in ways.items()
+    }
+    for way, ended in done.items():
+        assert b"Traceback" not in ended.stderr
+        assert b"Exception ignored" not in ended.stderr, way
+        assert len(ended.stderr.splitlines()) <= 1
+    assert done["closed"].returncode == (0 if line[-4:] in ("help", "sion") else 1)
+    assert done["broken"].stderr == b"141\n"
+    assert "full" not in done or done["full"].returncode == 1
+
+
 @pytest.mark.parametrize(("arguments", "code"), [(["list"], 0), (["render", "Nobody"], 1), (["list", "--nonsense"], 2)])
 def test_exit_codes(arguments: list[str], code: int) -> None:
     """0 when all is well, 1 for a problem in what the user gave, 2 for wrong usage; in a process as in a call."""

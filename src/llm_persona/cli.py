@@ -56,6 +56,12 @@ class RefusedError(click.ClickException):
 class Commands(click.Group):
     """A group that tells this package's errors in its own words, and guesses which command was meant."""
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:  # prints what --help and --version say
+        try:
+            return super().make_context(*arguments, **options)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(_end_quietly()) from None
+
     def invoke(self, ctx: click.Context) -> Any:  # whatever a command returns
         try:
             return super().invoke(ctx)

@@ -125,8 +125,9 @@ class PersonaRegistry:
         """Make a registry of data as a file has it: the same rules, the same PersonaFileError, without lines."""
         from .plain_data import plain_document
 
+        arguments = Arguments.of(templates, default_template, tools, limits)
         document = plain_document(data, limits)
-        return cls._from(load_documents([document], Arguments.of(templates, default_template, tools)), precompile)
+        return cls._from(load_documents([document], arguments), precompile)
 
     @classmethod
     def _from(cls, loaded: Loaded, precompile: bool = True) -> PersonaRegistry:

@@ -43,7 +43,7 @@ class Limits:
     def __post_init__(self) -> None:
         for limit in fields(self):
             value = getattr(self, limit.name)
-            if type(value) is not int or value < 0:
+            if (type(value) is not int or value < 0) and not (value is None and limit.default is None):
                 raise InvalidValueError(f"the limit {limit.name!r} must be a whole number, not {shown(value)}")
 
     def most_nodes(self, file_bytes: int) -> int:
