@@ -45,7 +45,8 @@ from llm_persona.testing import prompt_matrix
 def test_prompt(prompt, prompt_snapshot):
     assert prompt == prompt_snapshot
 """
-NOT_NEEDED = ("-p", "no:anyio", "-p", "no:hypothesispytest", "-p", "no:langsmith_plugin")  # they take a second to load
+# They take a second to load, and one of them warns of processes.
+NOT_NEEDED = tuple(f"-pno:{plugin}" for plugin in ("anyio", "hypothesispytest", "langsmith_plugin", "benchmark"))
 FILES = [
     f"{persona}.{session}.md"
     for persona in ("Dora.default", "Maya@1.support", "Maya@2.support")
