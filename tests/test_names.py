@@ -86,7 +86,7 @@ def test_nearest(name: str, near: str | None) -> None:
     assert did_you_mean(name, ["Alex", "Maya"]) == (f"did you mean {near!r}?" if near else None)
 
 
-@pytest.mark.hits(0.3)
+@pytest.mark.hits(0.15)
 @given(ALIKE, st.lists(ALIKE, max_size=5))
 def test_nearest_is_one_of_the_known(name: str, known: list[str]) -> bool:
     """What is proposed is always one of the names there are, as it is written."""
@@ -130,7 +130,7 @@ def test_characters_are_spelled() -> None:
     assert spelled("r\u043ele") == "'r\u043ele' (with U+043E)"
 
 
-@pytest.mark.hits(0.3)
+@pytest.mark.hits(0.15)
 @given(st.text(min_size=5, max_size=60), st.integers(1, 20))
 def test_shorten(text: str, most: int) -> bool:
     """A shortened text is never longer than asked for, and a short one is left."""
