@@ -7,7 +7,7 @@ import random
 import signal
 import sys
 import threading
-import time
+import timeit
 from collections.abc import Callable
 from pathlib import Path
 
@@ -196,7 +196,7 @@ def _first(path: Path) -> Callable[[], object]:
 
 def _render(path: Path) -> Callable[[], object]:
     registry = PersonaRegistry.from_file(path)
-    return lambda: [registry.get(name).render(**SESSION).text for name in registry for _ in range(5)]
+    return lambda: [registry.get(name).render(**SESSION).text for name in registry for _ in range(50)]
 
 
 def _check(path: Path) -> Callable[[], object]:
@@ -231,9 +231,7 @@ def test_what_a_signal_handler_raises_goes_through(
     """
     task = work(personas)
     expected = task()
-    started = time.perf_counter()
-    assert task() == expected
-    lasts = time.perf_counter() - started
+    lasts = min(timeit.repeat(task, number=1, repeat=3))
     thrown: list[Exception] = []
     lost: list[object] = []  # Python itself drops what is raised in a finaliser
 
