@@ -5,7 +5,6 @@ Review a changed file as you would review code. `pytest tests/test_snapshots.py 
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from llm_persona import Persona, PersonaRegistry, Prompt, multiline
@@ -27,25 +26,22 @@ SESSIONS: dict[str, dict[str, object]] = {
 }
 
 
-def without_optional_fields(persona: Persona) -> Persona:
+def without_optional_fields(reference: str) -> Persona:
     """Return the persona under another key, with nothing but what it must have."""
-    return dataclasses.replace(
-        persona,
-        name=f"Bare{persona.name}",
-        display_name=persona.spoken_name,
-        company=None,
-        capabilities=(),
-        constraints=(),
-        greeting=None,
-        custom_sections={},
-        tools=(),
-        template=None,
+    whole = WHOLE.get(reference)
+    return Persona(
+        f"Bare{reference}",
+        whole.role,
+        tone=whole.tone,
+        display_name=whole.spoken_name,
+        version=None if "@" in reference else whole.version,
+        variables=whole.variables or {},
     )
 
 
 WHOLE = PersonaRegistry.from_file(Path(__file__).parents[1] / "examples" / "acme" / "personas.yaml")
 BARE = PersonaRegistry()
-BARE.define(*(without_optional_fields(WHOLE.get(reference)) for reference in WHOLE.references()))
+BARE.define(*map(without_optional_fields, WHOLE.references()))
 
 
 @prompt_matrix(WHOLE, sessions=SESSIONS, templates=BUNDLED)
