@@ -358,6 +358,7 @@ def test_caret_stands_below_its_column() -> None:
     assert snippet("\ta: x", 2) == ["    a: x", "    ^"]
     assert snippet("日本: x", 5) == ["日本: x", "      ^"]
     assert snippet("a\u200b: x", 5) == ["a\\u200b: x", "         ^"]
+    assert snippet("a\ufe00\U000e0100: ❤\ufe0f", 4) == ["a\\ufe00\\U000e0100: ❤\ufe0f", " " * 17 + "^"]
     assert snippet("role:", 9) == ["role:", "     ^"]
 
 

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from llm_persona import PersonaError, PersonaRegistry
 from llm_persona.cli import run as main
+from llm_persona.invisible import may_hide
 from llm_persona.output import open_descriptor, safe, told, write_file
 
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -485,7 +486,7 @@ def test_what_is_safe_holds_nothing_that_a_terminal_obeys(text: str) -> None:
     shown = safe(text)
     assert [ch for ch in OBEYED.findall(shown) if ch not in "\u061c\u200e\u200f"] == []
     assert safe(shown) == shown
-    if text.isprintable():
+    if text.isprintable() and not may_hide(text):
         assert shown == text
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from rich.cells import cell_len
 
 from ..errors import Problem, let_through, one_line
+from ..output import safe
 from ..reading import Limits
 from ..source import LINE_BREAK
 from ..terminal import counted, line, painted, print_json
@@ -80,7 +81,7 @@ def snippet(source: str, column: int | None) -> list[str]:
 
 
 def _visible(text: str) -> str:
-    return one_line(text.replace("\t", _TAB))
+    return safe(one_line(text.replace("\t", _TAB)))
 
 
 def count(problems: Sequence[Problem]) -> str:
