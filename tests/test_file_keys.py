@@ -271,7 +271,7 @@ def test_an_argument_that_says_otherwise_is_an_error(folder: Path) -> None:
         ("none.json", None, "p.yaml:1:9: $tools: tool catalogue 'none.json': there is no such file; check the path"),
         ("t", None, "p.yaml:1:9: $tools: tool catalogue 't': a tool catalogue must be a .json file; write it as JSON"),
         ("d.json", "DIR", "p.yaml:1:9: $tools: tool catalogue 'd.json': the file cannot be read: it is a folder; check the path"),
-        ("x.json", '[{"name": "find"},\n]', "x.json:2:1: this is no JSON: Expecting value"),
+        ("x.json", '[{"name": "find"}\n{', "x.json:2:1: this is no JSON: Expecting ',' delimiter"),
         ("x.json", "[" * 200_000, "x.json: holds lists and mappings too deep inside one another; make it flatter"),
         ("x.json", "[" + "9" * 5_000 + "]", "x.json: holds a number with too many digits; write it as a text"),
         ("x.json", "3", "x.json: the tool catalogue must be a list or a mapping, not a number"),

@@ -421,19 +421,6 @@ def test_a_long_chain_and_a_wide_web(tmp_path: Path) -> None:
     assert made(tmp_path).build_system_prompt("w0", user_name="Jo") == ""
 
 
-def test_templates_pickle_as_their_folders(tmp_path: Path) -> None:
-    """Nothing that was read travels; a folder that is missing there is named when it renders."""
-    write(tmp_path / "t", support="hi")
-    persona = made(tmp_path / "t")
-    persona.render("support", user_name="Jo")
-    again = pickle.loads(pickle.dumps(persona))
-    assert again.render("support", user_name="Jo").stamp() == persona.render("support", user_name="Jo").stamp()
-    sent = pickle.dumps(persona)
-    (tmp_path / "t").rename(tmp_path / "gone")
-    with pytest.raises(TemplateError, match=r"the template folder '.*t' is missing"):
-        pickle.loads(sent).render("support", user_name="Jo")
-
-
 def test_eight_threads_compile_and_render_at_once() -> None:
     """All get the same prompts and errors, however many compile the same templates first."""
     assert len(GOOD) > 10
