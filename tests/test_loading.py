@@ -286,7 +286,7 @@ ANY_BYTES = st.binary(max_size=60) | st.text(st.sampled_from("Ab:{}[],'\"\n -@$&
 @given(ANY_BYTES | broken_files(".yaml") | broken_files(".json"))
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> bool:
     """Whatever a file holds, a registry comes of it, or one PersonaFileError."""
-    folder = tmp_path_factory.getbasetemp()
+    folder = tmp_path_factory.mktemp("bytes")
     loaded = 0
     for name in ("any.yaml", "any.json"):
         path = wrote(folder, name, content)

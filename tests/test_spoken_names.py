@@ -188,6 +188,6 @@ TEXTS = st.text(st.characters(exclude_characters="{}$", exclude_categories=["Cc"
 @given(TEXTS, st.fixed_dictionaries({"role": TEXTS, "company": TEXTS, "capabilities": st.lists(TEXTS, max_size=2)}))
 def test_whatever_the_name_and_the_texts_are(tmp_path_factory: Any, name: str, fields: Mapping[str, Any]) -> None:
     """A template without a place for the name is always told, also where texts hold the same letters; with one, never."""
-    folder = tmp_path_factory.getbasetemp()
+    folder = tmp_path_factory.mktemp("names")
     assert codes(registry(folder, ALL_BUT_THE_NAME, display_name=name, **fields)) == [NEVER]
     assert codes(registry(folder, "{{ persona.name }}" + ALL_BUT_THE_NAME, display_name=name, **fields)) == []
