@@ -12,6 +12,11 @@ from hypothesis import strategies as st
 from llm_persona.other_names import _BY_NAME, _MEANT, FOR_EITHER, _plain, meant
 from llm_persona.wording import FIELDS
 
+
+def all_to(field: str, names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), field)
+
+
 # By the format that calls it so.
 CREW_AI = {"goal": "custom_sections", "backstory": "custom_sections", "llm": "metadata", "allow_delegation": "metadata"}
 ELIZA_OS = {
@@ -82,6 +87,29 @@ ANYWHERE |= {
     "agentPrompt": "custom_sections",
     "DO": "custom_sections",
 }
+ANYWHERE |= all_to(
+    "constraints",
+    """anti_goals nonGoals non-goals negative_constraints things_to_avoid topicsToAvoid what_not_to_do
+    should_never_say topics_it_must_not_discuss what_it_cannot_do off_limits off-limit-topics blacklist denylist blocklist
+    blocked_topics banned_words restricted_topics excluded_topics exclusions out_of_scope out_of_scope_requests
+    avoid_topics no_rules""",
+)
+ANYWHERE |= all_to(
+    "capabilities",
+    """features actions talents know_how can_do what_it_can_do areas_of_expertise domain_expertise core_capabilities
+    keyStrengths""",
+)
+ANYWHERE |= all_to(
+    "greeting",
+    """welcome_text intro_message first_words openingWords initial_line starting_message hello_text
+    introduction_text""",
+)
+ANYWHERE |= all_to(
+    "parent",
+    """inherit_from inheritsFrom parent_persona parent_agent base_character extends_from derived_from based_upon
+    child_of""",
+)
+ANYWHERE |= {"constants": "variables", "CONSTANT": "variables", "secrets": "metadata", "disallowed_models": "metadata"}
 FORMATS = (CREW_AI, ELIZA_OS, TINY_TROUPE, CARDS, PROMPTY, DOTPROMPT, AGENTS, ASSISTANTS, LOBE, ANYWHERE)
 
 
@@ -93,7 +121,9 @@ def test_what_other_formats_call_things_goes_where_it_means_the_same(name: str, 
     assert field in found.hint
 
 
-@pytest.mark.parametrize("name", ["rules", "guardrails", "guidelines", "policy", "limitations"])
+@pytest.mark.parametrize(
+    "name", ["rules", "guardrails", "guidelines", "policy", "limitations", "dos_and_donts", "do's and don'ts"]
+)
 def test_what_may_be_either_is_told_both_ways(name: str) -> None:
     """A rule may forbid or ask: nobody but its author knows."""
     assert meant(name).field is None
@@ -102,11 +132,23 @@ def test_what_may_be_either_is_told_both_ways(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["foo", "vision", "mode", "meeting2", "prompt_tokens", "x", "", "\x07", "日本", "language", "no_cache"]
+    "name",
+    ["foo", "vision", "mode", "meeting2", "prompt_tokens", "x", "", "\x07", "日本", "language", "no_cache", "settings"],
 )
 def test_of_any_other_name_both_places_are_said(name: str) -> None:
     """And no field is guessed."""
     assert meant(name) == (None, FOR_EITHER)
+
+
+@pytest.mark.parametrize("name", ["about", "summary", "Overview"])
+def test_what_may_be_for_people_or_for_the_prompt_is_told_both_ways(name: str) -> None:
+    """A description is never rendered: a text that was for the model would be lost there."""
+    assert meant(name) == (None, "for the prompt: custom_sections; for people alone: description")
+
+
+def test_a_value_of_the_personas_own_is_a_variable_with_a_default() -> None:
+    """Constants sound like constraints, under which they would be printed as what it must not do."""
+    assert meant("constants").hint == "a value of its own goes below variables, as its default"
 
 
 def test_no_name_of_the_table_means_two_things_or_is_a_field() -> None:

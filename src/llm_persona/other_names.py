@@ -35,24 +35,26 @@ _MEANT: dict[str, tuple[str | None, str]] = {
         """instruction prompt system systemmessage systemrole developer developermessage preamble goal objective mission
         purpose backstory background bio biography lore story personality trait adjective attribute behavior behaviour
         belief value principle preference motivation emotion mood interest topic knowledge fact otherfact context
-        scenario situation world setting example mesexample messageexample postexample exampledialogue exampledialog
+        scenario situation world example mesexample messageexample postexample exampledialogue exampledialog
         fewshot examplemessage dialogue expectedoutput outputformat format formatting step process workflow procedure
         approach method methodology task responsibility duty do always must requirement text content body message
-        note creatornote appearance education longtermgoal relationship strategy thinking persona character
-        characterbook section extrasection audience targetaudience""",
+        note creatornote appearance education longtermgoal relationship strategy thinking persona character like dislike
+        aversion characterbook section extrasection audience targetaudience""",
     ),
     "what it must not do goes below constraints": (
         "constraints",
         """dont donot never avoid forbidden prohibited prohibition restriction mustnot shouldnot
-        notallowed disallowed taboo ban banned negativeprompt antipattern redline refusal refuse cannot cant nogo""",
+        notallowed disallowed taboo ban banned blocked excluded exclusion exclude restricted outofscope offlimit blacklist
+        denylist blocklist antigoal nongoal antipattern redline refusal refuse cannot cant nogo""",
     ),
     "what it must not do goes below constraints, what else it is to do below custom_sections": (
         None,
-        "rule guardrail guideline limitation boundary policy safety compliance governance",
+        "rule guardrail guideline limitation boundary policy safety compliance governance dosanddont doanddont dosdont dodont",
     ),
     "what it can do goes below capabilities": (
         "capabilities",
-        "skill ability can competency competence expertise specialty speciality specialization strength proficiency",
+        """skill ability can cando competency competence expertise specialty speciality specialization strength proficiency
+        feature action talent knowhow service""",
     ),
     "the first message is its greeting": (
         "greeting",
@@ -61,7 +63,8 @@ _MEANT: dict[str, tuple[str | None, str]] = {
     ),
     "write parent: NAME": (
         "parent",
-        "base extend inherit inheritsfrom from basedon superclass super prototype basepersona",
+        """base extend inherit inheritance from basedon basedupon superclass super prototype childof subclassof variantof
+        ancestor""",
     ),
     "what it is goes into role": ("role", "job jobtitle occupation profession position jobdescription"),
     "what it is goes into role, what it calls itself into display_name": (None, "title"),
@@ -79,36 +82,47 @@ _MEANT: dict[str, tuple[str | None, str]] = {
         "variables",
         "input inputvariable placeholder arg argument param variablename slot sessionvariable",
     ),
+    "a value of its own goes below variables, as its default": ("variables", "constant"),
     "what it may use goes below tools": ("tools", "function toolname allowedtool toolset"),
     "what is for programs goes below metadata": (
         "metadata",
         """model modelname modelprovider modelconfig modelsetting modelparameter llm functioncallingllm engine provider
         temperature topp topk maxtoken maxoutputtoken seed stop stopsequence frequencypenalty presencepenalty logitbias
         reasoningeffort responseformat outputtype output outputschema api apikey url endpoint id uuid tag category
-        author creator owner license created updated date color colour icon avatar image enabled verbose debug cache
+        author creator owner license created updated date secret credential password
+        env environment color colour icon avatar image enabled verbose debug cache
         maxiter maxrpm maxturn timeout retry allowdelegation delegation handoff mcpserver permissionmode hook
         plugin client config configuration extension disallowedtool inputguardrail outputguardrail knowledgesource
         toolresource toolchoice variant specversion alternategreeting""",
     ),
     "did you mean 'version'?": ("version", "characterversion ver revision rev"),
-    "did you mean 'description'?": ("description", "summary about handoffdescription shortdescription comment"),
+    "did you mean 'description'?": ("description", "handoffdescription shortdescription comment"),
+    "for the prompt: custom_sections; for people alone: description": (None, "summary about overview"),
     "did you mean 'template'?": ("template", "layout prompttemplatename templatename"),
 }
 _BY_NAME = {_plain(name): (field, hint) for hint, (field, names) in _MEANT.items() for name in names.split()}
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # In English the last word of a name says what it is.
-_LAST = (
-    "instruction",
-    "prompt",
-    "guardrail",
-    "rule",
-    "skill",
-    "ability",
-    "greeting",
-    "backstory",
-    "goal",
-    "prohibition",
+_LAST = _words(
+    """instruction prompt guardrail rule skill ability capability expertise talent strength greeting backstory goal
+    prohibition avoid"""
 )
-_FIRST = ("never", "dont", "donot", "mustnot", "avoid", "forbidden", "prohibited")
+# A word anywhere in a name that turns round what the others say, unless they are for programs.
+_NEGATIONS = _words(
+    """never dont not avoid cannot cant mustnt shouldnt wont forbidden prohibited banned blocked excluded restricted
+    disallowed unwanted negative"""
+)
+_PREFIXES = frozenset(("anti", "non", "no"))  # of what else has a place in the prompt
+_FIRST_MESSAGES = _words("first initial opening starting start welcome hello intro introduction greeting")
+_MESSAGES = _words("message text word line phrase sentence")
+_PARENTS = frozenset(("parent", "base"))
+_PERSONAS = frozenset(("persona", "agent", "character", "name"))
+_FROM = _words("inherit extend derived derive based")
 
 
 class Meant(NamedTuple):
@@ -136,13 +150,27 @@ def _by_words(key: str) -> tuple[str | None, str] | None:
     words = [_plain(word) for word in re.findall(r"[A-Z]?[^\W_A-Z]+|[A-Z]+", key)]
     if len(words) < 2:
         return None
-    if words[0] in _FIRST or "".join(words[:2]) in _FIRST:
-        return _BY_NAME["never"]
-    if words[-1] == "greeting":
+    first, last = words[0], words[-1]
+    if (negated := _negated(words)) is not None:
+        return negated
+    if last == "greeting" or (first in _FIRST_MESSAGES and last in _MESSAGES):
         return _BY_NAME["firstmessage"]
-    return _BY_NAME[words[-1]] if words[-1] in _LAST else None
+    if (first in _PARENTS and last in _PERSONAS) or (first in _FROM and last == "from"):
+        return _BY_NAME["base"]
+    if last == "capability" or words[-2:] == ["can", "do"]:
+        return _BY_NAME["can"]
+    return _BY_NAME[last] if last in _LAST else None
 
 
+def _negated(words: list[str]) -> tuple[str | None, str] | None:
+    """Return what a name means in which a word says what is not to be; None where none does."""
+    known = _BY_NAME.get(words[-1], (None, ""))
+    if not _NEGATIONS.isdisjoint(words) or "".join(words).startswith(("outofscope", "offlimit")):
+        return known if known[0] in ("metadata", "tools") else _BY_NAME["never"]
+    return _BY_NAME["never"] if words[0] in _PREFIXES and (words[-1] in _LAST or known[0] in _SAID) else None
+
+
+_SAID = ("custom_sections", "capabilities", "constraints")
 _OWN = {_plain(field): field for field in FIELDS[1:]}
 
 
