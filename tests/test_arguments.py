@@ -21,17 +21,30 @@ from werkzeug.local import Local
 
 import llm_persona
 from llm_persona import InvalidValueError, Persona, PersonaError, PersonaRegistry, Prompt, TemplateError, validate_file
+from llm_persona.agents import load_agent
+from llm_persona.cards import load_card
+from llm_persona.imports import import_files
+from llm_persona.output import write_file
+from llm_persona.prompt_cases import PromptMatrix
+from llm_persona.starting import start
 
 
 class Unhashable:
     __hash__ = None  # type: ignore[assignment]
 
 
+class NoPath:
+    """What says that it is a path, and is a number."""
+
+    def __fspath__(self) -> int:
+        return 5
+
+
 ODD: list[Any] = [
     None, True, 5, -1, 10**5000, 1.5, float("nan"), 1j, Decimal("1E+999999999"), "", " ", "a\0b", "\ud800", "no such", "x" * 5000,
     b"", b"x", bytearray(b"x"), [], [5], ["a", ["b"]], (), {}, {5: 5}, {"a": 5}, {"a": {"b": object}}, {"a"}, frozenset(), range(3),
     object(), object, len, lambda: None, iter("ab"), Unhashable(), Mock(), Mock(spec=str), MagicMock(spec=dict), MagicMock(spec=Persona),
-    MagicMock(spec=PersonaRegistry), pd.NA, pd.NaT, np.array([1, 2]), np.int64(3), Local()("user"), Path("no such folder"), ValueError("x"),
+    MagicMock(spec=PersonaRegistry), pd.NA, pd.NaT, np.array([1, 2]), np.int64(3), Local()("user"), Path("no such folder"), NoPath(), ValueError("x"),
 ]  # fmt: skip
 
 
@@ -149,6 +162,19 @@ SAID: list[tuple[Callable[[], object], type[PersonaError], str]] = [
     (lambda: PersonaRegistry.from_file(None), InvalidValueError, "the path of a persona file must be a path, which is a text, not null"),  # type: ignore[arg-type]
     (lambda: PersonaRegistry.from_file("p.yaml", 5), InvalidValueError, "the path of a persona file must be a path, which is a text, not a number"),  # type: ignore[arg-type]
     (lambda: validate_file({"p.yaml"}), InvalidValueError, "the path of a persona file must be a path, which is a text, not a set"),  # type: ignore[arg-type]
+    (lambda: PersonaRegistry.from_file(NoPath()), InvalidValueError, "the path of a persona file must be a path, which is a text, not a number"),  # type: ignore[arg-type]
+    (lambda: PersonaRegistry(NoPath()), InvalidValueError, "the path of a template folder must be a path, which is a text, not a number"),  # type: ignore[arg-type]
+    (lambda: PersonaRegistry(tools=NoPath()), InvalidValueError, "the path of a tool catalogue must be a path, which is a text, not a number"),  # type: ignore[arg-type]
+    (lambda: PersonaRegistry().to_yaml(NoPath()), InvalidValueError, "the path of the file must be a path, which is a text, not a number"),  # type: ignore[arg-type]
+    (lambda: load_agent(NoPath()), InvalidValueError, "the path of an agent file must be a path, which is a text, not a number"),  # type: ignore[arg-type]
+    (lambda: load_card(NoPath()), InvalidValueError, "the path of a card must be a path, which is a text, not a number"),  # type: ignore[arg-type]
+    (lambda: import_files(NoPath()), InvalidValueError, "the path of a file to import must be a path, which is a text, not a number"),  # type: ignore[arg-type]
+    (lambda: start(NoPath()), InvalidValueError, "the path of the folder must be a path, which is a text, not a number"),  # type: ignore[arg-type]
+    (lambda: write_file(NoPath(), "x"), InvalidValueError, "the path of the file must be a path, which is a text, not a number"),  # type: ignore[arg-type]
+    (lambda: PromptMatrix(NoPath(), {}, None).cases(Path(), {}), InvalidValueError, "what prompt_matrix takes must be a path, which is a text, not a number"),  # type: ignore[arg-type]
+    (lambda: PersonaRegistry().to_yaml(""), InvalidValueError, "the path of the file is empty; name one"),
+    (lambda: PersonaRegistry().to_yaml("p.JSON"), InvalidValueError, "what ends in .json is not read as YAML, which this writes; name a file that ends in .yaml, or call to_json"),
+    (lambda: PersonaRegistry().to_json("p.yml"), InvalidValueError, "what ends in .yml is not read as JSON, which this writes; name a file that ends in .json, or call to_yaml"),
     (lambda: PersonaRegistry().to_yaml("a\0.yaml"), InvalidValueError, "the path of the file holds a character that no path can hold"),
     (lambda: validate_file("p.yaml", limits=5), InvalidValueError, "limits must be Limits, not a number; pass Limits(nodes=...)"),  # type: ignore[arg-type]
     (lambda: llm_persona.Limits(depth="a"), InvalidValueError, "the limit 'depth' must be a whole number, not 'a'"),  # type: ignore[arg-type]

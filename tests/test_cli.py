@@ -137,6 +137,22 @@ def test_missing_extra_is_named(missing: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("module", ["click", "rich", "llm_persona.cli", "llm_persona.commands.check"])
+def test_an_interruption_of_the_imports_is_quiet(module: str) -> None:
+    """Ctrl-C before the first command is found ends as it does later: with 130, and without a traceback."""
+    code = (
+        "import os, signal, sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(name, *_):\n"
+        f"        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupted)\n"
+        "from llm_persona.__main__ import main\n"
+        "sys.exit(main())"
+    )
+    done = execute("--version", code=code)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 def test_library_needs_neither_click_nor_rich() -> None:
     """The library, all its public names asked for, imports nothing of the command line's."""
     code = (

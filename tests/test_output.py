@@ -315,6 +315,41 @@ def test_standard_input_is_an_input(shop: Path) -> None:
     assert b"personas.yaml was read to make this" in done.stderr
 
 
+@each_command
+def test_no_way_through_a_missing_folder_leads_to_a_file(run: Run, shop: Path, command: tuple[str, ...]) -> None:
+    """`missing/../file` is no file to the system, so it is none to replace: not by name, nor by what a link says."""
+    read = "agent.md" if command[0] == "import" else "personas.yaml"
+    (shop / "link").symlink_to(f"missing/../{read}")
+    before = contents(shop)
+    for target in (f"missing/../{read}", f"templates/missing/../../{read}", "missing/../new"):
+        for force in ((), ("--force",)):
+            folder = target.partition("/..")[0]
+            hint = "make it first, or name another one"
+            assert run(*command, "-o", target, *force) == (
+                1, b"", f"error: {target}: there is no folder {folder!r}; {hint}\n"
+            )  # fmt: skip
+    assert run(*command, "-o", "link", "--force").code == 1
+    with pytest.raises(OSError, match=r"^\[Errno 2\] No such file or directory: 'missing/\.\./personas\.yaml'$"):
+        PersonaRegistry.from_file("personas.yaml").to_yaml("missing/../personas.yaml")
+    assert contents(shop) == before
+
+
+@each_command
+def test_a_path_that_is_empty_is_told(run: Run, shop: Path, command: tuple[str, ...]) -> None:
+    """A variable of a shell that was never set names no file."""
+    before = contents(shop)
+    for force in ((), ("--force",)):
+        assert run(*command, "-o", "", *force) == (1, b"", "error: the path of the file is empty; name one\n")
+    assert run("init", "") == (1, b"", "error: the path of the folder is empty; name one\n")
+    assert contents(shop) == before
+
+
+def test_what_the_system_says_names_the_file_once(tmp_path: Path) -> None:
+    """In Python, `to_yaml` of a folder raises the system's own error, with the path as it was given."""
+    with pytest.raises(IsADirectoryError, match=f"^{re.escape(f'[Errno 21] Is a directory: {str(tmp_path)!r}')}$"):
+        PersonaRegistry().to_yaml(tmp_path)
+
+
 def test_a_registry_may_be_written_over_its_own_file(shop: Path) -> None:
     """In Python who writes says where: `to_yaml(path)` is how an edited registry is kept."""
     registry = PersonaRegistry.from_file("personas.yaml")

@@ -13,8 +13,12 @@ def main() -> int:
     except ModuleNotFoundError:
         print("the command line needs click and rich: pip install 'llm-persona[cli]'", file=sys.stderr)
         return 1
-    from .cli import run
-
+    except KeyboardInterrupt:
+        return 130
+    try:
+        from .cli import run
+    except KeyboardInterrupt:  # `run` catches its own
+        return 130
     return run()
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from .arguments import path_of
 from .errors import PersonaError, PersonaFileError, Problem
 from .foreign import (
     OWN_KEY,
@@ -45,7 +46,7 @@ _NO_NAME = object()
 
 def load_agent(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Persona:
     """Read one agent file. Raises PersonaFileError, with lines and columns of the Markdown file."""
-    found = read_agent(os.fsdecode(path), limits)
+    found = read_agent(path_of(path, "the path of an agent file"), limits)
     if isinstance(found, Persona):
         return found
     raise PersonaFileError(found)

@@ -19,14 +19,18 @@ def is_path(value: object) -> bool:
 def path_of(path: object, what: str) -> str:
     """Return a path as text. Raises InvalidValueError for what is none."""
     path = plain(path)
-    if not is_path(path) and not issubclass(type(path), bytes):
+    if not is_text(path) and is_path(path):
+        path = type(path).__fspath__(path)  # type: ignore[attr-defined]  # it has it, and may say anything
+    if not issubclass(type(path), str | bytes):
         raise InvalidValueError(f"{what} must be a path, which is a text, not {kind_of(path)}")
-    return os.fsdecode(path)  # type: ignore[arg-type]  # it is one of the three
+    return os.fsdecode(path)  # type: ignore[arg-type]  # it is one of the two
 
 
 def target_of(path: object, what: str) -> str:
     """Return the path of what is to be written. Raises InvalidValueError also for one that the system cannot have."""
     name = path_of(path, what)
+    if not name:
+        raise InvalidValueError(f"{what} is empty", hint="name one")
     try:
         if b"\0" not in os.fsencode(name):
             return name

@@ -15,6 +15,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
+from .arguments import path_of
 from .errors import PersonaError, PersonaFileError, Problem
 from .foreign import (
     OWN_KEY,
@@ -51,7 +52,7 @@ _NO_NAME = object()
 
 def load_card(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Persona:
     """Read one Character Card V2 or V3. Raises PersonaFileError, with lines and columns of the JSON file."""
-    found = read_card(os.fsdecode(path), limits)
+    found = read_card(path_of(path, "the path of a card"), limits)
     if isinstance(found, Persona):
         return found
     raise PersonaFileError(found)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .agents import read_agent
+from .arguments import path_of
 from .cards import read_card
 from .errors import Problem
 from .foreign import free_name, renamed
@@ -47,7 +48,9 @@ def _imported(paths: Sequence[str | os.PathLike[str]], endings: tuple[str, ...],
     problems: list[Problem] = []
     files: list[str] = []
     refused: list[str] = []
-    for path in dict.fromkeys(file for each in paths for file in _files(os.fsdecode(each), endings)):
+    for path in dict.fromkeys(
+        file for each in paths for file in _files(path_of(each, "the path of a file to import"), endings)
+    ):
         found = _read(path, endings, limits)
         if isinstance(found, Persona):
             persona = found if found.key not in personas else renamed(found, free_name(found.name, personas))

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import BinaryIO
 
+from .arguments import target_of
 from .errors import PersonaError, one_line
 from .invisible import runs
 
@@ -46,7 +47,7 @@ def write_file(path: Path, text: str, *, replace: bool = True, inputs: Iterable[
     `replace=False` nothing that is there is touched, and never one of the `inputs`, under whatever name. Raises
     PersonaError for those, and OSError, with the path in `filename`, for what the system refuses.
     """
-    name = os.fsdecode(path)
+    name = target_of(path, "the path of the file")
     content = text.encode()
     try:
         descriptor = open_descriptor(name)
@@ -58,7 +59,7 @@ def write_file(path: Path, text: str, *, replace: bool = True, inputs: Iterable[
         elif status is None or stat.S_ISREG(status.st_mode):
             if not replace:
                 refuse_existing(name)
-            _replace(os.path.realpath(name), content, status, replace)
+            _replace(_landing(name), content, status, replace)
         else:
             if stat.S_ISBLK(status.st_mode) and not replace:  # a disk has a content, as a file has
                 refuse_existing(name)
@@ -67,7 +68,8 @@ def write_file(path: Path, text: str, *, replace: bool = True, inputs: Iterable[
         refuse_existing(name)
         raise
     except OSError as error:
-        error.filename, error.filename2 = name, None
+        error.filename = name
+        del error.filename2  # None would be told as a second name
         raise
 
 
@@ -95,6 +97,19 @@ def leads_out(folder: Path, path: Path) -> bool:
     return not PurePath(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
+def _landing(path: str) -> str:
+    """Return where a path leads, without links. Raises OSError where a folder on the way is not there.
+
+    `os.path.realpath` would step over that one: `missing/../file` is `file` to it, and nothing to the system.
+    """
+    for _ in range(_MOST_LINKS):
+        path = os.path.join(os.path.realpath(os.path.dirname(path), strict=True), os.path.basename(path))
+        if not os.path.islink(path):
+            return path
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
 def open_descriptor(path: str) -> int | None:
     """Return which of this process's open files a path means, such as `/dev/stdout`, `/dev/fd/3`; None for others."""
     for _ in range(_MOST_LINKS):
@@ -115,6 +130,8 @@ def told(error: OSError) -> PersonaError:
     place = os.fsdecode(error.filename) if error.filename else "standard output"
     if error.errno == errno.ENOENT and error.filename:
         folder = os.path.dirname(place)
+        while os.path.basename(folder) == os.pardir and not os.path.isdir(folder):
+            folder = os.path.dirname(folder)
         if not os.path.isdir(folder or os.curdir):
             return PersonaError(f"{place}: there is no folder {folder!r}", hint="make it first, or name another one")
     message, hint = _SAID.get(error.errno or 0, ((error.strerror or str(error)).lower(), None))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from .arguments import is_path, path_of
 from .errors import InvalidValueError, MissingVariableError, PersonaError
 from .names import kind_of, split_reference
 from .prompt import Prompt
@@ -92,9 +93,9 @@ class PromptMatrix:
     def _registry(self, folder: Path, loaded: dict[str, PersonaRegistry]) -> PersonaRegistry:
         if isinstance(self.source, PersonaRegistry):
             return self.source
-        if not isinstance(self.source, str | os.PathLike):
+        if not is_path(self.source):
             raise InvalidValueError(f"prompt_matrix takes a registry or a file, not {kind_of(self.source)}")
-        path = os.path.abspath(folder / self.source)
+        path = os.path.abspath(folder / path_of(self.source, "what prompt_matrix takes"))
         if path not in loaded:
             loaded[path] = PersonaRegistry.from_file(shown_path(path))
         return loaded[path]

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from .arguments import truth_of
+from .arguments import target_of, truth_of
 from .bounds import Bounds
 from .errors import (
     DuplicatePersonaError,
@@ -409,7 +409,7 @@ class PersonaRegistry:
 
         Template folders and the catalogue are written relative to the path's folder. Where files differ in what decides
         their prompts, `path` is a folder, and gets one file for each; without one that is an InvalidValueError. Raises
-        as `to_dict` does, and OSError.
+        as `to_dict` does, InvalidValueError for a path that ends as JSON does, and OSError.
         """
         from .writing import dump_yaml
 
@@ -428,8 +428,9 @@ class PersonaRegistry:
             return dump(self.to_dict())
         from .output import write_file, write_files
 
+        path = target_of(path, "the path of the file")
         texts = {file: dump(data) for file, data in as_files(self._state, path, ending).items()}
-        if (alone := texts.get(os.fsdecode(path))) is not None:
+        if (alone := texts.get(path)) is not None:
             write_file(path, alone)
         else:
             write_files(path, texts)

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .arguments import target_of
 from .bound import Bound
 from .errors import InvalidValueError
 from .file_keys import lies_in
@@ -33,10 +32,13 @@ def as_data(state: State, start: str | None = None) -> Data:
     )
 
 
-def as_files(state: State, path: str | os.PathLike[str], ending: str) -> dict[str, Data]:
-    """Return by path what to write: one file, or one for each file of the registry, in the folder that is given."""
-    path = target_of(path, "the path of the file")
+def as_files(state: State, path: str, ending: str) -> dict[str, Data]:
+    """Return by path what to write: one file, or one for each file of the registry, in the folder that is given.
+
+    Raises InvalidValueError for the path of a file that would be read as what it is not.
+    """
     if len(list(state.bounds)) == 1 or (path.lower().endswith(ENDINGS) and not os.path.isdir(path)):
+        _check_ending(path, ending)
         return {path: as_data(state, os.path.dirname(os.path.abspath(path)))}
     files: dict[str, Data] = {}
     for bound in state.bounds:
@@ -44,6 +46,16 @@ def as_files(state: State, path: str | os.PathLike[str], ending: str) -> dict[st
         if bound.path is not None or any(not key.startswith("$") for key in data):
             files[_free(path, bound, ending, files)] = data
     return files
+
+
+def _check_ending(path: str, ending: str) -> None:
+    own = os.path.splitext(path)[1].lower()
+    if own in ENDINGS and (own == ".json") != (ending == ".json"):
+        kind, method = ("JSON", "to_yaml") if ending == ".json" else ("YAML", "to_json")
+        raise InvalidValueError(
+            f"what ends in {own} is not read as {kind}, which this writes",
+            hint=f"name a file that ends in {ending}, or call {method}",
+        )
 
 
 def _free(folder: str, bound: Bound, ending: str, taken: Mapping[str, object]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
+from .arguments import target_of
 from .errors import PersonaError
 from .output import leads_out, write_file
 from .prompt_cases import PromptMatrix
@@ -31,7 +32,7 @@ def start(folder: str | os.PathLike[str]) -> list[str]:
     Nothing is overwritten: raises PersonaError with all that stands in the way, and OSError for what cannot be written.
     Either way nothing half-done stays behind.
     """
-    target = Path(folder)
+    target = Path(target_of(folder, "the path of the folder"))
     contents = _contents()
     if obstacles := _obstacles(target, contents):
         listed = "".join(f"\n  {obstacle}" for obstacle in obstacles)
