@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection, Iterable
 
@@ -9,6 +10,8 @@ from .errors import InvalidValueError
 from .kinds import is_text, nothing, plain
 
 MAX_NAME = 128  # characters
+
+_ORDINARY = re.compile(f"[A-Za-z0-9][A-Za-z0-9_. -]{{0,{MAX_NAME - 1}}}")  # names that need no second look: nearly all
 
 
 def split_reference(reference: str) -> tuple[str, str | None]:
@@ -23,6 +26,8 @@ def join_reference(name: str, version: str | None) -> str:
 
 def check_name(name: object, what: str = "name") -> str:
     """Return the name, or raise InvalidValueError where it is not 1 to 128 characters of text that a name may hold."""
+    if type(name) is str and _ORDINARY.fullmatch(name):
+        return name
     name = plain(name)
     if not is_text(name):
         raise InvalidValueError(f"{what} must be a text, not {kind_of(name)}", hint="quote it")

@@ -8,6 +8,7 @@ from .errors import InvalidValueError
 from .names import check_name, split_reference
 from .wording import LIST_EDITS, LIST_FIELDS, MAPPING_FIELDS
 
+_SHARABLE = (*LIST_FIELDS, *MAPPING_FIELDS)
 _STAND_IN = ["x"]  # a list of texts that is well
 
 
@@ -16,15 +17,18 @@ class Shared:
 
     def __init__(self) -> None:
         self.data: dict[str, object] = {}
-        self._first: dict[tuple[str, bool, int], tuple[str, str]] = {}
-        self._sharers: dict[tuple[str, str], set[str]] = {}
+        # Who has a value in a field too, beside the first that has it there: by the value, and by the first.
+        self._by_value: dict[tuple[str, bool, int], list[str]] = {}
+        self._by_first: dict[tuple[str, str], list[str]] = {}
 
     def is_new(self, name: str, field: str, value: object, has_parent: bool) -> bool:
         """Note that a persona has a value in a field; what the schema says of it depends on these alone."""
-        first = self._first.setdefault((field, has_parent, id(value)), (name, field))
-        if first[0] == name:
+        key = (field, has_parent, id(value))
+        others = self._by_value.get(key)
+        if others is None:
+            self._by_value[key] = self._by_first[name, field] = []
             return True
-        self._sharers.setdefault(first, set()).add(name)
+        others.append(name)
         return False
 
     def sharers(self, path: Sequence[str | int]) -> set[str]:
@@ -32,7 +36,7 @@ class Shared:
         if len(path) < 2:
             return set()
         name, *fields = map(str, path[:3])
-        return self._sharers.get((name, fields[0]), set()) | self._sharers.get((name, ".".join(fields)), set())
+        return {*self._by_first.get((name, fields[0]), ()), *self._by_first.get((name, ".".join(fields)), ())}
 
 
 def once(data: dict[str, object]) -> Shared:
@@ -56,15 +60,18 @@ def _is_reference(key: str) -> bool:
 
 
 def _fields(name: str, entry: dict[str, object], shared: Shared) -> dict[str, object]:
-    fields: dict[str, object] = {}
+    fields = dict(entry)
     has_parent = isinstance(entry.get("parent"), str)
-    for field, value in entry.items():
+    for field in _SHARABLE:
+        value = entry.get(field)
+        if not isinstance(value, (dict, list)):  # twice as fast here as a union
+            continue
         if field == "metadata" and isinstance(value, dict):
             fields[field] = dict.fromkeys(value)  # anything may stand below its keys
-        elif not isinstance(value, dict | list) or field not in (*LIST_FIELDS, *MAPPING_FIELDS):
-            fields[field] = value
-        elif shared.is_new(name, field, value, has_parent):
-            fields[field] = _edit(name, field, value, shared) if isinstance(value, dict) else value
+        elif not shared.is_new(name, field, value, has_parent):
+            del fields[field]
+        elif isinstance(value, dict):
+            fields[field] = _edit(name, field, value, shared)
     return fields
 
 

@@ -317,8 +317,9 @@ class _Reader:
         anchor = _Anchor(
             value,
             node,
-            len(self.nodes) - node + self._repeated_nodes - nodes,
-            end - event.start_mark.index + self._repeated_characters - characters,
+            # Beyond this the sums would grow with every alias of aliases, digit by digit.
+            min(len(self.nodes) - node + self._repeated_nodes - nodes, _ENDLESS),
+            min(end - event.start_mark.index + self._repeated_characters - characters, _ENDLESS),
             self._deepest - depth,
         )
         self._deepest = max(self._deepest, around)
@@ -336,9 +337,8 @@ class _Reader:
         anchor = self._anchors[name]
         if anchor is None:
             raise self.source.stop(place, f"the alias '*{name}' stands inside its own anchor", "write the value out")
-        # Beyond this the sums would grow with every alias of aliases, digit by digit.
-        self._repeated_nodes = min(self._repeated_nodes + anchor.nodes - 1, _ENDLESS)
-        self._repeated_characters = min(self._repeated_characters + anchor.characters, _ENDLESS)
+        self._repeated_nodes += anchor.nodes - 1
+        self._repeated_characters += anchor.characters
         self._reach(len(self._way) + anchor.height, event)
         self.nodes.aliases[len(self.nodes) - 1] = anchor.node
         return anchor.value
