@@ -20,13 +20,23 @@ import pandas as pd
 import pytest
 from babel.support import LazyProxy
 from django.conf import settings as django_settings
-from django.utils.functional import SimpleLazyObject, lazy, lazystr
+from django.utils.functional import Promise, SimpleLazyObject, lazy, lazystr
 from django.utils.text import format_lazy
+from django.utils.translation import ngettext_lazy
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.local import Local, LocalProxy
 
-from llm_persona import InvalidValueError, Persona, PersonaError, PersonaFileError, PersonaRegistry, multiline, trusted
+from llm_persona import (
+    InvalidValueError,
+    MissingVariableError,
+    Persona,
+    PersonaError,
+    PersonaFileError,
+    PersonaRegistry,
+    multiline,
+    trusted,
+)
 from llm_persona.kinds import MAX_LAYERS, plain
 from llm_persona.names import kind_of
 from llm_persona.session import printable
@@ -253,6 +263,47 @@ def test_what_a_lazy_value_raises_is_raised() -> None:
             in_prompt(value)
 
 
+@lazy_ways
+def test_a_lazy_value_of_none_is_not_given(way: Callable[[Any], Any]) -> None:
+    """In a session, in lists and mappings of it, in extra sections, for a template, a version or a unit, in `check`."""
+    nothing: Any = way(None)
+    persona = Persona(name="Maya", role="{x}", greeting="{x}", variables={"x": "Jo"}, version="1")
+    prompt = persona.render(nothing, x=nothing, extra_sections=nothing)
+    assert prompt == persona.render()
+    assert prompt.stamp() == persona.render().stamp()
+    assert persona.build_system_prompt(nothing, x=nothing) == prompt
+    assert persona.build_greeting(x=nothing) == "Jo"
+    assert persona.render(y=[nothing, {"k": nothing}], extra_sections={"A": nothing}).folded == ()
+    registry = PersonaRegistry.from_dict({"Maya": {"role": "{x}"}})
+    registry.get("Maya", version=nothing, unit=nothing)
+    with pytest.raises(MissingVariableError, match="'x'"):
+        registry.get("Maya").render(x=nothing)
+    assert [problem.code for problem in registry.problems({"x": nothing})] == ["session-lacks"]
+
+
+def test_a_lazy_text_that_waits_for_its_number_is_told() -> None:
+    """Django's plural by a key comes to nothing before `%` gives it the number; then it is a text."""
+    for waiting in (ngettext_lazy("%(n)d a", "%(n)d b", "n"), ngettext_lazy("%d a", "%d b")):
+        with pytest.raises(InvalidValueError, match="'x' is a lazy text that waits for its number, which a session"):
+            in_prompt(waiting)
+        with pytest.raises(
+            InvalidValueError, match=r"Maya.role: must be a text, not a lazy text that waits for its number"
+        ):
+            Persona(name="Maya", role=waiting)
+    assert in_prompt(ngettext_lazy("%(n)d a", "%(n)d b", "n") % {"n": 2}) == "2 b"
+    assert in_prompt(ngettext_lazy("one", "more", 2)) == "more"
+
+
+def test_a_promise_of_another_make_is_told_by_its_type() -> None:
+    """Only the ways in which Django pickles its own are known."""
+
+    class Vow(Promise):
+        pass
+
+    with pytest.raises(InvalidValueError, match="'x' is a Vow, which a session cannot hold"):
+        in_prompt(Vow())
+
+
 def test_a_proxy_of_nothing_is_told() -> None:
     """werkzeug's proxy outside of a request stands for nothing, and the error names the variable."""
     with pytest.raises(InvalidValueError, match="'x' is a LocalProxy that stands for nothing here; pass None"):
@@ -345,3 +396,31 @@ def test_what_is_plain_is_not_looked_at() -> None:
     for value in ("a", 1, 1.5, True, None, ["a"], ("a",), {"a": 1}):
         assert plain(value) is value
     assert printable(plain(Decimal("1.10"))) == "1.10"
+
+
+@pytest.mark.parametrize("number", [10**4300, -(10**4300), 10**20_000], ids=["least", "negative", "far"])
+def test_a_whole_number_that_no_file_can_hold_is_told(number: int) -> None:
+    """Python writes none of more than 4,300 digits: neither repr nor to_yaml could say what the metadata is."""
+    message = "a number of more than 4,300 digits"
+    for metadata in ({"a": number}, {"a": [{"b": number}]}):
+        with pytest.raises(InvalidValueError, match=rf"Maya.metadata.a.*: is {message}"):
+            Persona(name="Maya", role="r", metadata=metadata)
+        with pytest.raises(PersonaFileError, match=rf"Maya.metadata.a.*: is {message}"):
+            PersonaRegistry.from_dict({"Maya": {"role": "r", "metadata": metadata}})
+    largest = (abs(number) // number) * (10**4300 - 1)
+    for persona in (
+        Persona(name="Maya", role="r", metadata={"a": largest}),
+        PersonaRegistry.from_dict({"Maya": {"role": "r", "metadata": {"a": largest}}}).get("Maya"),
+    ):
+        assert str(largest) in repr(persona)
+        registry = PersonaRegistry()
+        registry.define(persona)
+        assert str(largest) in registry.to_yaml()
+
+
+def test_whole_numbers_of_a_file_in_other_bases_have_the_same_limit(tmp_path: Path) -> None:
+    """A hexadecimal digit says more than a decimal one."""
+    path = tmp_path / "personas.yaml"
+    path.write_text(f"Maya: {{role: r, metadata: {{a: 0x{'f' * 4000}}}}}\n")
+    with pytest.raises(PersonaFileError, match="is a number of more than 4,300 digits"):
+        PersonaRegistry.from_file(path)

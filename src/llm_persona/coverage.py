@@ -100,7 +100,7 @@ def _sample(session: SessionNames | None, optional: Iterable[str] = ()) -> tuple
     given = dict(mapping_of(session, "session")) if is_mapping(session) else {}
     problems = list(_unfit({**dict.fromkeys(sorted((names | sometimes) - {"extra_sections"}), "x"), **given}))
     # Null counts as not given. What cannot be held is passed all the same: its name is not missing.
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in given.items() if plain(value) is not None}
     always = frozenset(given) if is_mapping(session) else names
     return SessionSample(always - sometimes, {} if problems else given, sometimes), problems
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import FieldPath, InvalidValueError
 from .frozen import FrozenDict, ListEdit
-from .kinds import is_list, is_mapping, is_text, plain
+from .kinds import TOO_LONG, is_list, is_mapping, is_text, plain, too_long
 from .names import check_name, did_you_mean, nearest, shorten, shown, spelled, split_reference
 from .wording import (
     EMPTY,
@@ -250,6 +250,8 @@ def _plain(value: object, path: FieldPath) -> object:
     kind = type(value)
     if issubclass(kind, float) and not math.isfinite(value):  # type: ignore[arg-type]  # a float
         raise _wrong(f"{value} is no number that a file can hold", path)
+    if issubclass(kind, int) and too_long(value):  # type: ignore[arg-type]  # an int
+        raise _wrong(TOO_LONG, path, QUOTE_IT)
     if value is None or issubclass(kind, bool | int | float):
         return value
     raise _wrong(must_be("a text, a number, true, false, null, a list or a mapping", value), path, QUOTE_IT)

@@ -13,8 +13,12 @@ from operator import index
 from types import NoneType
 from typing import Any, TypeGuard
 
+TOO_LONG = "is a number of more than 4,300 digits"
+
 MAX_LAYERS = 8  # lazy values that stand for one another
 
+_MOST_DIGITS = 4_300
+_FEW_BITS = 3 * _MOST_DIGITS  # nothing of so many is too long
 _PLAIN = frozenset((str, int, float, bool, NoneType, list, tuple, dict))
 
 
@@ -41,6 +45,11 @@ def plain(value: object) -> object:
             return value
         value = take(value)
     return value
+
+
+def too_long(number: int) -> bool:
+    """Tell whether a whole number has more digits than Python writes, or reads from a file."""
+    return int.bit_length(number) > _FEW_BITS and abs(int.__index__(number)) >= 10**_MOST_DIGITS
 
 
 def nothing(value: object) -> str | None:
@@ -91,6 +100,10 @@ class _Unbound:
     """What a proxy stands for outside of a request."""
 
 
+class Unnumbered:
+    """What Django's plural stands for before `%` gives it the number that it is chosen by."""
+
+
 def _current(proxy: Any) -> object:
     try:
         return proxy._get_current_object()
@@ -111,7 +124,13 @@ def _innermost(error: Exception) -> str:
 
 def _translated(text: Any) -> object:
     """Return what Django's `gettext_lazy` and its like come to: pickling one gives the function and its arguments."""
-    function, arguments, options, *_ = text.__reduce__()[1]
+    way, parts = text.__reduce__()
+    known = getattr(way, "__name__", None)
+    if known == "_lazy_number_unpickle":
+        return Unnumbered()
+    if known != "_lazy_proxy_unpickle":
+        return text
+    function, arguments, options, *_ = parts
     return function(*arguments, **options)
 
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Collection, Iterable
 
 from .errors import InvalidValueError
-from .kinds import is_text, nothing, plain
+from .kinds import Unnumbered, is_text, nothing, plain
 
 MAX_NAME = 128  # characters
 
@@ -116,6 +116,7 @@ def kind_of(value: object) -> str:
 
 
 _WORDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (Unnumbered, "a lazy text that waits for its number"),
     ((int, float), "a number"),
     (str, "a text"),
     ((list, tuple), "a list"),

@@ -283,7 +283,7 @@ class Persona:
             if text is not None:
                 return text
         self._check_complete()
-        named = None if template is None else template_name(template)
+        named = _name_called(template)
         return self._planned().text(self.own_template(named), session, named)
 
     def render(self, template: str | None = None, /, **session: object) -> Prompt:
@@ -294,7 +294,7 @@ class Persona:
         parent was not applied yet, and PersonaError for an abstract persona.
         """
         self._check_complete()
-        named = None if template is None else template_name(template)
+        named = _name_called(template)
         chosen = self.own_template(named)
         registry = None if self._bound is None else self._bound.registry
         explain = None if registry is None else partial(registry.explain_prompt, self, chosen)
@@ -384,6 +384,12 @@ _lists = itemgetter("capabilities", "constraints", "tools")
 _UNREAD: dict[str, Any] = {**dict.fromkeys(_SLOTS), **DEFAULTS, "_side": False}  # in the order of _SLOTS
 _values = attrgetter(*_SLOTS)
 _SET = [getattr(Persona, name).__set__ for name in _SLOTS]
+
+
+def _name_called(template: object) -> str | None:
+    """Return the name of the template that a call names, None where it names none, be it by a lazy value."""
+    template = plain(template)
+    return None if template is None else template_name(template)
 
 
 @lru_cache(maxsize=256)

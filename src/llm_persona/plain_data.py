@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from .errors import FieldPath, Problem, field_text
-from .kinds import is_list, is_mapping, is_text, plain
+from .kinds import TOO_LONG, is_list, is_mapping, is_text, plain, too_long
 from .names import kind_of, shown
 from .reading import NO_PATH, Document
 from .source import MOST_PROBLEMS, Limits
@@ -99,6 +99,8 @@ class _Copy:
         if is_text(value):
             return self._text(value, path)
         kind = type(value)
+        if issubclass(kind, int) and too_long(value):  # type: ignore[arg-type]  # an int
+            return self._stand_in(value, path, TOO_LONG)
         if value is None or issubclass(kind, bool | int):
             return value
         if issubclass(kind, float):

@@ -136,6 +136,9 @@ def neutralise(given: Mapping[str, object], family: Family = PLAIN) -> Session:
         if type(value) is str and value.isprintable() and name != "extra_sections":
             values[name] = SessionText(value) if family.escapes else value
             continue
+        value = plain(value)
+        if value is None:  # a lazy one
+            continue
         neutral = _Neutraliser(name, family)
         if name == "extra_sections":
             values[name] = neutral.extra_sections(value)
@@ -155,7 +158,10 @@ class _Neutraliser:
         self.folded = False
 
     def value(self, value: object, depth: int = 0) -> object:
+        """Return a value as templates see it; None where it stands for nothing."""
         value = plain(value)
+        if value is None:
+            return None
         if issubclass(type(value), Enum):
             value = plain(value.value)  # type: ignore[attr-defined]  # an enum's
             if isinstance(value, bool) or not issubclass(type(value), str | int | float | Decimal):
@@ -214,13 +220,13 @@ class _Neutraliser:
         if depth >= MAX_DEPTH:
             raise self._refused(f"is nested more than {MAX_DEPTH} deep, or holds itself")
         if not is_mapping(value):
-            return tuple([self.value(item, depth + 1) if item is not None else None for item in value])
+            return tuple([self.value(item, depth + 1) for item in value])
         entries: dict[str, object] = {}
         for key, item in value.items():
             key = plain(key)
             if not is_text(key):
                 raise self._refused(f"holds a mapping with a key that is not a text but {kind_of(key)}")
-            entries[self.line(key)] = self.value(item, depth + 1) if item is not None else None
+            entries[self.line(key)] = self.value(item, depth + 1)
         return Record(entries)
 
     def _scalar(self, value: object) -> object:

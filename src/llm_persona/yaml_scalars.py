@@ -9,6 +9,7 @@ from yaml.constructor import SafeConstructor
 from yaml.nodes import ScalarNode
 from yaml.resolver import Resolver
 
+from .kinds import TOO_LONG, too_long
 from .names import shorten
 
 _FIRSTS = [first for first in Resolver.yaml_implicit_resolvers if first is not None]
@@ -47,6 +48,8 @@ def resolve(text: str) -> object:
         value: object = getattr(_CONSTRUCTOR, f"construct_yaml_{tag}")(node)
     except ValueError:
         return Misread("is read as a number, and is none")
+    if isinstance(value, int) and too_long(value):  # in another base
+        return Misread(TOO_LONG)
     if isinstance(value, float) and not math.isfinite(value):
         return Misread("is not a finite number")
     return value
