@@ -266,6 +266,29 @@ def test_a_bad_file_does_not_keep_the_others_of_its_folder_out(tmp_path: Path) -
     assert [problem.line for problem in found.problems] == [2]
 
 
+def test_what_yaml_cuts_from_front_matter_is_told(tmp_path: Path) -> None:
+    """The file comes in, with a warning at the place in the Markdown file; its prompt is no YAML, and is whole."""
+    text = (
+        "---\nname: Dora\ndescription: Handles tickets #support only\nhooks:\n  - run\n    #2\n---\nIn chat #support\n"
+    )
+    (tmp_path / "a.md").write_text(text)
+    found = load_agents(tmp_path / "a.md")
+    assert [persona.name for persona in found.personas] == ["Dora"]
+    assert [str(problem).replace(f"{tmp_path}/", "") for problem in found.problems] == [
+        (
+            'a.md:3:30: warning: description: the text ends before "#support only": YAML takes the rest of the line for a '
+            'comment; quote the whole text: "Handles tickets #support only", or put a blank after the # of a comment '
+            "[cut-at-hash]"
+        ),
+        (
+            'a.md:6:5: warning: hooks[1]: the text ends before "#2": YAML takes the line for a comment; quote the whole '
+            'text: "run #2", or put a blank after the # of a comment [cut-at-hash]'
+        ),
+    ]
+    (tmp_path / "a.md").write_text(text.replace("name: Dora", "name: x: y"))
+    assert [problem.severity for problem in load_agents(tmp_path / "a.md").problems] == ["error"]
+
+
 @pytest.mark.parametrize("name", ["absent.md", "folder.md", "empty", "a.png"])
 def test_a_path_that_gives_no_agent_is_a_problem(tmp_path: Path, name: str) -> None:
     """A missing file, an empty folder and another kind of file are refused, not passed over."""

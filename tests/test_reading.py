@@ -397,6 +397,34 @@ def test_no_text_is_cut_in_silence(form: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("form", "least"),
+    [
+        ("A:\n  - {}\n  - next\n", 3),
+        ("A:\n- {}\n- next\n", 1),
+        ("A:\n  k: {}\n  next: x\n", 3),
+        ("A: {}\nB: x", 1),
+        ("A:\n  - - x\n    - {}\n", 5),
+    ],
+)
+@given(
+    st.lists(st.sampled_from(["cd", "e f", "#", "", " "]), max_size=4),
+    st.integers(0, 8),
+    st.sampled_from(["# c", "#c", "##", "#- c"]),
+)
+@settings(max_examples=60)
+def test_no_line_of_a_text_is_cut_in_silence(
+    form: str, least: int, lines: list[str], indent: int, comment: str
+) -> None:
+    """A line that would go on with the text above is a comment with a blank after its `#`, or there is a warning."""
+    before = "\n".join(["ab", *(" " * 9 + line.replace("#", "g") for line in lines)])
+    document = parse(form.format(f"{before}\n{' ' * indent}{comment}"), "a.yaml", kind="yaml")
+    assert document.problems == ()
+    told = [(warning.code, warning.line, warning.column) for warning in document.warnings]
+    line = form.partition("{}")[0].count("\n") + len(lines) + 2
+    assert told == ([("cut-at-hash", line, indent + 1)] if indent >= least and comment != "# c" else [])
+
+
+@pytest.mark.parametrize(
     "text", ['"a" #b', "'a' #b", "|\n    a #b", ">-\n    a #b", "|- #b\n    a", "3 #b", "[a] #b", "a # b", "a #", "a#b"]
 )
 def test_what_is_not_cut_is_not_warned_of(text: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from .arguments import path_of
@@ -52,17 +53,22 @@ def load_agent(path: str | os.PathLike[str], *, limits: Limits | None = None) ->
     raise PersonaFileError(found)
 
 
-def read_agent(path: str, limits: Limits | None = None) -> Persona | tuple[Problem, ...]:
-    """Return the persona of an agent file, or all that is wrong with the file."""
+def read_agent(
+    path: str, limits: Limits | None = None, warnings: list[Problem] | None = None
+) -> Persona | tuple[Problem, ...]:
+    """Return the persona of an agent file, or all that is wrong with the file; add to `warnings` as `agent` does."""
     limits = roomy(limits)
     text = read_text(path, limits)
-    return (text,) if isinstance(text, Problem) else agent(text, path, limits)
+    return (text,) if isinstance(text, Problem) else agent(text, path, limits, warnings)
 
 
-def agent(text: str, path: str, limits: Limits | None = None) -> Persona | tuple[Problem, ...]:
+def agent(
+    text: str, path: str, limits: Limits | None = None, warnings: list[Problem] | None = None
+) -> Persona | tuple[Problem, ...]:
     """Return the persona that the text of an agent file describes, or all that is wrong with it.
 
-    A text without front matter is a prompt, named after its file.
+    A text without front matter is a prompt, named after its file. What YAML cut from the front matter is added to
+    `warnings`, if given.
     """
     limits = roomy(limits)
     opening = _FENCE.match(text)
@@ -76,6 +82,8 @@ def agent(text: str, path: str, limits: Limits | None = None) -> Persona | tuple
             return (Problem(path, 1, 1, None, None, message, "close it with a line of its own: ---"),)
         front, body, line_break = text[opening.end() : closing.start()], text[closing.end() :], closing[1]
         document = _front_matter(front, path, limits)
+    if warnings is not None:
+        warnings += document.warnings
     if document.problems:
         return document.problems
     if not front and not body.strip():
@@ -109,6 +117,7 @@ def _front_matter(front: str, path: str, limits: Limits) -> Document:
         return Document(path, {})
     document = parse(f"\n{front}", path, kind="yaml", limits=limits)
     document.problems = tuple(_reworded(problem) for problem in document.problems)
+    document.warnings = tuple(_reworded(problem) for problem in document.warnings)
     return document
 
 
@@ -121,7 +130,7 @@ def _reworded(problem: Problem) -> Problem:
     elif "merge keys" in message:
         hint = "write the keys out"
     field = ".".join(part for part in (problem.persona, problem.field) if part) or None
-    return Problem(problem.path, problem.line, problem.column, None, field, message, hint, problem.severity)
+    return replace(problem, persona=None, field=field, message=message, hint=hint)
 
 
 def _unfit_body(text: str, body: str, path: str, limits: Limits) -> Problem | None:

@@ -58,8 +58,10 @@ def load_card(path: str | os.PathLike[str], *, limits: Limits | None = None) -> 
     raise PersonaFileError(found)
 
 
-def read_card(path: str, limits: Limits | None = None) -> Persona | tuple[Problem, ...]:
-    """Return the persona of a card, or all that is wrong with its file."""
+def read_card(
+    path: str, limits: Limits | None = None, warnings: list[Problem] | None = None
+) -> Persona | tuple[Problem, ...]:
+    """Return the persona of a card, or all that is wrong with its file. JSON cuts nothing: there are no `warnings`."""
     document = read(path, limits=roomy(limits))
     return _card(document)
 

@@ -14,14 +14,17 @@ from .foreign import free_name, renamed
 from .persona import Persona
 from .reading import Limits
 
-Reader = Callable[[str, Limits | None], Persona | tuple[Problem, ...]]
+Reader = Callable[[str, Limits | None, list[Problem]], Persona | tuple[Problem, ...]]
 
 _READERS: dict[str, Reader] = {".md": read_agent, ".markdown": read_agent, ".json": read_card}
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came of importing files: a persona for each of `files`, in order, and for each of `refused` its problems."""
+    """What came of importing files: a persona for each of `files`, in order, and for each of `refused` its problems.
+
+    Warnings of what was lost are among the problems.
+    """
 
     personas: tuple[Persona, ...]
     problems: tuple[Problem, ...]
@@ -51,7 +54,7 @@ def _imported(paths: Sequence[str | os.PathLike[str]], endings: tuple[str, ...],
     for path in dict.fromkeys(
         file for each in paths for file in _files(path_of(each, "the path of a file to import"), endings)
     ):
-        found = _read(path, endings, limits)
+        found = _read(path, endings, limits, problems)
         if isinstance(found, Persona):
             persona = found if found.key not in personas else renamed(found, free_name(found.name, personas))
             personas[persona.key] = persona
@@ -78,7 +81,9 @@ def _files(path: str, endings: tuple[str, ...]) -> Iterator[str]:
     yield from sorted(found) or [path]
 
 
-def _read(path: str, endings: tuple[str, ...], limits: Limits | None) -> Persona | tuple[Problem, ...]:
+def _read(
+    path: str, endings: tuple[str, ...], limits: Limits | None, warnings: list[Problem]
+) -> Persona | tuple[Problem, ...]:
     shown = " and ".join(endings[::2])
     if os.path.isdir(path):
         message = f"there is no file in it that ends in {shown}"
@@ -87,4 +92,4 @@ def _read(path: str, endings: tuple[str, ...], limits: Limits | None) -> Persona
     if ending not in endings:
         hint = "rename it" if ending != ".png" else "export the card as JSON"
         return (Problem(path, None, None, None, None, f"a file to import must end in {shown}", hint),)
-    return _READERS[ending](path, limits)
+    return _READERS[ending](path, limits, warnings)

@@ -24,10 +24,10 @@ from yaml.events import (
 
 from .errors import let_through
 from .names import shorten
-from .source import MOST_PROBLEMS, Nodes, Place, Source, where
+from .source import LINE_BREAK, MOST_PROBLEMS, Nodes, Place, Source, where
 from .wording import quoted
 from .yaml_scalars import Misread, may_be_no_text, quote, resolve, why
-from .yaml_text import check_text, cut_off, may_be_cut
+from .yaml_text import check_text, cut_below, cut_off, may_be_cut
 
 _SHARED = 24  # characters up to which equal texts are held once
 _ENDLESS = 10**15
@@ -356,6 +356,14 @@ class _Reader:
 class _CutReader(_Reader):
     """Reads a file in which a `#` may have cut a text, as `- Close ticket #42`, and warns of each that it did cut."""
 
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self._starts: list[_Event] = []  # of the lists and mappings on the way
+
+    def _enter(self, part: str | int, start: _Event) -> None:
+        super()._enter(part, start)
+        self._starts[len(self._way) - 1 :] = [start]
+
     def _scalar(self, event: _Event) -> object:
         value = super()._scalar(event)
         # What is no text, as in `version: 2 #old`, can only be meant so.
@@ -365,19 +373,30 @@ class _CutReader(_Reader):
 
     def _check_end(self, event: _Event) -> None:
         end = event.end_mark
-        found = cut_off(self.source.text, end.index)
+        found = cut_off(self.source.text, end.index) or (event.value and self._below(event)) or None
         if found is None or len(self.source.warnings) >= MOST_PROBLEMS:
             return
         from .codes import finding  # few files need it
 
         rest, start = found
-        whole = f"{event.value}{self.source.text[end.index : start]}{rest}".strip()
-        message = f"the text ends before {quoted(rest, 30)}: YAML takes the rest of the line for a comment"
+        first, *further = LINE_BREAK.split(self.source.text[end.index : start])
+        whole = f"{event.value}{' ' if further else first}{rest}".strip()
+        line = "line" if further else "rest of the line"
+        message = f"the text ends before {quoted(rest, 30)}: YAML takes the {line} for a comment"
         hint = f"quote the whole text: {quoted(whole)}, or put a blank after the # of a comment"
-        line, column = _place(end)
         persona, field = where(self._way)
-        at = self.source.path, line, column + start - end.index
+        column = len(further[-1]) + 1 if further else end.column + 1 + len(first)
+        at = self.source.path, end.line + 1 + len(further), column
         self.source.warnings.append(finding("cut-at-hash", message, hint, at, persona=persona, field=field))
+
+    def _below(self, event: _Event) -> tuple[str, int] | None:
+        """Find what stands below a text, as its next line. Where it may as well be the next item, it is a comment."""
+        around = self._starts[len(self._way) - 1]
+        found = cut_below(self.source.text, event.end_mark.index, 0 if around.flow_style else around.start_mark.column)
+        if found is None or not around.flow_style:
+            return found
+        begins = found[1] - 1 - max(self.source.text.rfind(end, 0, found[1]) for end in "\r\n")
+        return None if begins == event.start_mark.column else found
 
 
 def _place(mark: _Mark) -> Place:

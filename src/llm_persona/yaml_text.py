@@ -11,6 +11,7 @@ _FORBIDDEN = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufef
 # What may have cut a plain text; a comment that is meant has a blank after its `#`.
 _CUT = r"#(?<=[ \t]#)\S"
 _CUT_OFF = r"[ \t]+(#\S[^\r\n]*)"
+_CUT_BELOW = r"[ \t]*+(?:(?:\r\n|\r|\n)([ \t]*+))++(#\S[^\r\n]*)"
 _ORDINARY = bytes((*b"\t\n\r", *range(0x20, 0x7F)))
 
 
@@ -41,6 +42,12 @@ def cut_off(text: str, end: int) -> tuple[str, int] | None:
     """Return what YAML took for a comment right after a plain text that ends here, and where it begins."""
     found = re.compile(_CUT_OFF).match(text, end)
     return None if found is None else (found[1].rstrip(), found.start(1))
+
+
+def cut_below(text: str, end: int, indent: int) -> tuple[str, int] | None:
+    """Return as `cut_off` does the line below that would go on with the text, being indented more, were it no comment."""
+    found = re.compile(_CUT_BELOW).match(text, end)
+    return None if found is None or len(found[1]) <= indent else (found[2].rstrip(), found.start(2))
 
 
 def _may_hold_forbidden(text: str) -> bool:
