@@ -269,6 +269,21 @@ def test_what_a_signal_handler_raises_goes_through(
 MOMENTS = 20
 
 
+@pytest.mark.parametrize("work", [_first, _check])
+def test_what_comes_while_a_template_is_read_goes_through(
+    work: Callable[[Path], Callable[[], object]], personas: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jinja2 makes a syntax error of whatever is raised while it reads a text; it is not told as one."""
+    task = work(personas)
+
+    def interrupted(*_: object) -> str:
+        raise OutOfTimeError("late")
+
+    monkeypatch.setattr("jinja2.lexer.Lexer._normalize_newlines", interrupted)
+    with pytest.raises(OutOfTimeError):
+        task()
+
+
 def test_what_another_thread_throws_in_goes_through(personas: Path) -> None:
     """An exception that was thrown into the thread has no frame of its own; its class tells it."""
     render = _render(personas)

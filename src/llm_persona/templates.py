@@ -309,6 +309,14 @@ class _Loader(BaseLoader):
         syntax = self.chain[template]
         return syntax.source, syntax.path, lambda: True
 
+    def load(self, environment: Any, name: str, globals: Any = None) -> Any:
+        """Compile one, whoever asks for it; what a signal handler raises meanwhile is no error of its syntax."""
+        try:
+            return super().load(environment, name, globals)
+        except TemplateSyntaxError as error:
+            let_through(error)
+            raise
+
 
 def _bundled_folder() -> Path:
     """Return where the bundled templates are: in the package, or beside `src` in a checkout."""
