@@ -16,6 +16,12 @@ from llm_persona.codes import CODES
 DATA = Path(__file__).parents[2] / "shared" / "data"
 NAMES = {"user_name": None, "plan": "free"}
 
+BRACKETS = """{user_name:} {user_name:>10} {user_name:Jo} {{user_name:Jo}} {user_name?} {user_name!} {user_name.first}
+    {self.user_name} {inputs.user_name} {input[user_name]} {session["user_name"]} {vars['user_name']} {$user_name}
+    {{$user_name}} {{>user_name}} {{@user_name}} {=user_name} <%=user_name%> <%=@user_name-%> <user-name> [user-name]
+    {%user_name%} {user\u2011name} \uff5buser_name\uff5d \u3010user_name\u3011 \u00abuser_name\u00bb
+    \u27e8user_name\u27e9"""
+
 
 def told(persona: dict[str, Any], session: Any = None, code: str = "near-placeholder") -> list[str]:
     registry = PersonaRegistry.from_dict({"Maya": {"role": "r", **persona}})
@@ -65,8 +71,73 @@ def test_a_known_name_in_brackets_that_do_not_fill_is_told(text: str, prints: st
 
 
 @pytest.mark.parametrize(
+    "form",
+    BRACKETS.split(),
+)
+def test_whatever_brackets_others_write_are_known(form: str) -> None:
+    """Defaults, formats, owners and items, sigils, other signs between words, other brackets."""
+    assert told({"tone": f"Dear {form}!", "variables": NAMES, "greeting": "{plan} {user_name}"}) == [
+        f"tone: prints {form}; write {{user_name}} to fill it"
+    ]
+
+
+def test_brackets_may_stand_on_lines_of_their_own() -> None:
+    """YAML's folding and editors break lines anywhere."""
+    assert len(told({"tone": "Dear {\nuser_name\n}, <% user_name %>, {\n  plan\n}.", "variables": NAMES})) == 3
+
+
+def test_a_slip_of_a_declared_name_in_double_braces_is_told() -> None:
+    """With one brace it would be refused when the file is read."""
+    hint = "write {user_name} with one brace to fill it"
+    texts = {"tone": "{{usr_name}} {{user_nam}} {{ticket}} {{word}}", "greeting": "{user_name} {plan}"}
+    assert told({**texts, "variables": NAMES}) == [
+        f"tone: prints {{usr_name}}; {hint}",
+        f"tone: prints {{user_nam}}; {hint}",
+    ]
+
+
+def test_what_a_child_calls_foreign_and_its_parent_fills_is_told(tmp_path: Path) -> None:
+    """The complete persona decides; of several that look like Jinja, the first alone is told as that."""
+    path = tmp_path / "personas.yaml"
+    path.write_text(
+        "Base: {abstract: true, role: r, variables: {plan: x}}\n"
+        "Maya: {parent: Base, variables: {}, greeting: 'On {plan}', tone: 'For {{ plan }}'}\n"
+        "Dora: {parent: Base, tone: 'see {{ foo }} for {{ plan }}, {plan}'}\n"
+    )
+    found = [(p.persona, p.code, p.message) for p in PersonaRegistry.from_file(path).problems()]
+    assert found == [
+        ("Maya", "near-placeholder", "prints {{ plan }}"),
+        ("Dora", "jinja-in-text", "'{{ foo }}' looks like Jinja, which is not run in persona text"),
+        ("Dora", "near-placeholder", "prints {{ plan }}"),
+    ]
+
+
+def test_a_template_fills_what_jinja_runs_alone(tmp_path: Path) -> None:
+    """Brackets around a known name in a template's own text reach the model, with their place in the template."""
+    (tmp_path / "own.j2").write_text(
+        "{% if session.user_name %}\n  User: {user_name}, [user_name]\n{% endif %}\n"
+        "{{ persona.name }} or {name}, {word} ${plan}\n"
+    )
+    data = {name: {"role": "r", "template": "own"} for name in ("Maya", "Dora")}
+    for variables in ({}, {"variables": {}}):
+        registry = PersonaRegistry.from_dict({n: {**p, **variables} for n, p in data.items()}, templates=tmp_path)
+        found = [p for p in registry.problems({"user_name", "plan"}) if p.code == "near-placeholder"]
+        assert [(p.line, p.column, p.message, p.hint) for p in found] == [
+            (2, 9, "template prints {user_name} (for Maya, Dora)", "write {{ session.user_name }} to fill it"),
+            (2, 22, "template prints [user_name] (for Maya, Dora)", "write {{ session.user_name }} to fill it"),
+            (4, 23, "template prints {name} (for Maya, Dora)", "write {{ persona.name }} to fill it"),
+            (4, 38, "template prints ${plan} (for Maya, Dora)", "write {{ session.plan }} to fill it"),
+        ]
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "const { name } = user; let { plan } = x; import { name } from 'x'",
+        "run({ name }) and ({ user_name }) => {}",
+        "100%name% 5%plan%",
+        '{plan: "x"} {plan:"x"} {plan:[1]} {plan:1,b:2} {name:x} {plan: x}',
+        "{name.first} {item.name} {row[name]} [plan-b] <user-names>",
         "{user_name} on {plan}, {name} of {company}",
         "{{word}} { word } ${word} %(word)s {other-word}",
         '{"plan": {"name": 1}} {name: "x"} {"user_name"} { } {{}} {0}',
@@ -121,10 +192,15 @@ def test_what_is_written_where_nothing_is_filled_is_told() -> None:
         f"display_name: prints {{{name}}}, as nothing is filled in a display name; write it out"
         for name in ("plan", "x")
     ]
-    default = "variables.plan: prints {user_name}, as nothing is filled in a default; write it out"
+    default, other = (
+        f"variables.plan: prints {{{name}}}, as nothing is filled in a default; write it out"
+        for name in ("user_name", "trial")
+    )
     section = "custom_sections.About {plan}: prints {plan}, as nothing is filled in a section's name; write it out"
-    assert sorted(told(persona, code="never-filled")) == sorted([*names, default])
-    assert sorted(told({**persona, "template": "markdown"}, code="never-filled")) == sorted([*names, default, section])
+    assert sorted(told(persona, code="never-filled")) == sorted([*names, default, other])
+    assert sorted(told({**persona, "template": "markdown"}, code="never-filled")) == sorted(
+        [*names, default, other, section]
+    )
     assert told({"display_name": "Maya {plan}", "variables": {}}, code="never-filled") == []
     registry = PersonaRegistry.from_dict({"Maya {plan}": {"role": "r"}})
     (problem,) = registry.problems()

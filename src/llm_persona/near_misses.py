@@ -3,31 +3,69 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
+from .codes import finding
 from .findings import Findings
 from .inheritance import texts
-from .names import shorten
+from .names import nearest, shorten
 from .persona import Persona
 from .placeholders import OWN_NAMES, Placeholders, normal
 from .provenance import Origin, Places, origin_of
 from .rehearsals import Rehearsal
-from .suspicions import looks_like_jinja
+from .suspicions import told_as_jinja
+from .templates import Template
 
 MOST = 10  # told of one text
 
-# What other formats write: {{n}}, { n }, ${n:default}, {n|filter}, {session.n}, {the-name}, {{{n}}}.
-_BRACES = re.compile(r"(\$?)((?<!\{)\{++)([^{}\n]{1,80})(\}++)")
-_IN_BRACES = re.compile(r"\s*[-#^&]?\s*(?:session\.|persona\.)?([^\W\d]\w*(?:[-. ]\w+)*)\s*-?\s*(?:![rsa]|\|.*|(:.*))?")
-_IN_PARENTHESES = re.compile(r"[%$]\(\s*([^\W\d]\w{0,79})\s*\)[-#+ ]?\d{0,3}[sdrifg]?|%([^\W\d]\w{0,79})%")
-# Prose has words in these, as [optional] or <b>: here it takes an underscore to make a name.
-_IN_OTHERS = re.compile(
-    r"(?<![\w\])])(?:\[\[?\s?([^\W\d]\w{0,79})\s?\]\]?(?![(:\w])|<<?\s?([^\W\d]\w{0,79})\s?>>?(?!\w))"
+# What stands between the words of a name: `user_name`, `user-name`, `user.name`, `User Name`.
+_BETWEEN = "\\-_. \u00a0\u2010-\u2015\u2212"
+_NAME = rf"([^\W\d]\w*(?:[{_BETWEEN}]\w+)*)"
+# What other formats write: {{n}}, { n }, ${n:default}, {n|filter}, {session.n}, {the-name}, {{{n}}}, {input[n]}.
+_BRACES = re.compile(r"(\$?)((?<!\{)\{++)([^{}]{1,80})(\}++)")
+_IN_BRACES = re.compile(rf"\s*[-#^&>$@=%]{{0,2}}\s*{_NAME}[-%?!\s]{{0,3}}(?:![rsa])?(?:\s*\|.*|\s*(:)(.*))?", re.DOTALL)
+_ITEM = re.compile(r"\s*\$?[^\W\d]\w*\[[\"']?(\w+)[\"']?\]\s*")
+_OWNERS = frozenset(
+    (
+        "self",
+        "this",
+        "input",
+        "inputs",
+        "vars",
+        "variables",
+        "context",
+        "ctx",
+        "data",
+        "args",
+        "params",
+        "kwargs",
+        "state",
+    )
 )
+_SPECIFIER = re.compile(r"(?:.?[<>=^])?[-+ ]?#?0?\d*[,_]?(?:\.\d+)?[sdfeg%]?")
+_SHORT_DEFAULT = re.compile(r"(?!\s)[^\"'\[\],:;()]*")
+# In code, as `const { name } = user` and `import { name } from`, braces with blanks take a value apart.
+_CODE_BEFORE = re.compile(r"(?:\b(?:const|let|var|import|export|return|type|function)|\w\(|=)\s*$")
+_CODE_AFTER = re.compile(r"\s*(?:=|from\b|\)\s*(?:=>|\{))")
+_IN_PARENTHESES = re.compile(
+    r"[%$]\(\s*([^\W\d]\w{0,79})\s*\)[-#+ ]?\d{0,3}[sdrifg]?|(?<![\w%{])%([^\W\d]\w{0,79})%(?!\w)"
+    r"|<%[-=]?\s*@?([^\W\d]\w{0,79})\s*-?%>"
+)
+# Prose has words in these, as [optional] or <b>: here it takes two of them to make a name.
+_TWO_WORDS = rf"([^\W\d][\w{_BETWEEN}]{{0,78}}\w)"
+_IN_OTHERS = re.compile(
+    rf"(?<![\w\])])(?:\[\[?\s?{_TWO_WORDS}\s?\]\]?(?![(:\w])|<<?\s?{_TWO_WORDS}\s?>>?(?!\w))"
+    rf"|[｛【〈《「『［＜«‹⟨]\s?{_TWO_WORDS}\s?[｝】〉》」』］＞»›⟩]"
+)
+_OTHERS = re.compile("[\\[<｛【〈《「『［＜«‹⟨]")
+_SEPARATED = re.compile(rf"[{_BETWEEN}]")
+_MOST_SLIPS = 200  # names in double braces of one text that are compared with the declared ones
+_SLIP = 0.8  # likeness, as `difflib` counts it
 
 _DOLLAR = re.compile(r"(?<!\$)\$\{([^\W\d]\w*)\}(?!\})")
 
+Bracketed = tuple[tuple[str, ...], str]  # the names that may be meant, and what a prompt shows
 Miss = tuple[str, str]  # what a prompt shows, and the name that is meant
 
 
@@ -35,22 +73,45 @@ def check_near_misses(rehearsal: Rehearsal, places: Places, findings: Findings) 
     """Find the names that a session or the persona has, where their value will not stand in the prompt."""
     persona = rehearsal.persona
     placeholders = Placeholders(persona.variables)
+    names = _names(rehearsal)
+    known = {_key(name): name for name in sorted(names)}
+    _check_template(rehearsal.template, known, persona.key, findings)
     if not placeholders.active:
         return
-    known = {_key(name): name for name in sorted(_names(rehearsal))}
     for path, text in texts(rehearsal.lineage.persona):
-        for shown, name in dict.fromkeys(islice(_misses(text, known), MOST)):
+        for shown, name in dict.fromkeys(islice(_misses(text, known, persona.variables or ()), MOST)):
             origin = origin_of(rehearsal.lineage, path)
             # Of a file, this is told already.
-            if not (origin.persona in places and looks_like_jinja(shown)):
+            document = places.get(origin.persona or "")
+            if document is None or told_as_jinja(document, str(origin.persona), text) != shown:
                 hint = _remedy(shown, name, placeholders)
                 findings.add(findings.at(origin, "near-placeholder", f"prints {_printed(shown)}", hint), persona.key)
     for origin, text, what in _never_filled(rehearsal):
-        names = placeholders.names(text) + (placeholders.undeclared(text) if what != "a default" else [])
         missed = (shown for shown, _ in islice(_misses(text, known), MOST))
-        for shown in dict.fromkeys((*(f"{{{name}}}" for name in names), *missed)):
+        fillers = (f"{{{name}}}" for name in placeholders.names(text) + placeholders.undeclared(text))
+        for shown in dict.fromkeys((*fillers, *missed)):
             message = f"prints {shorten(shown)}, as nothing is filled in {what}"
             findings.add(findings.at(origin, "never-filled", message, "write it out"), persona.key)
+
+
+def _check_template(template: Template, known: Mapping[str, str], key: str, findings: Findings) -> None:
+    """Find known names in brackets that a template's own text has, where nothing but what Jinja runs is filled."""
+    names = frozenset(known.values())
+    for syntax in template.syntaxes.values():
+        for first, text in syntax.own_texts():
+            filled = ((name, f"{{{name}}}") for name in Placeholders(None).names(text) if name in names)
+            missed = ((name, shown) for shown, name in islice(_misses(text, known), MOST))
+            for name, shown in dict.fromkeys((*filled, *missed)):
+                line = first + text[: text.index(shown)].count("\n")
+                column = syntax.source.split("\n")[line - 1].find(shown.partition("\n")[0]) + 1
+                hint = f"write {{{{ {_expression(name)} }}}} to fill it"
+                place = (syntax.path, line, column or 1)
+                message = f"template prints {shorten(shown)}"
+                findings.add(finding("near-placeholder", message, hint, place), key)
+
+
+def _expression(name: str) -> str:
+    return f"persona.{name}" if name in OWN_NAMES else f"session.{name}"
 
 
 def _names(rehearsal: Rehearsal) -> frozenset[str]:
@@ -69,34 +130,70 @@ def _undeclared(persona: Persona) -> list[str]:
     return _DOLLAR.findall("\0".join(found)) if any(map(placeholders.names, found)) else []
 
 
-def _misses(text: str, known: Mapping[str, str]) -> Iterator[Miss]:
-    for written, shown in _bracketed(text):
-        name = known.get(_key(written))
+def _misses(text: str, known: Mapping[str, str], declared: Collection[str] = ()) -> Iterator[Miss]:
+    """Yield the known names in brackets that do not fill; in double braces the slips of declared ones too."""
+    slips = _MOST_SLIPS if declared else 0
+    for candidates, shown in _bracketed(text):
+        found = (known.get(_key(written)) for written in candidates)
+        name = next((name for name in found if name is not None), None)
+        if name is None and slips and shown[:2] == "{{":
+            slips -= 1
+            name = nearest(candidates[0], declared, _SLIP)
         if name is not None:
             yield shown, name
 
 
-def _bracketed(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each name in brackets that do not fill, and with its brackets."""
+def _bracketed(text: str) -> Iterator[Bracketed]:
+    """Yield what may be names in brackets that do not fill, and what is shown of each."""
     if "{" in text:
-        for match in _BRACES.finditer(text):
-            inner = _IN_BRACES.fullmatch(match[3])
-            fills = not match[1] and len(match[2]) == len(match[4]) == 1 and match[3].isidentifier()
-            # A colon makes a default after ${ alone; elsewhere it is data, as {name: "Bo"}.
-            if inner is not None and not fills and (match[1] or not inner[2]):
-                yield inner[1], match[0]
+        yield from filter(None, (_in_braces(match, text) for match in _BRACES.finditer(text)))
     if "%" in text or "$(" in text:
-        yield from ((match[1] or match[2], match[0]) for match in _IN_PARENTHESES.finditer(text))
-    if "_" in text and ("[" in text or "<" in text):
+        for match in _IN_PARENTHESES.finditer(text):
+            yield (match[1] or match[2] or match[3],), match[0]
+    if _OTHERS.search(text):
         for match in _IN_OTHERS.finditer(text):
-            written = match[1] or match[2]
-            if "_" in written and f"</{written}>" not in text:
-                yield written, match[0]
+            written = match[1] or match[2] or match[3]
+            if _SEPARATED.search(written) and f"</{written}>" not in text:
+                yield (written,), match[0]
+
+
+def _in_braces(match: re.Match[str], text: str) -> Bracketed | None:
+    single = not match[1] and len(match[2]) == len(match[4]) == 1
+    if single and (match[3].isidentifier() or (match[3] != match[3].strip() and _is_code(match, text))):
+        return None
+    item = _ITEM.fullmatch(match[3])
+    if item is not None:
+        return None if item[1] in OWN_NAMES else ((item[1],), match[0])
+    inner = _IN_BRACES.fullmatch(match[3])
+    if inner is None or (single and inner[2] and not _is_default(inner[1], inner[3])):
+        return None
+    return _readings(inner[1]), match[0]
+
+
+def _is_code(match: re.Match[str], text: str) -> bool:
+    before = text[max(0, match.start() - 16) : match.start()]
+    return bool(_CODE_BEFORE.search(before) or _CODE_AFTER.match(text, match.end()))
+
+
+def _is_default(name: str, rest: str) -> bool:
+    """Tell what formats write after a colon from data, as {name: "Bo"} and {name:value}."""
+    return (_SPECIFIER if name in OWN_NAMES else _SHORT_DEFAULT).fullmatch(rest) is not None
+
+
+def _readings(written: str) -> tuple[str, ...]:
+    """Return the names that may be meant: all of it, what it is of, as `{session.n}`, what is asked of it, as `{n.first}`."""
+    first, dot, rest = written.partition(".")
+    if not dot:
+        return (written,)
+    if first in ("session", "persona"):
+        return rest, written
+    readings = (written, *((rest,) if first in _OWNERS else ()), first)
+    return tuple(each for each in readings if each not in OWN_NAMES)
 
 
 def _key(name: str) -> str:
     """Return a name as it compares with near ones: `User-Name` is `user_name`."""
-    return re.sub("[-_. ]", "", normal(name)).casefold()
+    return re.sub(_SEPARATED, "", normal(name)).casefold()
 
 
 def _is_escape(shown: str) -> bool:

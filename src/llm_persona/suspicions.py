@@ -134,19 +134,22 @@ def _mixed_scripts(document: Document, path: Path, key: str) -> Iterator[Problem
         yield _warning(document, "mixed-scripts", path, message, "write the name in letters of one script", key=True)
 
 
-def looks_like_jinja(text: str) -> bool:
-    """Tell whether a text is one thing that Jinja would run."""
-    return _JINJA.fullmatch(text) is not None
+def told_as_jinja(document: Document, key: str, text: str) -> str | None:
+    """Return what looks like Jinja in a text of a persona, the first of it, which is all that is told; None for nothing."""
+    persona = document.data.get(key)
+    # `variables: {}` says that the text is foreign, and comes out word for word.
+    if isinstance(persona, Mapping) and persona.get("variables") == {}:
+        return None
+    match = _JINJA.search(text)
+    return None if match is None else match[0]
 
 
 def _jinja(document: Document, path: Path, text: str) -> Iterator[Problem]:
     if len(path) < 2 or path[1] not in _PRINTED or str(path[0]).startswith("$"):
         return
-    persona = document.data[str(path[0])]
-    match = _JINJA.search(text)
-    # `variables: {}` says that the text is foreign, and comes out word for word.
-    if match is not None and not (isinstance(persona, Mapping) and persona.get("variables") == {}):
-        message = f"{shorten(match[0])!r} looks like Jinja, which is not run in persona text"
+    found = told_as_jinja(document, str(path[0]), text)
+    if found is not None:
+        message = f"{shorten(found)!r} looks like Jinja, which is not run in persona text"
         hint = "write {variable} for a placeholder, or put logic into a template"
         yield _warning(document, "jinja-in-text", path, message, hint)
 

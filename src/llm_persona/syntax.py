@@ -54,6 +54,10 @@ class Syntax:
         """The texts, numbers and truth values that it writes down."""
         return frozenset(node.value for node in self.find_all(nodes.Const))
 
+    def own_texts(self) -> Iterator[tuple[int, str]]:
+        """Yield what it prints as it stands, each text with the line that it begins on."""
+        yield from ((node.lineno, node.data) for node in self.find_all(nodes.TemplateData))
+
     def error(
         self, message: str, line: int | None, *, hint: str | None = None, near: str | None = None
     ) -> TemplateError:
