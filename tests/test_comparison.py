@@ -232,7 +232,7 @@ def test_difference_is_mirrored(one: PersonaRegistry, other: PersonaRegistry) ->
     return bool(there.changed or there.thawed)
 
 
-@pytest.mark.hits(0.1)
+@pytest.mark.hits(0.05)
 @given(REGISTRIES, REGISTRIES)
 def test_no_difference_means_the_same_prompts(one: PersonaRegistry, other: PersonaRegistry) -> bool:
     """What is not among the changes says the same in both; a version that did not thaw has one stamp in both."""

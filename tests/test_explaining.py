@@ -105,6 +105,7 @@ def test_lines_are_the_prompt(
         assert all(span.text for span in line.spans)
 
 
+@pytest.mark.hits(0.5)
 @given(st.sampled_from([name for name in NAMES if name != "filters"]), FIELDS, SESSION)
 @settings(max_examples=150, deadline=None)
 def test_fields_are_what_they_say(
@@ -124,7 +125,7 @@ def test_fields_are_what_they_say(
     return not all(span.session for span in told)
 
 
-@pytest.mark.hits(0.35)
+@pytest.mark.hits(0.15)
 @given(st.sampled_from([name for name in NAMES if name != "filters"]), st.data())
 @settings(max_examples=150, deadline=None)
 def test_session_text_is_marked(registry: PersonaRegistry, template: str, data: st.DataObject) -> bool:

@@ -86,7 +86,7 @@ def test_nearest(name: str, near: str | None) -> None:
     assert did_you_mean(name, ["Alex", "Maya"]) == (f"did you mean {near!r}?" if near else None)
 
 
-@pytest.mark.hits(0.15)
+@pytest.mark.hits(0.1)
 @given(ALIKE, st.lists(ALIKE, max_size=5))
 def test_nearest_is_one_of_the_known(name: str, known: list[str]) -> bool:
     """What is proposed is always one of the names there are, as it is written."""

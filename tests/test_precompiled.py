@@ -334,7 +334,7 @@ def shown(prompt: Prompt) -> tuple[object, ...]:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@pytest.mark.hits(0.25)
+@pytest.mark.hits(0.15)
 @given(templates, personas, sessions())
 def test_a_precompiled_prompt_is_the_ordinary_one(
     files: dict[str, str], persona: Persona, given: tuple[dict[str, object], dict[str, object]]
@@ -352,7 +352,7 @@ def test_a_precompiled_prompt_is_the_ordinary_one(
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@pytest.mark.hits(0.5)
+@pytest.mark.hits(0.3)
 @given(personas, sessions(), st.sampled_from(FAMILIES))
 def test_a_bundled_template_is_precompiled_the_same(
     persona: Persona, given: tuple[dict[str, object], dict[str, object]], template: str
@@ -379,7 +379,7 @@ calls = st.lists(
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@pytest.mark.hits(0.25)
+@pytest.mark.hits(0.1)
 @given(templates, personas, calls)
 def test_calls_of_any_names_in_any_order_are_those_of_a_new_persona(
     files: dict[str, str], persona: Persona, calls: list[tuple[str | None, dict[str, object]]]

@@ -462,6 +462,7 @@ def at_the_end(data: Mapping[str, Any], asked: str) -> str | None:
     return None
 
 
+@pytest.mark.hits(0.5)
 @settings(max_examples=200, deadline=None)
 @given(chains())
 def test_every_chain_that_loads_ends(data: dict[str, dict[str, Any]]) -> bool:
