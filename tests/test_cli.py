@@ -120,6 +120,9 @@ def test_every_command_that_reads_persona_files_takes_limits(command: str, tmp_p
     met = invoke(*command.split(), "--limit", "nodes=4")
     assert met.exit_code == 1
     assert "--limit nodes=..." in met.output
+    large = invoke("check", "--limit", f"nodes={'9' * 100}")
+    assert large.exit_code == 2
+    assert f"'nodes={'9' * 53}…' has a number of more than 18 digits; write a smaller one" in large.output
     assert invoke(*command.split(), "--limit", "nodes=4", "--limit", "nodes=400").output.count("--limit") == 0
 
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import llm_persona
-from llm_persona import PersonaRegistry, validate_file
+from llm_persona import Persona, PersonaRegistry, validate_file
 from llm_persona.errors import (
     DuplicatePersonaError,
     InheritanceError,
@@ -300,3 +300,28 @@ def _repeat_until_thrown_at(work: Callable[[], object]) -> None:
 
 def _throw(thread: int) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(OutOfTimeError))
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: PersonaRegistry.from_file(f"{LONG}.yaml"),
+        lambda: PersonaRegistry.from_file(LONG),
+        lambda: PersonaRegistry(tools=f"{LONG}.json"),
+        lambda: PersonaRegistry.from_dict({"A": {"role": "r", "greeting": f"{{{LONG}}}", "variables": {"a": None}}}),
+        lambda: PersonaRegistry.from_dict({"A": {"role": "r"}, f"${LONG}": 1}),
+        lambda: PersonaRegistry.from_dict({"A": {"role": "r", "custom_sections": {LONG: 5}}}),
+        lambda: PersonaRegistry.from_dict({"A": {"role": [LONG]}}),
+        lambda: Persona("A", "r", custom_sections={LONG: 5}),  # type: ignore[dict-item]
+        lambda: Persona("A", f"{{{LONG}}}").render(),
+    ],
+)
+def test_no_message_repeats_what_is_endless(call: Callable[[], object]) -> None:
+    """A path, a name or a text that is far longer than any is shown by its beginning."""
+    with pytest.raises(PersonaError) as raised:
+        call()
+    assert 30 < len(str(raised.value)) < 1_000
+    assert "xxx…" in str(raised.value)

@@ -424,3 +424,10 @@ def test_whole_numbers_of_a_file_in_other_bases_have_the_same_limit(tmp_path: Pa
     path.write_text(f"Maya: {{role: r, metadata: {{a: 0x{'f' * 4000}}}}}\n")
     with pytest.raises(PersonaFileError, match="is a number of more than 4,300 digits"):
         PersonaRegistry.from_file(path)
+
+
+@pytest.mark.parametrize("value", [pd.Series([1]), pd.DataFrame({"a": [1]})], ids=["Series", "DataFrame"])
+def test_a_column_is_no_mapping(value: object) -> None:
+    """pandas' own have keys, and are told by their names."""
+    with pytest.raises(InvalidValueError, match=f"'x' is a {type(value).__name__}, which a session cannot hold"):
+        Persona("Maya", "r").render(x=value)

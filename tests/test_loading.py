@@ -376,6 +376,17 @@ def test_real_prompts(shared: Path, tmp_path: Path) -> None:
 # Very many problems, and odd names
 
 
+def test_cuts_beyond_a_thousand_are_counted(tmp_path: Path) -> None:
+    """What does not fit the list is in its last line, beside what else is wrong; one more is no plural."""
+    cuts = "".join(f"    - a{number} #b\n" for number in range(1_500))
+    (tmp_path / "p.yaml").write_text(f"Maya:\n  role: r\n  company: >\n    c\n  capabilities:\n{cuts}")
+    *listed, last = validate_file(tmp_path / "p.yaml")
+    assert len(listed) == 1_000
+    assert str(last) == "warning: and 501 more problems; mend these first"
+    (tmp_path / "p.yaml").write_text(f"Maya:\n  role: r\n  capabilities:\n{cuts[: cuts.index('a1001')]}c\n")
+    assert str(validate_file(tmp_path / "p.yaml")[-1]) == "warning: and 1 more problem; mend these first"
+
+
 @pytest.mark.parametrize("count", [999, 1_000, 1_001, 2_500])
 def test_a_list_of_problems_is_capped_and_says_how_many_more(tmp_path: Path, count: int) -> None:
     """Whatever finds them: the schema, or the reader, or both. The same from every door."""
@@ -397,7 +408,7 @@ def check_capped(problems: list[Problem], count: int) -> None:
         assert len(problems) == count
         return
     assert len(problems) == 1_001
-    assert str(problems[-1]) == f"and {count - 1_000:,} more problems; mend these first"
+    assert str(problems[-1]) == f"and {count - 1_000:,} more problem{'s' * (count > 1_001)}; mend these first"
 
 
 def test_warnings_give_way_to_errors_where_not_all_fit(tmp_path: Path) -> None:

@@ -156,9 +156,9 @@ def test_the_limit_of_a_name_is_its_last_character() -> None:
     assert (found, type(found)) == ("Maya", str)
     same = "".join(["Ma", "ya"])
     assert check_name(same) is same
-    with pytest.raises(InvalidValueError, match=r"^version is empty$"):
+    with pytest.raises(InvalidValueError, match=r"^version is empty; write one$"):
         check_name("  ", "version")
-    with pytest.raises(InvalidValueError, match=r"^version 'a/b' holds '/', which no version may$"):
+    with pytest.raises(InvalidValueError, match=r"^version 'a/b' holds '/', which no version may; take it out$"):
         check_name("a/b", "version")
 
 

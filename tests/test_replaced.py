@@ -374,7 +374,10 @@ def test_what_does_not_fit_changes_nothing(made: PersonaRegistry, personas: list
         ({"name": "Dora", "replaced_by": ""}, "Dora.replaced_by: is empty"),
         ({"name": "Dora", "replaced_by": 1.5}, "Dora.replaced_by: must be a text, not a number; quote it"),
         ({"name": "Dora", "replaced_by": -1}, "Dora.replaced_by: must be a text, not a number; quote it"),
-        ({"name": "Dora", "replaced_by": "a/b"}, "Dora.replaced_by: name 'a/b' holds '/', which no name may"),
+        (
+            {"name": "Dora", "replaced_by": "a/b"},
+            "Dora.replaced_by: name 'a/b' holds '/', which no name may; take it out",
+        ),
         (
             {"name": "Maya@1", "replaced_by": "Maya@2"},
             "Maya@1.replaced_by: must be a version of 'Maya'; write replaced_by: 2",

@@ -228,7 +228,7 @@ def test_percent_of_an_enum_is_its_number() -> None:
         ({1.1: 5}, ["$rollouts.Maya: version must be a text, not a number; quote it"]),
         ({True: 5}, ["$rollouts.Maya: version must be a text, not a truth value (true); quote it"]),
         ({10**5000: 5}, ["$rollouts.Maya: version must be a text, not a number; quote it"]),
-        ({"": 5}, ["$rollouts.Maya: version is empty"]),
+        ({"": 5}, ["$rollouts.Maya: version is empty; write one"]),
         ({"2": 5, "salt": 7}, ["$rollouts.Maya.salt: must be a text, not a number; quote it"]),
         ({"2": 5, "salt": ""}, ["$rollouts.Maya.salt: is empty; leave it out to use the name"]),
         ({"2": 5, "salt": "\ud800"}, ["$rollouts.Maya.salt: a text holds a lone surrogate, U+D800"]),

@@ -10,6 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+_LONGEST_PATH = 4_096  # characters
+_LONGEST_FIELD = 300
+
 FieldPath = Sequence[str | int]
 
 
@@ -19,6 +22,15 @@ def field_text(path: FieldPath) -> str:
     for part in path:
         text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
     return text
+
+
+def shorten(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def path_text(path: str) -> str:
+    """Return a path as messages have it: whole, but for one that is longer than any system's."""
+    return path if len(path) <= _LONGEST_PATH else shorten(path)
 
 
 def one_line(text: str) -> str:
@@ -114,7 +126,8 @@ class Problem:
     code: str | None = None
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
+        path = None if self.path is None else path_text(self.path)
+        place = ":".join(str(part) for part in (path, self.line, self.column) if part is not None)
         sentence = _sentence(self.persona, self.field or "", self.message, self.hint)
         if self.severity == "warning":
             sentence = f"warning: {sentence}"
@@ -173,6 +186,8 @@ def _is_inside(module: str) -> bool:
 
 
 def _sentence(persona: str | None, field: str, message: str, hint: str | None) -> str:
-    where = ".".join(part for part in (persona, field) if part).replace(".[", "[", 1)
+    field = field.removesuffix(".")  # of a key that nothing is left of
+    parts = (shorten(part, _LONGEST_FIELD) for part in (persona, field) if part)
+    where = ".".join(parts).replace(".[", "[", 1)
     text = f"{where}: {message}" if where else message
     return f"{text}; {hint}" if hint else text

@@ -34,10 +34,11 @@ class Loaded:
         self.state = State.empty(bounds, self.places)
         self.problems = problems
         self.more = more
+        self.more_warnings = 0
 
     def told(self) -> list[Problem]:
         """Return the problems as they are told: those that do not fit a list of 1,000 are counted in its last line."""
-        return shown(self.problems, self.more)
+        return shown(self.problems, self.more, self.more_warnings)
 
     def finished(self) -> State:
         """Return what a registry is made of. Raises PersonaFileError where a problem is an error."""
@@ -70,6 +71,7 @@ def inspect_documents(
     """Return what `load_documents` does, with warnings among the problems, but for what the files or `accepted` accept."""
     documents = list(documents)
     loaded = load_documents(documents, arguments)
+    loaded.more_warnings = sum(document.more_warnings for document in documents)
     from .borrowed_names import check_borrowed_names
     from .findings import Findings
     from .oversights import oversights
@@ -289,16 +291,17 @@ def _rollout_problems(
             yield error.message, error.hint, tuple(path)
 
 
-def shown(problems: list[Problem], more: int = 0) -> list[Problem]:
+def shown(problems: list[Problem], more: int = 0, more_warnings: int = 0) -> list[Problem]:
     """Return the first 1,000 problems, errors first where not all fit, and a last line for those left out."""
-    if len(problems) <= MOST_PROBLEMS and not more:
+    if len(problems) <= MOST_PROBLEMS and not more and not more_warnings:
         return problems
     order = sorted(range(len(problems)), key=lambda at: problems[at].severity != "error")  # stable
     left_out = [problems[at] for at in order[MOST_PROBLEMS:]]
     severity: Literal["error", "warning"] = (
         "error" if more or any(problem.severity == "error" for problem in left_out) else "warning"
     )
-    message = f"and {more + len(left_out):,} more problems"
+    count = more + more_warnings + len(left_out)
+    message = f"and {count:,} more problem{'' if count == 1 else 's'}"
     last = Problem(None, None, None, None, None, message, "mend these first", severity)
     return [*(problems[at] for at in sorted(order[:MOST_PROBLEMS])), last]
 

@@ -137,7 +137,7 @@ def _name_fault(name: str, what: str = "name") -> tuple[str, str | None] | None:
     try:
         check_name(name, what)
     except InvalidValueError as error:
-        return error.message, error.hint or (WITHOUT_VERSION if "@" in name and what == "name" else None)
+        return error.message, WITHOUT_VERSION if "@" in name and what == "name" else error.hint
     return None
 
 

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Collection, Iterable
 
 from .errors import InvalidValueError
+from .errors import shorten as shorten
 from .kinds import Unnumbered, is_text, nothing, plain
 
 MAX_NAME = 128  # characters
@@ -33,14 +34,17 @@ def check_name(name: object, what: str = "name") -> str:
         raise InvalidValueError(f"{what} must be a text, not {kind_of(name)}", hint="quote it")
     shown = shorten(name)
     if not name.strip():
-        raise InvalidValueError(f"{what} is empty")
+        raise InvalidValueError(f"{what} is empty", hint="write one")
     if len(name) > MAX_NAME:
-        raise InvalidValueError(f"{what} {shown!r} has {len(name)} characters; at most {MAX_NAME} are allowed")
+        raise InvalidValueError(f"{what} {shown!r} has {len(name):,} characters; at most {MAX_NAME} are allowed")
     if name.startswith("$"):
-        raise InvalidValueError(f"{what} {shown!r} begins with '$', which is kept for the file's own keys")
+        message = f"{what} {shown!r} begins with '$', which is kept for the file's own keys"
+        raise InvalidValueError(message, hint="begin it with another character")
     for character in name:
         if character in "/\\@" or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
-            raise InvalidValueError(f"{what} {shown!r} holds {spell(character)}, which no {what} may")
+            is_end = character in "\r\n" and character not in name.rstrip("\r\n")
+            hint = "take it off its end: in YAML, write >- for >, |- for |" if is_end else "take it out"
+            raise InvalidValueError(f"{what} {shown!r} holds {spell(character)}, which no {what} may", hint=hint)
     return name if type(name) is str else str.__str__(name)
 
 
@@ -53,10 +57,6 @@ def spelled(text: str) -> str:
     """Quote a text; where characters look like others or are not seen, add their code points."""
     odd = [f"U+{ord(ch):04X}" for ch in text if not (ch.isascii() and ch.isprintable())]
     return f"{text!r} (with {', '.join(odd[:8])})" if odd else repr(text)
-
-
-def shorten(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -109,7 +109,7 @@ def kind_of(value: object) -> str:
     for kinds, words in _WORDS:
         if issubclass(kind, kinds):
             return words
-    if hasattr(kind, "keys"):
+    if hasattr(kind, "keys") and not hasattr(kind, "__array__"):  # as a Series of pandas has both
         return "a mapping"
     name = kind.__name__
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

@@ -17,7 +17,7 @@ from pathlib import PurePath
 from typing import BinaryIO
 
 from .arguments import target_of
-from .errors import PersonaError, one_line
+from .errors import PersonaError, one_line, path_text
 from .invisible import runs
 
 Path = str | os.PathLike[str]
@@ -127,7 +127,7 @@ def open_descriptor(path: str) -> int | None:
 
 def told(error: OSError) -> PersonaError:
     """Return what the system refused, in one sentence with the remedy."""
-    place = os.fsdecode(error.filename) if error.filename else "standard output"
+    place = path_text(os.fsdecode(error.filename)) if error.filename else "standard output"
     if error.errno == errno.ENOENT and error.filename:
         folder = os.path.dirname(place)
         while os.path.basename(folder) == os.pardir and not os.path.isdir(folder):

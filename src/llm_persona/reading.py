@@ -39,7 +39,7 @@ class Document:
     `path` is as the caller gave it (`<stdin>` for `-`), `folder` where the relative names in it start. `data` holds plain Python values only, and is empty where a
     problem ended the reading. `problems` are in file order, and `more` of them are only counted. Where a value was
     refused and the reading went on, `data` has its text as written; of two equal keys it has the first. `warnings` are
-    findings that only the text shows.
+    findings that only the text shows, and `more_warnings` of them are only counted.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Document:
         *,
         more: int = 0,
         warnings: Sequence[Problem] = (),
+        more_warnings: int = 0,
         shares: bool = False,
         nodes: Nodes | None = None,
         source: bytes | None = None,
@@ -61,6 +62,7 @@ class Document:
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
         self.more = more
         self.warnings = tuple(warnings)
+        self.more_warnings = more_warnings
         self._shares = shares
         self._nodes = nodes
         self._source = source
@@ -224,7 +226,15 @@ def _parse_yaml(path: str, text: str, size: int, limits: Limits) -> Document:
         data, nodes = read_yaml(source)
     except SyntaxStop:
         return Document(path, {}, source.problems, more=source.more)
-    return Document(path, data, source.problems, more=source.more, warnings=source.warnings, nodes=nodes)
+    return Document(
+        path,
+        data,
+        source.problems,
+        more=source.more,
+        warnings=source.warnings,
+        more_warnings=source.more_warnings,
+        nodes=nodes,
+    )
 
 
 def _parse_json(path: str, content: bytes, text: str, limits: Limits) -> Document:

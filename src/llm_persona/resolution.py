@@ -168,6 +168,7 @@ def _undeclared(lineage: Lineage, guess: Guesses) -> Iterator[InvalidValueError]
 
             source = origin_of(lineage, path)
             near = guess.hint(name, (*persona.variables, "name", "company"))
+            name = shorten(name)
             yield InvalidValueError(
                 f"'{{{name}}}' is no declared variable",
                 persona=source.persona,

@@ -132,7 +132,7 @@ class Nodes:
 class Source:
     """A file's text on its way to data, and what was found wrong with it so far."""
 
-    __slots__ = ("limits", "more", "path", "problems", "size", "text", "warnings", "way")
+    __slots__ = ("limits", "more", "more_warnings", "path", "problems", "size", "text", "warnings", "way")
 
     def __init__(self, path: str, text: str, limits: Limits, size: int) -> None:
         self.path = path
@@ -143,6 +143,7 @@ class Source:
         self.problems: list[Problem] = []
         self.more = 0  # problems that are not among them
         self.warnings: list[Problem] = []  # findings that only the text shows
+        self.more_warnings = 0  # that are not among them
 
     @property
     def most_nodes(self) -> int:

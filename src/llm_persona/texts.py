@@ -250,6 +250,7 @@ class PersonaTexts:
 def _missing(name: str, path: Path, spare: Iterable[str]) -> str:
     near = nearest(name, spare)
     hint = f"; did you mean {name!r} by {near!r}?" if near else ""
+    name = shorten(name)
     return f"{name!r} ({field_text(path)}{hint})"
 
 

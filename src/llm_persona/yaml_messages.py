@@ -8,9 +8,12 @@ from yaml.error import MarkedYAMLError
 
 from .names import shorten
 from .source import Place
+from .wording import quoted
 
 Explanation = tuple[Place, str, str | None]
 
+# A key with a `#` after a blank: `Channel #support: where`.
+_CUT_KEY = re.compile(r"\s*(?:- )*([^\s\"'#][^#\"']*?)([ \t]+)(#\S[^:]*)(?=:(\s|$))")
 _CONFLICT = re.compile(r"(<{7}|>{7})(\s|$)|={7}$|\|{7}(\s|$)")
 
 
@@ -18,6 +21,15 @@ def conflict_mark(lines: list[str]) -> Place | None:
     """Return the place of the first mark that a merge left behind."""
     found = [number for number, line in enumerate(lines, 1) if _CONFLICT.match(line)]
     return (found[0], 1) if found else None
+
+
+def cut_key(line: str) -> tuple[int, str, str] | None:
+    """Return the column, what is wrong and what to do, where YAML takes the end of a key and its colon for a comment."""
+    found = _CUT_KEY.match(line)
+    if found is None or re.search(r":\s", found[1]):
+        return None
+    message = f"the key ends before {quoted(found[3], 30)}: YAML takes the rest of the line for a comment"
+    return found.start(3) + 1, message, f"quote the key: {quoted(found[1] + found[2] + found[3])}"
 
 
 def explain(error: MarkedYAMLError, lines: list[str], last: Place) -> Explanation:
@@ -57,8 +69,19 @@ class _Complaint:
             return mark, "a merge conflict was left in the file", "keep one side, and remove the marks"
         for fragment, answer in _ANSWERS:
             if fragment in self.problem or fragment in self.context:
+                if fragment in _LACKS_A_COLON and (found := self.key_cut()):
+                    return found
                 return answer(self)
         return self.place, "this cannot be read as YAML", "look at the quotes, colons and spaces around it"
+
+    def key_cut(self) -> Explanation | None:
+        """Find a key above that lost its colon to a `#`, of which the error is the consequence."""
+        above = self.line_above()
+        for number in dict.fromkeys((self.place[0], self.start[0], self.last[0], *(above or ())[:1])):
+            found = cut_key(self.line_at((number, 1)))
+            if found is not None:
+                return (number, found[0]), *found[1:]
+        return None
 
     def wrong_start(self) -> Explanation:
         character = self.rest[:1]
@@ -256,6 +279,8 @@ _ANSWERS = (
     ("<document start>", _Complaint.after_end),
     ("depth", _Complaint.too_deep),
 )
+
+_LACKS_A_COLON = ("expected ':'", "expected key", "<document start>", "mapping values are not allowed")
 
 
 def _indent(line: str) -> int:

@@ -126,6 +126,7 @@ class _Reader:
         place = _place(event.start_mark)
         data = self._value(event)
         if not isinstance(data, dict):
+            self._refuse_cut_key(place)
             raise self.source.stop(place, *_not_a_mapping(event, data), way=())
         self._end(next(self._events))
         if self._first_alias is not None:
@@ -134,6 +135,14 @@ class _Reader:
             repeated = self._repeated_nodes + characters // 1_000
             self.source.check_expanded(written, written + repeated, self._first_alias)
         return data
+
+    def _refuse_cut_key(self, place: Place) -> None:
+        """Say of the key of the first persona, as `Maya #1:`, that it has no colon to YAML."""
+        from .yaml_messages import cut_key
+
+        found = cut_key(self.source.lines()[place[0] - 1])
+        if found is not None:
+            raise self.source.stop((place[0], found[0]), *found[1:], way=())
 
     def _end(self, event: _Event) -> None:
         """Refuse whatever follows the first document, without asking libyaml, which is slow with many of them."""
@@ -374,7 +383,10 @@ class _CutReader(_Reader):
     def _check_end(self, event: _Event) -> None:
         end = event.end_mark
         found = cut_off(self.source.text, end.index) or (event.value and self._below(event)) or None
-        if found is None or len(self.source.warnings) >= MOST_PROBLEMS:
+        if found is None:
+            return
+        if len(self.source.warnings) >= MOST_PROBLEMS:
+            self.source.more_warnings += 1
             return
         from .codes import finding  # few files need it
 

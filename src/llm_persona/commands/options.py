@@ -7,6 +7,7 @@ import functools
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -16,7 +17,7 @@ import click
 
 from ..errors import PersonaError, PersonaFileError, one_line
 from ..file_keys import Arguments
-from ..names import did_you_mean, split_reference
+from ..names import did_you_mean, shorten, split_reference
 from ..output import Input
 from ..persona import Persona
 from ..reading import Limits
@@ -78,11 +79,16 @@ class PersonaFiles:
         yield from registry._state.bounds.files()
 
 
+_NO_LIMIT = "is not NAME=NUMBER, such as nodes=5000000"
+_LARGE = re.compile(r"[1-9][0-9]{18,}")
+
+
 def limit(written: str) -> tuple[str, int]:
     """Read `nodes=5000000`. Raises BadParameter."""
     name, _, number = written.partition("=")
     if not WHOLE_NUMBER.fullmatch(number):
-        raise click.BadParameter(f"{written!r} is not NAME=NUMBER, such as nodes=5000000")
+        fault = "has a number of more than 18 digits; write a smaller one" if _LARGE.fullmatch(number) else _NO_LIMIT
+        raise click.BadParameter(f"{shorten(written)!r} {fault}")
     if name not in LIMITS:
         hint = did_you_mean(name, LIMITS) or f"there are {', '.join(LIMITS)}"
         raise click.BadParameter(f"there is no limit {name!r}; {hint}")
