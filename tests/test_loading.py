@@ -4,6 +4,8 @@ import datetime
 import decimal
 import json
 import types
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations import broken_files
 
-from llm_persona import Persona, PersonaFileError, PersonaRegistry, Problem, TemplateError, validate_file
+from llm_persona import Persona, PersonaError, PersonaFileError, PersonaRegistry, Problem, TemplateError, validate_file
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=5)
 ANYTHING = st.recursive(
@@ -409,6 +411,41 @@ def check_capped(problems: list[Problem], count: int) -> None:
         return
     assert len(problems) == 1_001
     assert str(problems[-1]) == f"and {count - 1_000:,} more problem{'s' * (count > 1_001)}; mend these first"
+
+
+def test_long_texts_of_an_author_are_cut_in_messages(tmp_path: Path) -> None:
+    """A name or path of 100,000 characters says no more than its beginning."""
+    long = "r" * 100_000
+    everything = {
+        "role": f"{{{long}}}",
+        "variables": [long, long],
+        "custom_sections": {long: 5},
+        "metadata": {long: {long: object()}},
+        "tools": [long],
+    }
+    tries: list[Callable[[], object]] = [
+        *(partial(PersonaRegistry.from_dict, {"A": {"role": "r", name: value}}) for name, value in everything.items()),
+        partial(PersonaRegistry.from_dict, {"A": {"role": f"{{{long}}}", "variables": {"x": None}}}),
+        partial(PersonaRegistry.from_dict, {"A": {"role": "r"}, "$rollouts": {long: {2: 1}}, "$accept": {long: ["A"]}}),
+        partial(PersonaRegistry.from_dict, {"A": {"role": "r"}, "$rollouts": {"A": {long: 1}}}),
+        partial(PersonaRegistry.from_file, long),
+        partial(PersonaRegistry, templates=long),
+        partial(Persona("A", "r", tools=[long]).select_tools, []),
+        partial(Persona("A", "{x}").render, **{long: "a"}),
+        partial(Persona("A", f"{{{long}}}").render),
+        partial(Persona("A", "r").render, **{f"_{long}": "a"}),
+        partial(PersonaRegistry().get, f"A@{long}", version="1"),
+        partial(PersonaRegistry.from_file, wrote(tmp_path, "p.yaml", f"A: {{role: *{long}}}\n")),
+        partial(PersonaRegistry.from_file, wrote(tmp_path, "q.yaml", f"A: {{role: r, version: 1.{'1' * 4_000}}}\n")),
+    ]
+    told: list[str] = []
+    for attempt in tries:
+        try:
+            attempt()
+        except PersonaError as error:
+            told.append(str(error))
+    assert [text[:200] for text in told if len(text) > 4_500] == []
+    assert len(told) == len(tries) - 2  # any text may be a placeholder or a tool's name
 
 
 def test_warnings_give_way_to_errors_where_not_all_fit(tmp_path: Path) -> None:

@@ -207,6 +207,15 @@ def test_what_is_written_where_nothing_is_filled_is_told() -> None:
     assert (problem.code, problem.message) == ("never-filled", "prints {plan}, as nothing is filled in a name")
 
 
+def test_the_place_in_a_template_is_right_with_any_line_ends(tmp_path: Path) -> None:
+    """A carriage return alone ends a line too."""
+    for end in ("\r", "\r\n", "\n"):
+        (tmp_path / "own.j2").write_bytes(f"{{{{ persona.name }}}}{end}{end} {{plan}}{end}".encode())
+        registry = PersonaRegistry.from_dict({"Maya": {"role": "r", "template": "own"}}, templates=tmp_path)
+        (found,) = (p for p in registry.problems({"plan"}) if p.code == "near-placeholder")
+        assert (found.line, found.column) == (3, 2)
+
+
 @settings(max_examples=60)
 @given(st.text(st.sampled_from("{}$%()[]<>_ |:-.nplaname"), max_size=40))
 def test_what_is_told_is_in_the_prompt(text: str) -> None:

@@ -175,7 +175,7 @@ def _names(value: Sequence[object], path: FieldPath) -> Iterator[str]:
             raise _wrong(must_be("a name", name), (*path, index))
         normal = _variable(name, (*path, index))
         if normal in seen:
-            raise _wrong(f"{name!r} stands in the list twice", (*path, index), "remove one")
+            raise _wrong(f"{shorten(name)!r} stands in the list twice", (*path, index), "remove one")
         seen.add(normal)
         yield normal
 

@@ -198,7 +198,7 @@ def _repeats(path: tuple[str | int, ...], names: list[object]) -> Iterator[Mista
     for place, name in enumerate(names):
         if isinstance(name, str):
             if name in seen:
-                yield Mistake((*path, place), f"{name!r} stands in the list twice", "remove one")
+                yield Mistake((*path, place), f"{shorten(name)!r} stands in the list twice", "remove one")
             seen.add(name)
 
 

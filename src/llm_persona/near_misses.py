@@ -14,6 +14,7 @@ from .persona import Persona
 from .placeholders import OWN_NAMES, Placeholders, normal
 from .provenance import Origin, Places, origin_of
 from .rehearsals import Rehearsal
+from .source import LINE_BREAK
 from .suspicions import told_as_jinja
 from .templates import Template
 
@@ -103,7 +104,7 @@ def _check_template(template: Template, known: Mapping[str, str], key: str, find
             missed = ((name, shown) for shown, name in islice(_misses(text, known), MOST))
             for name, shown in dict.fromkeys((*filled, *missed)):
                 line = first + text[: text.index(shown)].count("\n")
-                column = syntax.source.split("\n")[line - 1].find(shown.partition("\n")[0]) + 1
+                column = LINE_BREAK.split(syntax.source)[line - 1].find(shown.partition("\n")[0]) + 1
                 hint = f"write {{{{ {_expression(name)} }}}} to fill it"
                 place = (syntax.path, line, column or 1)
                 message = f"template prints {shorten(shown)}"

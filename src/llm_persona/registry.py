@@ -209,7 +209,9 @@ class PersonaRegistry:
                 raise InvalidValueError(f"a version is a text, not {kind_of(version)}")
             version = str(version)
             if pinned is not None and pinned != version:
-                raise InvalidValueError(f"{name!r} and the version {version!r} disagree", persona=base)
+                raise InvalidValueError(
+                    f"{shorten(name)!r} and the version {shorten(version)!r} disagree", persona=base
+                )
             pinned = version
         found = standing(state.definitions, join_reference(base, pinned))
         if found is not None and found._gone:

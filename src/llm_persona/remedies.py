@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from .names import shorten
 from .wording import LIST, TEXT, TRUTH, as_item, quote_it, quoted
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _as_text(document: Document, path: FieldPath, value: object) -> str | None:
 
 def _reread(written: str, shown: str) -> str:
     remedy = quote_it(written)
-    return remedy if written == shown else f"{written} is read as {shown}; {remedy}"
+    return remedy if written == shown else f"{shorten(written)} is read as {shorten(shown)}; {remedy}"
 
 
 def _as_list(document: Document, path: FieldPath, value: object) -> str:

@@ -129,7 +129,9 @@ def neutralise(given: Mapping[str, object], family: Family = PLAIN) -> Session:
     folded: list[str] = []
     for name, value in given.items():
         if name[:1] == "_":
-            raise InvalidValueError(f"session variable {name!r} begins with '_'; such names are not for sessions")
+            raise InvalidValueError(
+                f"session variable {shorten(name)!r} begins with '_'; such names are not for sessions"
+            )
         if value is None:
             continue
         # What is printable has no line break, control character or surrogate.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import TemplateError, let_through
+from .errors import TemplateError, let_through, path_text
 from .kinds import is_text
 from .names import kind_of, shorten
 
@@ -41,11 +41,11 @@ def read_folder(folder: Path, shown: str) -> Iterator[tuple[str, Source]]:
     if not is_folder(folder):
         there = "not a folder" if os.path.exists(folder) else "missing"
         hint = (
-            f"for a file of personas: PersonaRegistry.from_file({shown!r})"
+            f"for a file of personas: PersonaRegistry.from_file({path_text(shown)!r})"
             if shown.lower().endswith(_OF_PERSONAS)
             else None
         )
-        raise TemplateError(f"the template folder {shown!r} is {there}", hint=hint)
+        raise TemplateError(f"the template folder {path_text(shown)!r} is {there}", hint=hint)
     root = folder.resolve(strict=True)
     for count, (path, name) in enumerate(_files(root, "", (root,)), 1):
         if count > MAX_TEMPLATES:

@@ -119,7 +119,7 @@ def _description(name: str, definition: Mapping[str, object]) -> str:
 def _unknown(names: list[str], known: Mapping[str, object]) -> InvalidValueError:
     if len(names) == 1:
         hint = did_you_mean(names[0], known) or "add it to the catalogue"
-        return InvalidValueError(f"there is no tool {spelled(names[0])}", field=("tools",), hint=hint)
+        return InvalidValueError(f"there is no tool {spelled(shorten(names[0]))}", field=("tools",), hint=hint)
     shown = ", ".join(f"{spelled(name)}{_meant(name, known)}" for name in names)
     return InvalidValueError(f"there are no tools {shown}", field=("tools",), hint="add them to the catalogue")
 

@@ -341,11 +341,13 @@ class _Reader:
         name, place = event.anchor or "", _place(event.start_mark)
         self._first_alias = self._first_alias or place
         if name not in self._anchors:
-            hint = f"write '&{name}' before the value meant, or quote the text if it should begin with '*'"
-            raise self.source.stop(place, f"the alias '*{name}' has no anchor above it", hint)
+            hint = f"write '&{shorten(name)}' before the value meant, or quote the text if it should begin with '*'"
+            raise self.source.stop(place, f"the alias '*{shorten(name)}' has no anchor above it", hint)
         anchor = self._anchors[name]
         if anchor is None:
-            raise self.source.stop(place, f"the alias '*{name}' stands inside its own anchor", "write the value out")
+            raise self.source.stop(
+                place, f"the alias '*{shorten(name)}' stands inside its own anchor", "write the value out"
+            )
         self._repeated_nodes += anchor.nodes - 1
         self._repeated_characters += anchor.characters
         self._reach(len(self._way) + anchor.height, event)
