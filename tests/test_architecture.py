@@ -22,20 +22,20 @@ CORE = """
     invisible output frozen session
     tools providers
     prompt
-    complaints markers events assembly views parting generation filters sandbox syntax template_files templates
-    bound packing texts precompiled plans fields persona
-    samples inheritance
+    complaints markers events assembly views generation filters sandbox recorder syntax template_files templates
+    budget bound packing texts prepared plans fields persona
+    inheritance
     source json_reader json_syntax yaml_messages yaml_text yaml_scalars yaml_syntax reading
     shared_nodes remedies other_names mistakes validation
     rollouts
     plain_data acceptances provenance bounds tool_files file_keys resolution findings borrowed_names oversights suspicions loading
-    attempts trials rehearsals near_misses omissions spoken_names pitfalls session_names stable_shares coverage
-    tracing explaining writing comparison registry_files registry_pickles registry
+    recordings rehearsals near_misses omissions spoken_names pitfalls session_names stable_shares coverage
+    explaining writing comparison registry_files registry_pickles registry
 """
 
 # What imports the core and is imported by none of it.
 OUTER = """
-    prompt_files prompt_cases prompt_origins prompt_changes prompt_snapshots testing
+    prompt_files prompt_cases prompt_causes prompt_changes prompt_summary prompt_snapshots testing
     foreign agents cards imports
     page_diffs page_prompts page_cards page_tree page
     starting terminal commands cli __main__
@@ -48,16 +48,14 @@ RING = OUTER.split()
 ALONE = {
     "jinja2": {
         "complaints",
-        "explaining",
         "filters",
         "generation",
         "page",
-        "parting",
-        "pitfalls",
+        "recorder",
+        "recordings",
         "sandbox",
         "syntax",
         "templates",
-        "trials",
     },
     "yaml": {"yaml_messages", "yaml_scalars", "yaml_syntax"},
     "jsonschema_rs": {"validation"},

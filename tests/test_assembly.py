@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -14,16 +14,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaError, Prompt
-from llm_persona.assembly import Assembled, Assembler
+from llm_persona.assembly import Assembled, assemble, condensed
 from llm_persona.bound import Bound
-from llm_persona.events import Event, Pieces, Watch
+from llm_persona.events import Begin, End, TemplateText, Watch
 from llm_persona.templates import Templates
 
 # ---- events by hand
 
 
+Event = str | tuple[object, ...] | list[object]  # a template's text, (data,), (a block's name, whether it begins)
+
+
+def pieces(events: Iterable[object]) -> list[object]:
+    made: list[object] = []
+    for event in events:
+        if isinstance(event, str):
+            made.append(TemplateText(event))
+        elif isinstance(event, list):
+            made += ["", *pieces(event), ""]  # caught, and printed
+        elif len(event) == 1:  # type: ignore[arg-type]  # a tuple
+            made.append(event[0])  # type: ignore[index]
+        else:
+            made.append((Begin if event[1] else End)(event[0]))  # type: ignore[index]
+    return made
+
+
 def assembled(*events: Event) -> Assembled:
-    return Assembler(Watch()).assemble(events)
+    watch = Watch()
+    watch.pieces = pieces(events)
+    return assemble(watch)
 
 
 def block(name: str, *events: Event) -> list[Event]:
@@ -58,7 +77,7 @@ def block(name: str, *events: Event) -> list[Event]:
         ([*block("a", "A"), " ", *block("b", "B")], "A B"),
         ([*block("a", "A"), "\nx\n", *block("b", "B")], "A\nx\nB"),
         ([*block("a", ("A\n",)), "\n", *block("b", "B")], "A\n\n\nB"),
-        ([Pieces(["\na\n", ("b ",), "\n"]), "c"], "a\nb \nc"),
+        ([["\na\n", ("b ",), "\n"], "c"], "a\nb \nc"),
     ],
 )
 def test_what_becomes_of_white_space(events: list[Event], text: str) -> None:
@@ -71,12 +90,31 @@ def test_sections_are_the_blocks_that_print() -> None:
     inner = block("b", "B", *block("nested", "N"), ("\nD ",), "\n")
     events = block("prompt", *block("a", "\nA\n"), "\n", *block("empty"), "\n", *inner, *block("a", "again"))
     done = assembled(*events)
-    assert [(name, done.text[start:end]) for name, start, end in done.spans] == [
+    assert [(name, done.text[start:end]) for name, start, end in done.sections] == [
         ("a", "A"),
         ("b", "BN\nD "),
         ("a", "again"),
     ]
     assert done.text == "A\n\nBN\nD \n\nagain"
+
+
+BLANKS = st.text(st.sampled_from(" \n\t"), max_size=3)
+WRITTEN = st.builds(lambda a, body, b: a + body + b, BLANKS, st.sampled_from(["", "a", "- ", "a\n\n\nb"]), BLANKS)
+EVENTS = st.lists(WRITTEN | st.tuples(st.sampled_from(["", "x", " y \n", "\n"])), max_size=6)
+
+
+@given(EVENTS, EVENTS, EVENTS, st.booleans())
+def test_what_is_condensed_comes_to_the_same_wherever_it_stands(
+    before: list[Event], events: list[Event], after: list[Event], in_block: bool
+) -> None:
+    """Before, after and among other pieces, at the beginning of a prompt or of a block, and with sections as before."""
+    watch, short = Watch(), Watch()
+    outer, end = (["\n", ("b", True)], [("b", False), "\n", *block("c", "C")]) if in_block else ([], [])
+    first, last = pieces([*before, *outer]), pieces([*after, *end])
+    watch.pieces = [*first, *pieces(events), *last]
+    short.pieces = [*first, *condensed(pieces(events)), *last]
+    one, other = assemble(watch), assemble(short)
+    assert (one.text, one.sections) == (other.text, other.sections)
 
 
 # ---- generated templates

@@ -230,7 +230,8 @@ def test_a_handler_that_always_takes_one_way_drops_the_other(tmp_path: Path) -> 
     template = EVERYTHING.replace("{% for con", "{% if session.vip is defined %}{% for con")
     template = template.replace("{% endfor %}\n{% for name", "{% endfor %}{% endif %}\n{% for name")
     found = registry(tmp_path, own=template)
-    assert {problem.severity for problem in found.problems({"vip"})} == {"warning"}
+    assert found.problems({"vip"}) == []
+    assert {problem.severity for problem in found.problems({"plan"}, optional={"vip"})} == {"warning"}
     assert {problem.severity for problem in found.problems({"plan"})} == {"error"}
 
 

@@ -269,12 +269,9 @@ def test_what_a_signal_handler_raises_goes_through(
 MOMENTS = 20
 
 
-@pytest.mark.parametrize("work", [_first, _check])
-def test_what_comes_while_a_template_is_read_goes_through(
-    work: Callable[[Path], Callable[[], object]], personas: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_comes_while_a_template_is_read_goes_through(personas: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Jinja2 makes a syntax error of whatever is raised while it reads a text; it is not told as one."""
-    task = work(personas)
+    task = _first(personas)
 
     def interrupted(*_: object) -> str:
         raise OutOfTimeError("late")

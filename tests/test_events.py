@@ -1,21 +1,23 @@
-"""What a template yields: the text of pieces, and the template's own white space in them."""
+"""What a template writes: the text of pieces, and the template's own white space in them."""
 
 from __future__ import annotations
 
-from llm_persona.events import Pieces, tidy
+from llm_persona.events import Begin, End, Pieces, TemplateText, tidy
 
 
-def test_pieces_are_the_text_of_their_events() -> None:
-    """Marks of blocks are no text; pieces within pieces are."""
-    pieces = Pieces([("block", True), "a ", ("b",), Pieces([" c", ("d",)]), ("block", False)])
+def test_pieces_are_their_text() -> None:
+    """Marks of blocks are no text; what was caught before and printed is among the pieces."""
+    inner = Pieces([TemplateText(" c"), "d"])
+    pieces = Pieces([Begin("block"), TemplateText("a "), "b", "", *inner.pieces, "", End("block")])
     assert pieces == "a b cd"
-    assert isinstance(pieces.events[3], Pieces)
+    assert [type(piece) for piece in pieces.pieces[:3]] == [Begin, TemplateText, str]
 
 
 def test_pieces_are_tidied_inside_for_filters() -> None:
     """What a filter is given of a macro has the template's white space tidied; its two ends are kept."""
-    assert Pieces([", "]).tidied() == ", "
-    assert Pieces(["a  \n", ("",), "\n\n", "b", (" \n\n\n",), "\n"]).tidied() == "a\n\nb \n\n\n\n"
+    assert Pieces([TemplateText(", ")]).tidied() == ", "
+    text = TemplateText
+    assert Pieces([text("a  \n"), "", text("\n\n"), text("b"), " \n\n\n", text("\n")]).tidied() == "a\n\nb \n\n\n\n"
 
 
 def test_a_template_writes_no_trailing_space_and_one_blank_line() -> None:

@@ -115,7 +115,8 @@ def test_fields_are_what_they_say(
     persona = defined(registry, fields)
     known = {field_text(path): text for path, text in texts(persona)}
     known |= {f"variables.{name}": text or "" for name, text in (persona.variables or {}).items()}
-    known |= {"name": persona.spoken_name, "custom_sections": "\n".join(persona.custom_sections)}
+    known |= {"name": persona.spoken_name}
+    known |= {f"custom_sections.{name}": f"{name}\n{text}" for name, text in persona.custom_sections.items()}
     told = [span for span in spans(persona.render(template, **session).explain()) if span.field is not None]
     for span in told:
         if not span.session:
@@ -188,18 +189,17 @@ def test_defaults_are_their_authors(registry: PersonaRegistry) -> None:
     ]
 
 
-def test_filtered_values_are_what_their_line_mentions(registry: PersonaRegistry) -> None:
-    """What a filter made of a text is that text's. Of anything else it is from the one field that its line mentions;
-    where it mentions more, no field is claimed."""
+def test_filtered_values_are_what_they_were_made_of(registry: PersonaRegistry) -> None:
+    """What a filter, a method or `~` made of a text is that text's, each part its own where it can be told apart."""
     lines = defined(registry, {"capabilities": ["a", "b"], "tone": "KIND"}).render("filters", plan="pro").explain()
     found = [[(span.text, span.field, span.session) for span in line.spans] for line in lines]
     assert found == [
-        [("a, b", "capabilities", False)],
+        [("a", "capabilities[1]", False), (", ", None, False), ("b", "capabilities[2]", False)],
         [("MAYA", "name", False), (" ", None, False), ("kind", "tone", False)],
-        [("Guide of pro", None, True)],
+        [("Guide", "role", False), (" of ", None, False), ("pro", None, True)],
         [("Pro", None, True)],
         [("Guide", "role", False)],
-        [("GUIDE", None, False), ("KIND", "tone", False)],
+        [("GUIDE", "role", False), ("KIND", "tone", False)],
         [("X GUIDE", "role", False)],
     ]
 

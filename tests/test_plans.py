@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 from collections.abc import Iterator
 
 import pytest
 
 from llm_persona import Persona, PersonaRegistry
-from llm_persona.plans import MAX_PLANS
+from llm_persona.budget import Budget
+from llm_persona.plans import MAX_CALLS, Plans
 
 FAMILIES = ["default", "markdown", "xml", "compact"]
 PERSONA = Persona(
@@ -23,12 +25,47 @@ def maya() -> Persona:
     return registry.get("Maya")
 
 
-def test_plans_are_bounded(maya: Persona) -> None:
-    """However many sets of session names there are, a persona keeps few plans: a full memo is emptied."""
-    for number in range(3 * MAX_PLANS):
+def test_names_that_nothing_uses_make_no_plan(maya: Persona) -> None:
+    """However many sets of session names there are, a persona keeps a bounded number of calls, and one plan for all."""
+    for number in range(MAX_CALLS + 50):
         maya.build_system_prompt(**{"a": "Ana", f"other{number}x": "y"})
-        assert len(maya._planned()) <= MAX_PLANS
+    plans = maya._planned()
+    assert len(plans) == 1
+    assert len(plans._calls) == MAX_CALLS
     assert maya.render(a="Ana", other5x="y").unused == ("other5x",)
+
+
+def test_a_full_memo_gives_up_one_entry(maya: Persona) -> None:
+    """The oldest, and not all: a hundred sets of names in turn stay prepared."""
+    for number in range(MAX_CALLS + 1):
+        maya.build_system_prompt(**{"a": "Ana", f"x{number}": "y"})
+    kept = maya._planned()._calls
+    assert (None, "a", "x0") not in kept
+    assert (None, "a", "x1") in kept
+
+
+def test_a_prompt_is_prepared_when_it_is_asked_for_again(maya: Persona) -> None:
+    """One that is asked for once is run, and nothing of it is kept."""
+    maya.build_system_prompt(a="Ana")
+    (plan,) = maya._planned()._plans.values()
+    assert plan.tree.leaves == 0
+    maya.build_system_prompt(a="Bo")
+    assert plan.tree.leaves == 1
+
+
+def test_prepared_prompts_stay_within_the_budget() -> None:
+    """The oldest are given up, one after the other, and made again when they are asked for."""
+    personas = [dataclasses.replace(PERSONA, name=f"P{number}", tone=f"kind {number} to {{a}}") for number in range(40)]
+    budget = Budget(20_000)
+    plans = [Plans(persona._prepared(), budget) for persona in personas]
+    for _ in range(3):
+        for persona, each in zip(personas, plans, strict=True):
+            for who in ("Ana", "Bo"):
+                text = each.text(None, persona.own_template, {"a": who})
+                assert text == persona.build_system_prompt(a=who)
+                assert budget.used <= budget.most
+    leaves = [plan.tree.leaves for each in plans for plan in each._plans.values()]
+    assert 0 < sum(leaves) < len(plans)
 
 
 def test_calls_with_other_names_take_turns(maya: Persona) -> None:
@@ -70,7 +107,7 @@ def held(root: object) -> Iterator[object]:
 
 def test_plans_hold_no_session_value(maya: Persona) -> None:
     """What is kept between calls holds the names of a session's variables, and never a value."""
-    for template in FAMILIES:
+    for template in FAMILIES * 3:
         maya.build_system_prompt(template, a="secret-value", b="secret\ntoo")
         maya.render(template, a="secret-value", b="", extra_sections={"secret-name": "secret-text"})
     texts = [found for found in held(maya._planned()) if isinstance(found, str)]

@@ -8,7 +8,7 @@ from syrupy.assertion import AssertionResult
 
 from llm_persona import PersonaRegistry
 from llm_persona.prompt_cases import PromptCase, PromptMatrix
-from llm_persona.prompt_changes import mismatch_report
+from llm_persona.prompt_changes import mismatch
 
 PERSONAS = """\
 $templates: templates
@@ -61,7 +61,7 @@ class Project:
             "exception": None,
             "test_location": None,
         }
-        return mismatch_report(case, AssertionResult(**{**values, **result}), COMMAND)  # type: ignore[arg-type]
+        return mismatch(case, AssertionResult(**{**values, **result}), COMMAND).report  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_template_that_drops_the_constraints_is_told(project: Project) -> None
 def test_a_child_that_takes_away_what_it_inherits_is_told(project: Project) -> None:
     """A line that an ancestor has and the persona removes names both."""
     report = changed(project, "Maya", ("  tone: warm\n", "  tone: warm\n  constraints: {remove: [Never swear]}\n"))
-    assert "'- Never swear' is gone: Base.constraints[2] says it, and Maya@1 takes it away" in report
+    assert "'- Never swear' is gone: Base.constraints[2] (personas.yaml:6) says it, and Maya@1 takes it away" in report
     report = changed(project, "Maya", ("Look up orders]", "]"))
     assert "'- Look up orders' is gone: no field and no template says it any more" in report
 

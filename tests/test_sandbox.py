@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import BaseLoader, StrictUndefined
 
-from llm_persona.assembly import Assembler
+from llm_persona.assembly import assemble
 from llm_persona.events import Watch
 from llm_persona.placeholders import Placeholder
 from llm_persona.sandbox import Sandbox, XmlSandbox
@@ -30,9 +30,13 @@ def run(source: str, session: dict[str, object], *, xml: bool = False) -> str:
     fields = {name: Verbatim(value) if xml and isinstance(value, str) else value for name, value in FIELDS.items()}
     filling = Filling("Maya", values, Watch(), Verbatim if xml else None)
     template = environment.from_string(source)
-    names = {"persona": PersonaView(fields, filling), "session": SessionView(filling)}
+    session_view = SessionView(values, values, filling.watch, environment.absent_variable)
+    names = {"persona": PersonaView({}, fields, filling), "session": session_view}
     context = environment.context_class(environment, names, "t", template.blocks)
-    return Assembler(filling.watch).assemble(template.root_render_func(context)).text  # type: ignore[arg-type]
+    context.watch = filling.watch
+    context.pieces = filling.watch.pieces
+    template.root_render_func(context)
+    return assemble(filling.watch).text
 
 
 atoms = st.sampled_from(

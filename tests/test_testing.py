@@ -146,6 +146,52 @@ def test_a_change_fails_with_what_made_it_and_passes_after_the_printed_command(p
     assert "3 failed" in pinned.run().stdout
 
 
+CAUSES = """\
+what made prompts change
+personas.yaml:6, Base.constraints[1] (4 prompts)
+templates/support.j2:3, the template's line (4 prompts)
+personas.yaml:13, Dora.role (2 prompts)
+
+To accept all of it:
+"""
+
+
+def told_last(result: subprocess.CompletedProcess[str]) -> str:
+    """Return the end of a run from its last title on, without the counts of pytest."""
+    lines = result.stdout.splitlines()
+    start = next(number for number, line in enumerate(lines) if "what made prompts change" in line)
+    return "\n".join([lines[start].strip("= "), *lines[start + 1 : -1]])
+
+
+@pytest.mark.parametrize("processes", [[], ["-n", "2"]], ids=["one process", "two processes"])
+def test_a_failing_run_ends_with_its_causes_and_one_command(pinned: Project, processes: list[str]) -> None:
+    """Each cause is one line with its place and how many prompts it changed; the command accepts just what failed."""
+    pinned.edit("personas.yaml", "Never promise delivery dates", "Never promise a date")
+    pinned.edit("personas.yaml", "role: Guide", "role: Scout")
+    pinned.edit("templates/support.j2", "- Plan: ", "- Plan is: ")
+    told = told_last(pinned.run(*processes))
+    assert told == f"{CAUSES}pytest tests/test_prompts.py::test_prompt --snapshot-update"
+    some = told_last(pinned.run("-k", "Maya and support.pro", *processes))
+    command = some.splitlines()[-1]
+    tests = [f"'tests/test_prompts.py::test_prompt[Maya@{version}.support.pro]'" for version in (1, 2)]
+    assert command == f"pytest {' '.join(tests)} --snapshot-update"
+    assert "Base.constraints[1] (2 prompts)" in some
+    assert pinned.run_printed(command).returncode == 0
+    left = pinned.run(*processes)
+    assert "4 failed, 2 passed" in left.stdout
+    assert pinned.run_printed(told_last(left).splitlines()[-1]).returncode == 0
+    assert "what made prompts change" not in pinned.run().stdout
+
+
+def test_new_prompts_are_a_cause(project: Project) -> None:
+    """Prompts without a snapshot are told as one line, and the command keeps them all."""
+    project.edit("tests/test_prompts.py", "    assert", "    assert prompt\n    assert")
+    told = told_last(project.run())
+    assert "\na prompt that has no snapshot yet (6 prompts)\n" in told
+    assert project.run_printed(told.splitlines()[-1]).returncode == 0
+    assert project.kept() == FILES
+
+
 def test_the_printed_command_runs_from_where_pytest_ran(pinned: Project) -> None:
     """Paths in it are relative to the working directory, not to pytest's root."""
     pinned.write("pytest.ini", "[pytest]\n")

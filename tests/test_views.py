@@ -23,9 +23,9 @@ def test_texts_are_filled_when_they_are_reached() -> None:
     assert bool(texts)
     assert texts[0] == "a"
     assert texts[2] == "c"
-    assert not fill.watch.touched
+    assert fill.watch.looks == 0
     assert texts[1] == "U!"
-    assert fill.watch.touched
+    assert fill.watch.looks == 1
     assert list(texts) == ["a", "U!", "c"] == list(texts[:])
     assert texts == ["a", "U!", "c"]
     assert texts != ["a"]
@@ -42,23 +42,19 @@ def test_a_table_is_filled_value_by_value() -> None:
     assert (list(table), len(table), table["A"], "B" in table) == (["A", "B"], 2, "a", True)
     entries = iter(table.items())
     assert next(entries) == ("A", "a")
-    assert not fill.watch.touched
+    assert fill.watch.looks == 0
     assert next(entries) == ("B", "U")
-    assert fill.watch.touched
+    assert fill.watch.looks == 1
 
 
 def test_a_field_is_its_value() -> None:
     """Texts, lists, tables, or None where it is absent; any other name is an error with what was meant."""
-    fields = {
-        "name": "Maya",
-        "company": None,
-        "tone": Text((Placeholder("u"),), ("tone",)),
-        "tools": ("a",),
-        "custom_sections": TextTable({}),
-    }
-    view = PersonaView(fields, filling(u="U"))
+    fields = {"name": "Maya", "company": None, "tools": ("a",)}
+    waiting = {"tone": Text((Placeholder("u"),), ("tone",)), "custom_sections": TextTable({}), "constraints": ("b",)}
+    view = PersonaView(fields, waiting, filling(u="U"))
     assert (view.lookup("name"), view.lookup("company"), view.lookup("tone")) == ("Maya", None, "U")
-    assert isinstance(view.lookup("tools"), Texts)
+    assert (view.name, view.tools, view.tone) == ("Maya", ("a",), "U")
+    assert isinstance(view.lookup("constraints"), Texts)
     assert isinstance(view.lookup("custom_sections"), Table)
     with pytest.raises(TemplateError, match="persona has no 'nmae'; did you mean 'name'"):
         view.lookup("nmae")
@@ -67,25 +63,29 @@ def test_a_field_is_its_value() -> None:
             view.lookup(name)
 
 
-def test_asking_the_session_is_looking_at_it() -> None:
-    """For what is there and for what is not."""
-    for name in ("u", "absent", "extra_sections"):
-        fill = filling(u="U")
-        view = SessionView(fill)
-        try:
-            assert view.lookup(name) in ("U", Record())
-        except KeyError:
-            assert name == "absent"
-        assert fill.watch.touched
+def session(fill: Filling, given: set[str]) -> SessionView:
+    return SessionView(fill.values, given, fill.watch, lambda message, name: (message, name))
+
+
+def test_asking_for_what_the_session_gives_is_looking_at_it() -> None:
+    """A default that it does not override, and whether a name is there, are the same for all that give these names."""
+    fill = filling(u="U", d="default")
+    view = session(fill, {"u"})
+    assert (view.lookup("d"), view.lookup("extra_sections")) == ("default", Record())
+    assert (view.has("u"), view.has("d"), view.has("absent"), view.has("extra_sections")) == (True, True, False, True)
+    assert fill.watch.looks == 0
+    assert view.lookup("u") == "U"
+    assert (fill.watch.looks, fill.watch.at) == (1, 0)
 
 
 def test_an_absent_variable_is_told_with_what_was_meant() -> None:
     """Or with how a template may ask for it."""
-    view = SessionView(filling(user_name="Jo"))
-    assert view.absent("usr_name") == "session has no 'usr_name'; did you mean 'user_name'?"
-    assert view.absent("zzz") == "session has no 'zzz'; where it may be absent, test 'session.zzz is defined' first"
-    assert "session['a-b']" in view.absent("a-b")
-    assert "begin with '_'" in view.absent("__class__")
+    view = session(filling(user_name="Jo"), {"user_name"})
+    assert view.lookup("usr_name") == ("session has no 'usr_name'; did you mean 'user_name'?", "usr_name")
+    where = "session has no 'zzz'; where it may be absent, test 'session.zzz is defined' first"
+    assert view.lookup("zzz") == (where, "zzz")
+    assert "session['a-b']" in str(view.lookup("a-b"))
+    assert "begin with '_'" in str(view.lookup("__class__"))
 
 
 @pytest.mark.parametrize("value", [True, ("a",), Record({})])

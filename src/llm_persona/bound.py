@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .budget import Budget
 from .frozen import FrozenDict
 from .templates import Template, Templates
 
@@ -30,6 +31,7 @@ class Bound:
     templates: Templates
     tools: Mapping[str, str] | None = None  # name -> description; None where there is no catalogue
     precompile: bool = True
+    budget: Budget = field(default_factory=Budget, repr=False)
     registry: Explainer | None = field(default=None, repr=False)
     naming: Templates | None = None
     path: str | None = None  # of the file

@@ -68,6 +68,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "text-never-printed": _warning("in templates", "The template never prints a text that the persona gives."),
         "value-begins-line": _warning("in templates", "A session value begins a line, as the template's own words do."),
         "greeting-lacks": _warning("with a session", "The session lacks a variable that only the greeting asks for."),
+        "check-incomplete": _error("with a session", "Not every session that the handler may pass could be tried."),
         "near-placeholder": _warning("with a session", "A known name stands in brackets that do not fill."),
         "session-lacks": _fatal("with a session", "The session lacks a variable that the prompt needs."),
         "session-refused": _fatal("with a session", "No session may hold this name or this value."),

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from .acceptances import Acceptances
 from .arguments import items_of, mapping_of
-from .attempts import SessionSample
 from .borrowed_names import check_borrowed_names
 from .codes import Found, finding
 from .errors import InvalidValueError, PersonaError, Problem, TemplateError
@@ -20,7 +19,8 @@ from .omissions import check_omissions
 from .oversights import oversights
 from .pitfalls import check_line_starts, indented_includes
 from .provenance import Origin, origin_of
-from .rehearsals import Rehearsal
+from .recordings import Line
+from .rehearsals import Rehearsal, SessionSample
 from .resolution import State
 from .session import neutralise
 from .session_names import check_names, check_slips
@@ -28,7 +28,6 @@ from .spoken_names import check_spoken_name
 from .stable_shares import StableShare, stable_share
 from .suspicions import suspicions
 from .templates import BUNDLED_PREFIX, Template, Templates
-from .trials import Environments, Trials
 
 SessionNames = Mapping[str, Any] | Iterable[str]
 
@@ -122,8 +121,6 @@ def _unfit(values: Mapping[str, object]) -> Iterator[Problem]:
 
 
 def _rehearsals(state: State, sample: SessionSample) -> Iterator[Rehearsal]:
-    trials: dict[int, Trials] = {}
-    environments: dict[int, Environments] = {}
     for key, persona in state.complete.items():
         if persona.abstract:
             continue
@@ -131,11 +128,7 @@ def _rehearsals(state: State, sample: SessionSample) -> Iterator[Rehearsal]:
             template = persona.own_template()
         except TemplateError:
             continue
-        if id(template) not in trials:
-            # Two files may each have a template of one name.
-            those = environments.setdefault(id(persona.naming), Environments())
-            trials[id(template)] = Trials(template, those)
-        yield Rehearsal(persona, state.lineages[key], trials[id(template)], sample)
+        yield Rehearsal(persona, state.lineages[key], template, sample)
 
 
 def _template_problems(state: State) -> Iterator[Problem]:
@@ -177,9 +170,8 @@ def _problem(error: TemplateError, code: str) -> Problem:
 
 def _check_any_run(rehearsal: Rehearsal, findings: Findings) -> None:
     """Note what goes wrong when the persona is rendered, whatever the session holds."""
-    error = None if rehearsal.full[0].error is None else rehearsal.failure
-    if error is not None:
-        _note(error, rehearsal, findings)
+    if rehearsal.failure is not None:
+        _note(rehearsal.failure, rehearsal, findings)
 
 
 def _check_runs(rehearsal: Rehearsal, findings: Findings) -> None:
@@ -187,6 +179,22 @@ def _check_runs(rehearsal: Rehearsal, findings: Findings) -> None:
     errors, always = rehearsal.failures
     for error in errors:
         _note(error, rehearsal, findings, "" if always else "for some sessions: ")
+    for line in rehearsal.doubts:
+        _note_doubt(line, rehearsal, findings)
+
+
+def _note_doubt(line: Line | None, rehearsal: Rehearsal, findings: Findings) -> None:
+    """Note that it is not known whether every session that the handler may pass can be rendered."""
+    template = rehearsal.template
+    name = str(template.compiled.name) if line is None else line.template
+    place = template.syntaxes[name].path, None if line is None else line.number, None
+    message = (
+        "whether this renders for every session cannot be told"
+        if line
+        else (f"template {template.name!r} asks too much of the session for all of it to be tried")
+    )
+    hint = "ask less of the session, or accept this where it is meant"
+    findings.add(finding("check-incomplete", message, hint, place), rehearsal.persona.key)
 
 
 def _note(error: PersonaError, rehearsal: Rehearsal, findings: Findings, when: str = "") -> None:

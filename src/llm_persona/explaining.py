@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import GeneratorType
-from typing import cast
+from typing import NamedTuple
 
-from jinja2 import Template as JinjaTemplate
-
-from .assembly import Assembled, Assembler
-from .errors import field_text
-from .events import Data, Event, Pieces, Watch
-from .filters import FILTERS, XML_FILTERS
+from .errors import PersonaError, field_text
+from .events import TemplateText
 from .persona import Persona
-from .placeholders import Placeholder
 from .provenance import Explanation, Provenance
-from .sandbox import Sandbox, XmlSandbox
-from .session import Verbatim
-from .syntax import Syntax
+from .recordings import Path, Printed, Take, take
 from .templates import Template
-from .tracing import Part, Path, Traced, remembering, traced, tracing
-from .views import Field, Filling, Text, TextTable
-
-_Source = tuple[int, Path | None, bool]  # a length, a field's path, and whether session text is in it
-_MENTIONED = re.compile(r"\b(persona|session)\s*(?:\.\s*(\w+)|\[\s*['\"]([^'\"]+)['\"]\s*\])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,92 +42,16 @@ class Line:
         return self.text
 
 
-class _Filling(Filling):
-    __slots__ = ()
+class Segment(NamedTuple):
+    """A part of a prompt that has one source: a line of a template, by its full name, and what that printed."""
 
-    def fill(self, text: str | Text) -> str:
-        if not isinstance(text, Text):
-            return text
-        return traced(super().fill(text), tuple(self._part(part, text) for part in text.parts))
-
-    def _part(self, part: str | Placeholder, text: Text) -> Part:
-        if isinstance(part, str):
-            return Part(len(part), text.field, session=False)
-        value = self.values[part.name]
-        session = not isinstance(value, Traced) or value.parts[0].session
-        # A default has its own author; what the session gave stands in the field that asked for it.
-        return Part(len(self._value(part, text)), text.field if session else ("variables", part.name), session)
-
-
-def _printed(value: object, data: Data | Pieces) -> Data | Pieces:
-    if isinstance(data, tuple) and isinstance(value, Traced) and value.parts:
-        return (traced(str.__str__(data[0]), value.parts),)
-    return data
-
-
-_FILTERS = {name: remembering(each) for name, each in FILTERS.items()}
-_XML_FILTERS = {name: remembering(each) for name, each in XML_FILTERS.items()}
-
-
-class _Sandbox(Sandbox):
-    available = _FILTERS
-
-    def printed(self, value: object) -> Data | Pieces:
-        return _printed(value, super().printed(value))
-
-
-class _XmlSandbox(XmlSandbox):
-    available = _XML_FILTERS
-
-    def printed(self, value: object) -> Data | Pieces:
-        return _printed(value, super().printed(value))
-
-
-@dataclass(slots=True)
-class _Written:
-    """What one event wrote: the length of its text, and where the template stood."""
-
-    length: int
-    template: str
-    line: int | None
-    data: str | None
-
-
-class _TracingAssembler(Assembler):
-    def __init__(self, watch: Watch) -> None:
-        super().__init__(watch)
-        self.written: list[_Written] = []
-        self._place: tuple[str, int | None] = ("", None)
-        self._data: str | None = None
-
-    def assemble(self, events: Iterable[Event]) -> Assembled:
-        return super().assemble(self._watched(cast("GeneratorType[Event, None, None]", events)))
-
-    def _watched(self, events: GeneratorType[Event, None, None]) -> Iterable[Event]:
-        for event in events:
-            self._place = _place_in(events)
-            yield event
-
-    def _take(self, event: Event) -> None:
-        self._data = event[0] if isinstance(event, tuple) and len(event) == 1 else None
-        super()._take(event)
-
-    def _put(self, text: str) -> None:
-        self.written.append(_Written(len(text), *self._place, text if text is self._data else None))
-        super()._put(text)
-
-
-def _place_in(events: GeneratorType[Event, None, None]) -> tuple[str, int | None]:
-    """Return the template and the line at which a running template stands: those of its innermost generator."""
-    name, line = "", None
-    current: object = events
-    while isinstance(current, GeneratorType) and current.gi_frame is not None:
-        frame = current.gi_frame
-        template = frame.f_globals.get("__jinja_template__")
-        if isinstance(template, JinjaTemplate):
-            name, line = str(template.name), template.get_corresponding_lineno(frame.f_lineno)
-        current = current.gi_yieldfrom or frame.f_locals.get("gen")
-    return name, line
+    text: str
+    template: str = ""
+    line: int | None = None
+    path: Path | None = None
+    session: bool = False
+    variable: str | None = None  # of the session, whose value it is
+    of: frozenset[Path] = frozenset()  # all sources of what was printed there at once
 
 
 def explain(
@@ -150,40 +61,109 @@ def explain(
 
     The session's values are those that were neutralised for it. Raises as `render` does.
     """
-    texts = persona._prepared()
-    fields, defaults = texts.ready_for(template.family)
-    values: dict[str, object] = {name: tracing(text, ("variables", name)) for name, text in defaults.items()}
-    values |= {name: tracing(value, ("session", name), session=True) for name, value in session.items()}
-    filling = _Filling(persona.key, values, Watch(), Verbatim if template.family.escapes else None)
-    compiled = template.compiled_by(_XmlSandbox if template.family.escapes else _Sandbox)
-    traced_fields = {name: tracing(value, (name,)) for name, value in fields.items()}
-    assembler = _TracingAssembler(filling.watch)
-    assembled = compiled.run(cast("Mapping[str, Field]", traced_fields), filling, assembler)
-    sources = [(piece, source) for piece in assembler.written for source in _sources(piece, template, fields)]
-    return tuple(_lines(assembled.text, sources, template, explanation))
+    taken = take(persona._prepared(), template, session)
+    if taken.error is not None:
+        raise taken.error
+    if taken.doubtful:
+        raise PersonaError(f"template {template.name!r} does what cannot be followed", persona=persona.key)
+    return tuple([_line(each, template, explanation) for each in lines_of(segments(taken))])
 
 
-def _lines(
-    text: str, sources: Iterable[tuple[_Written, _Source]], template: Template, explanation: Explanation | None
-) -> Iterable[Line]:
-    spans: list[Span] = []
-    offset = 0
-    for piece, (length, path, session) in sources:
-        chunk = text[offset : offset + length]
-        offset += length
-        *ended, last = chunk.split("\n")
-        for part in ended:
-            _add(spans, _span(part, piece, path, session, template, explanation))
-            yield Line("".join(span.text for span in spans), tuple(spans))
-            spans = []
-        _add(spans, _span(last, piece, path, session, template, explanation))
-    yield Line("".join(span.text for span in spans), tuple(spans))
+def segments(taken: Take) -> Iterator[Segment]:
+    """Yield the parts of a recorded prompt in order; together they are its text."""
+    written = iter(_solid(taken.written))
+    last: TemplateText | None = None
+    waiting = next(written, None)
+    for piece in taken.assembled.pieces:
+        if waiting is not piece and not isinstance(waiting, TemplateText):
+            yield from _of_template(piece, last)  # white space that was pending
+            continue
+        if isinstance(waiting, TemplateText):
+            last = waiting
+            yield from _of_template(piece, last)
+        elif isinstance(piece, Printed):
+            yield from _of_value(piece)
+        else:
+            yield Segment(piece, *(last.line if last is not None and last.line else ()))
+        waiting = next(written, None)
 
 
-def _add(spans: list[Span], span: Span | None) -> None:
-    """Add a span; what the template itself wrote in pieces is one."""
-    if span is None:
+def _solid(pieces: Iterable[object]) -> Iterator[object]:
+    """Yield what comes out, in order, of what a template wrote; white space may come before any of it."""
+    for piece in pieces:
+        if isinstance(piece, TemplateText):
+            if piece.body:
+                yield piece
+        elif piece and (type(piece) is str or isinstance(piece, Printed)):
+            yield piece
+
+
+def _of_template(piece: str, text: TemplateText | None) -> Iterator[Segment]:
+    """Yield the lines of what a template wrote itself, each with its line break."""
+    lines = re.findall("[^\n]*\n|[^\n]+", piece)
+    if text is None or text.line is None:
+        yield Segment(piece)
         return
+    template, first = text.line
+    if piece.isspace():  # what stands at its end
+        yield from (Segment(line, template, first + text.count("\n")) for line in lines)
+        return
+    # Only blank lines are dropped when a text is tidied, and others come before it.
+    numbers = iter([first + number for number, line in enumerate(text.split("\n")) if line.strip()])
+    number = first
+    for line in lines:
+        number = next(numbers, number) if line.strip() else number
+        yield Segment(line, template, number)
+
+
+def _of_value(piece: Printed) -> Iterator[Segment]:
+    template, line = piece.line if piece.line is not None else ("", None)
+    begins = 0
+    for part in piece.parts:
+        path = None if part.path is None or part.path[0] == "session" else part.path
+        text = piece[begins : begins + part.length]
+        # What stands between others, as of a join, is the template's own.
+        is_value = part.path is not None or part.session or len(piece.parts) == 1
+        of = piece.of if is_value else frozenset[Path]()
+        yield Segment(text, template, line, path, part.session, part.variable, of)
+        begins += part.length
+
+
+def lines_of(found: Iterable[Segment]) -> Iterator[tuple[Segment, ...]]:
+    """Yield the segments of each line, without line breaks and none of them empty."""
+    line: list[Segment] = []
+    for segment in found:
+        *ended, last = segment.text.split("\n")
+        for part in ended:
+            _join(line, segment._replace(text=part))
+            yield tuple(line)
+            line = []
+        _join(line, segment._replace(text=last))
+    yield tuple(line)
+
+
+def _join(line: list[Segment], segment: Segment) -> None:
+    """Add a segment to a line; what one line of a template wrote itself, in pieces, is one."""
+    if line and line[-1][1:] == segment[1:] and is_own(segment):
+        line[-1] = segment._replace(text=line[-1].text + segment.text)
+    elif segment.text:
+        line.append(segment)
+
+
+def is_own(segment: Segment) -> bool:
+    """Tell whether a template wrote it itself."""
+    return segment.path is None and not segment.session and not segment.of
+
+
+def _line(found: Iterable[Segment], template: Template, explanation: Explanation | None) -> Line:
+    spans: list[Span] = []
+    for segment in found:
+        _add(spans, _span(segment, template, explanation))
+    return Line("".join(span.text for span in spans), tuple(spans))
+
+
+def _add(spans: list[Span], span: Span) -> None:
+    """Add a span; what the template itself wrote in pieces is one."""
     before = spans[-1] if spans else None
     plain = span.field is None and not span.session
     if plain and before is not None and (before.field, before.session, before.template) == (None, False, span.template):
@@ -192,32 +172,18 @@ def _add(spans: list[Span], span: Span | None) -> None:
         spans.append(span)
 
 
-def _span(
-    text: str,
-    piece: _Written,
-    path: Path | None,
-    session: bool,
-    template: Template,
-    explanation: Explanation | None,
-) -> Span | None:
-    if not text:
-        return None
-    syntax = template.syntaxes.get(piece.template)
+def _span(segment: Segment, template: Template, explanation: Explanation | None) -> Span:
+    syntax = template.syntaxes.get(segment.template)
+    paths = [path for path in segment.of if path[0] != "session"] if segment.path is None else [segment.path]
+    path = paths[0] if len(paths) == 1 and not (segment.path is None and segment.session) else None
     field = None if path is None else field_text(path)
-    origin = None if path is None or explanation is None else _origin(path, explanation)
-    where = piece.template if syntax is None else syntax.path
-    return Span(text, where, _line_of(text, piece, syntax), field, origin, session)
+    origin = None if path is None or explanation is None else origin_of(path, explanation)
+    where = segment.template if syntax is None else syntax.path
+    return Span(segment.text, where, segment.line, field, origin, segment.session)
 
 
-def _line_of(text: str, piece: _Written, syntax: Syntax | None) -> int | None:
-    """Return the line that wrote a piece; of a template's own text of several lines, the one where this line stands."""
-    if piece.data is not None or piece.line is None or syntax is None:
-        return piece.line
-    lines = enumerate(syntax.source.split("\n")[piece.line - 1 :], piece.line)
-    return next((number for number, line in lines if text.strip() in line), piece.line)
-
-
-def _origin(path: Path, explanation: Explanation) -> Provenance | None:
+def origin_of(path: Path, explanation: Explanation) -> Provenance | None:
+    """Return where what a template printed was written."""
     name = str(path[0])
     if name == "name":
         given = explanation.origin(("display_name",))
@@ -226,42 +192,3 @@ def _origin(path: Path, explanation: Explanation) -> Provenance | None:
         return explanation.origin((name,))
     whole = len(path) == 1 and (name in explanation.lists or name in explanation.tables)
     return None if whole or name not in explanation else explanation.origin(path)
-
-
-def _sources(piece: _Written, template: Template, fields: Mapping[str, Field]) -> Iterable[_Source]:
-    """Yield, for each part of what was written, its length, the persona's field, and whether session text is in it.
-
-    What a method made of a text, or a filter of a list, has forgotten where it was from: then the template's line says
-    what it may be, and which field only where the line mentions one field and nothing else.
-    """
-    if piece.data is None:
-        yield piece.length, None, False
-    elif not isinstance(piece.data, Traced) or not piece.data.parts:
-        yield piece.length, *_mentioned(piece, template, fields)
-    elif len(piece.data.parts) == 1:  # escaping may have made it longer
-        (part,) = piece.data.parts
-        yield piece.length, None if part.path and part.path[0] == "session" else part.path, part.session
-    else:
-        for part in piece.data.parts:
-            yield part.length, part.path, part.session
-
-
-def _mentioned(piece: _Written, template: Template, fields: Mapping[str, Field]) -> tuple[Path | None, bool]:
-    syntax = template.syntaxes.get(piece.template)
-    line = "" if syntax is None or piece.line is None else _line(syntax.source, piece.line)
-    found = {(match[1], match[2] or match[3]) for match in _MENTIONED.finditer(line)}
-    names = [name for root, name in found if root == "persona"]
-    session = len(names) < len(found) or any(_is_filled(fields.get(name)) for name in names)
-    return (names[0],) if len(found) == 1 and names else None, session
-
-
-def _is_filled(field: Field) -> bool:
-    """Tell whether session values may be filled into a field."""
-    if isinstance(field, TextTable):
-        return any(map(_is_filled, field.entries.values()))
-    return any(map(_is_filled, field)) if isinstance(field, tuple) else isinstance(field, Text)
-
-
-def _line(source: str, number: int) -> str:
-    lines = source.split("\n")
-    return lines[number - 1] if 1 <= number <= len(lines) else ""

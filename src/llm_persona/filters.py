@@ -9,7 +9,7 @@ from __future__ import annotations
 import decimal
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from jinja2 import Environment, Undefined, pass_environment
@@ -19,7 +19,7 @@ from markupsafe import Markup
 from .complaints import described, unprintable
 from .errors import TemplateError, let_through
 from .events import Pieces
-from .session import ARITHMETIC, MAX_DIGITS, Verbatim, escape, printable
+from .session import ARITHMETIC, MAX_DIGITS, Record, Verbatim, escape, printable
 
 MAX_INDENT = 200  # characters
 MAX_PRECISION = 30  # digits
@@ -131,7 +131,7 @@ def join(environment: Environment, value: Iterable[object], d: object = "", attr
     parts: list[object] = []
     for item in items:
         parts += [item] if not parts else [d, item]
-    return joined(parts)
+    return environment.joined(parts)  # type: ignore[attr-defined, no-any-return]  # a Sandbox
 
 
 def sequence(value: Any) -> bool:
@@ -152,13 +152,13 @@ def reverse(value: Any) -> Any:
     return text_of(value)[::-1] if isinstance(value, str) else list(value)[::-1]
 
 
-def items(value: object) -> Iterator[tuple[str, object]]:
-    """Yield the names and values of a mapping, each value when it is reached."""
+def items(value: object) -> Iterable[tuple[str, object]]:
+    """Return the names and values of a mapping, each value when it is reached."""
     if isinstance(value, Undefined):
         unprintable(value)
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Record) and not isinstance(value, Mapping):  # a Record is sooner known
         raise TemplateError(f"'items' takes a mapping, not {described(value)}")
-    yield from value.items()
+    return value.items()
 
 
 def rounded(value: float, precision: int = 0, method: Any = "common") -> float:

@@ -1,18 +1,77 @@
-"""What Jinja2 makes of a template's source: Python code that yields events (see `events`) and not texts."""
+"""What Jinja2 makes of a template's source: Python code that appends pieces to a list (see `events`)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
-from copy import copy
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from jinja2 import Undefined, nodes
+from jinja2 import Template, Undefined, nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import BlockReference, Context
+from jinja2.utils import missing
 
-from .events import Event, Pieces
-from .parting import is_part
+from .assembly import condensed
+from .events import Pieces, Watch, tidy
+
+ROOTS = ("persona", "session")  # what a template is given
+
+
+def session_variable(node: nodes.Node) -> str | None:
+    """Return the name of the session's variable that an expression is, if it is one."""
+    if isinstance(node, nodes.Getattr | nodes.Getitem) and isinstance(node.node, nodes.Name):
+        name = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
+        return name if node.node.name == "session" and isinstance(name, str) else None
+    return None
+
+
+def parent_of(tree: nodes.Template) -> str | None:
+    """Return the template that this one does nothing but extend; None where it extends none, "" where it does more."""
+    found = next(tree.find_all(nodes.Extends), None)
+    if found is None:
+        return None
+    idle = (node for node in tree.body if not isinstance(node, nodes.Extends | nodes.Block))
+    if all(isinstance(node, nodes.Output) and _is_data(node) for node in idle):
+        assert isinstance(found.template, nodes.Const)
+        return str(found.template.value)
+    return ""
+
+
+def _is_data(output: nodes.Output) -> bool:
+    return all(isinstance(part, nodes.TemplateData) for part in output.nodes)
+
+
+def _is_of_persona(node: nodes.Node) -> bool:
+    """Tell whether a statement prints, and mentions nothing that is not its own but `persona`."""
+    if not isinstance(node, nodes.Output | nodes.For | nodes.If):
+        return False
+    if not all(isinstance(each, nodes.Output | nodes.For | nodes.If) for each in node.find_all(nodes.Stmt)):
+        return False
+    names = [*node.find_all(nodes.Name)]
+    own = {"persona", "range", *(name.name for name in names if name.ctx == "store")}
+    if isinstance(node, nodes.For):
+        own.add("loop")
+    return all(name.name in own for name in names)
+
+
+def _kind(node: nodes.Node) -> tuple[bool, int]:
+    """Return what statements must have in common to be remembered as one; a loop over a list stands alone."""
+    return _is_of_persona(node), 0 if isinstance(node, nodes.Output) else id(node)
+
+
+def _single(statements: Iterable[nodes.Node]) -> Iterator[nodes.Node]:
+    """Yield statements, each that prints cut where what it prints begins to be of another kind."""
+    for node in statements:
+        if not isinstance(node, nodes.Output):
+            yield node
+            continue
+        for _, parts in groupby(node.nodes, lambda part: _is_of_persona(_output([part]))):
+            yield _output(list(parts))
+
+
+def _output(parts: list[nodes.Expr]) -> nodes.Output:
+    return nodes.Output(parts, lineno=parts[0].lineno, environment=parts[0].environment)
 
 
 class Unfolded(CodeGenerator):
@@ -48,15 +107,167 @@ class Unfolded(CodeGenerator):
 
 
 class Generator(Unfolded):
-    """Yields what was printed as it is, apart from the template's own text, and marks where blocks begin and end."""
+    """Appends what a template writes and prints to a list, `out`, apart from one another; marks blocks in it."""
 
-    _captured = False  # the block that is written now is called where a template catches what it prints
+    def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - jinja2's name
+        self._constants: list[str] = []
+        self._remembering = False
+        super().visit_Template(node, frame)
+        # What Jinja2 makes local in every function is the same for all of a module.
+        self.writeline("undefined = environment.undefined")
+        self.writeline("concat = environment.concat")
+        self.writeline("cond_expr_undefined = Undefined")
+        for number, constant in enumerate(self._constants):
+            self.writeline(f"c_{number} = environment.{constant}")
 
-    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
-        self.write(finalize.src)
+    def _constant(self, made: str) -> str:
+        self._constants.append(made)
+        return f"c_{len(self._constants) - 1}"
 
-    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+    def write_commons(self) -> None:
+        self.writeline("resolve = context.resolve_or_missing")
+        self.writeline("out = context.pieces")
+        self.writeline("known = context.known")
+
+    def enter_frame(self, frame: Frame) -> None:
+        super().enter_frame(frame)
+        frame.buffer = frame.buffer or "out"
+
+    def leave_frame(self, frame: Frame, with_python_scope: bool = False) -> None:
+        super().leave_frame(frame, with_python_scope)
+        if frame.rootlevel and not self.extends_so_far:
+            self.writeline("return out")  # for a template that is imported
+
+    def blockvisit(self, statements: Iterable[nodes.Node], frame: Frame) -> None:
+        """Write statements; a run of them in which nothing but the persona is mentioned comes to the same each time."""
+        if frame.buffer != "out" or self._remembering or (frame.toplevel and self.has_known_extends):
+            super().blockvisit(statements, frame)
+            return
+        self.writeline("pass")
+        for (of_persona, _), run in groupby(_single(statements), _kind):
+            found = list(run)
+            if of_persona and not all(isinstance(node, nodes.Output) and _is_data(node) for node in found):
+                self._remember(found, frame)
+            else:
+                super().blockvisit(found, frame)
+
+    def _remember(self, statements: list[nodes.Node], frame: Frame) -> None:
+        """Write statements that are run until it is known what they come to, unless they look at the session."""
+        found, before = self.temporary_identifier(), self.temporary_identifier()
+        key = repr(f"{self.name}:{found}")
+        self._remembering = True
+        self.writeline(f"{found} = known.get({key})")
+        self.writeline(f"if {found}:")
+        self.indent()
+        self.writeline(f"out += {found}")
+        self.outdent()
+        self.writeline("else:")
+        self.indent()
+        self.writeline(f"{before} = context.looks(out)")
+        super().blockvisit(statements, frame)
+        self.writeline(f"if {found} is None:")
+        self.indent()
+        self.writeline(f"context.remember({key}, {before}, out)")
+        self.outdent(2)
+        self._remembering = False
+
+    def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        """Append one piece after the other, for the watch to count; only what looks at nothing comes with its neighbours."""
+        if frame.require_output_check and self.has_known_extends:
+            return
+        parts = list(node.nodes)
+        while parts:
+            parts = parts[self._visit_line(parts, frame) or self._visit_part(parts[0], frame) :]
+
+    def _visit_line(self, parts: list[nodes.Expr], frame: Frame) -> int:
+        """Write the lines of most lists, `- {{ item }}`, as one text where the item is one; return how many parts it had."""
+        text, name, after = (*parts, None, None)[:3]
+        if self.environment.escapes or not isinstance(text, nodes.TemplateData) or not _stays(text.data):  # type: ignore[attr-defined]  # a Sandbox
+            return 0
+        if not isinstance(name, nodes.Name):
+            return 0
+        end = f"{self._text(after)}," if isinstance(after, nodes.TemplateData) else ""
+        self.writeline(f"{frame.buffer} += ({text.data!r} + t_v,{end}) if type(t_v := ", name)
+        self.visit(name, frame)
+        self.write(f") is str and t_v else ({self._text(text)}, *environment.finalize(t_v),{end})")
+        return 3 if end else 2
+
+    def _visit_part(self, part: nodes.Expr, frame: Frame) -> int:
+        if isinstance(part, nodes.TemplateData):
+            self.writeline(f"{frame.buffer}.append({self._text(part)})", part)
+        elif self.environment.escapes:  # type: ignore[attr-defined]
+            self.start_write(frame, part)
+            self.visit(part, frame)
+            self.end_write(frame)
+        else:  # a plain text is printed as it is; everything else is looked at
+            self.writeline(f"{frame.buffer} += (t_v,) if type(t_v := ", part)
+            self.visit(part, frame)
+            self.write(") is str else environment.finalize(t_v)")
+        return 1
+
+    def start_write(self, frame: Frame, node: nodes.Node | None = None) -> None:
+        self.writeline(f"{frame.buffer} += environment.finalize(", node)
+
+    def end_write(self, frame: Frame) -> None:
         self.write(")")
+
+    def _text(self, part: nodes.TemplateData) -> str:
+        return self._constant(f"written({part.data!r}, {self.name!r}, {part.lineno})")
+
+    def visit_Include(self, node: nodes.Include, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        self.writeline("template = environment.get_template(", node)
+        self.visit(node.template, frame)
+        self.write(f", {self.name!r})")
+        if node.with_context:
+            self.writeline(f"context.include(template, {frame.buffer}, {self.dump_local_context(frame)})", node)
+        else:
+            self.writeline(f"{frame.buffer}.extend(template._get_default_module()._body_stream)", node)
+
+    def visit_Block(self, node: nodes.Block, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        if frame.toplevel and self.has_known_extends:
+            return
+        context = self.derive_context(frame) if node.scoped else self.get_context_ref()
+        if node.required:
+            self.writeline(f"if len(context.blocks[{node.name!r}]) <= 1:", node)
+            self.indent()
+            self.writeline(f'raise TemplateRuntimeError("Required block {node.name!r} not found")', node)
+            self.outdent()
+        block = f"context.blocks[{node.name!r}][0]"
+        self.writeline(f"{frame.buffer}.append({self._constant(f'begin({node.name!r})')})")
+        if frame.buffer == "out":
+            self.writeline(f"{block}({context})", node)
+        else:
+            self.writeline(f"{frame.buffer}.extend({context}.caught({block}))", node)
+        self.writeline(f"{frame.buffer}.append({self._constant(f'end({node.name!r})')})")
+
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        if not self._visit_root(node.node, node.attr, frame):
+            super().visit_Getattr(node, frame)
+
+    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        name = node.arg.value if isinstance(node.arg, nodes.Const) else None
+        if not isinstance(name, str) or not self._visit_root(node.node, name, frame):
+            super().visit_Getitem(node, frame)
+
+    def visit_Test(self, node: nodes.Test, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        """Whether a variable is given is no look at its value."""
+        asked = session_variable(node.node) if node.name in ("defined", "undefined") else None
+        if asked is None:
+            super().visit_Test(node, frame)
+            return
+        self.write("(" if node.name == "defined" else "(not ")
+        self.visit(node.node.node, frame)  # type: ignore[attr-defined]  # session
+        self.write(f".has({asked!r}))")
+
+    def _visit_root(self, root: nodes.Node, name: str, frame: Frame) -> bool:
+        """Write the direct way to a field of `persona`, or to a variable of `session`; nothing for others."""
+        if not isinstance(root, nodes.Name) or root.name not in ROOTS or name.startswith("_"):
+            return False
+        if root.name == "persona" and not (name.isidentifier() and name.isascii()):
+            return False
+        self.visit(root, frame)
+        self.write(f".{name}" if root.name == "persona" else f".lookup({name!r})")
+        return True
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - jinja2's name
         self.write("environment.joined((")
@@ -86,39 +297,28 @@ class Generator(Unfolded):
         with self._filter_test_common(node, frame, True):
             self.write(f"environment.captured({frame.buffer})")
 
-    def visit_Block(self, node: nodes.Block, frame: Frame) -> None:  # noqa: N802 - jinja2's name
-        if frame.toplevel and self.has_known_extends:
-            return
-        if is_part(node.name):
-            self._visit_part(node)
-            return
-        self.simple_write(repr((node.name, True)), frame)
-        self._captured = frame.buffer is not None
-        super().visit_Block(node, frame)
-        self._captured = False
-        self.simple_write(repr((node.name, False)), frame)
 
-    def _visit_part(self, node: nodes.Block) -> None:
-        self.writeline("if context.streaming:", node)
-        self.indent()
-        self.writeline(f"yield ({node.name!r}, block_{node.name}, context)")
-        self.outdent()
-        self.writeline("else:")
-        self.indent()
-        self.writeline(f"yield from block_{node.name}(context)")
-        self.outdent()
+def appending(source: str) -> str:
+    """Return generated code whose functions append to `out`, where Jinja2 would have them yield."""
+    source = re.sub(r"resolve\('(persona|session)'\)", r"context.\1", source)
+    return source.replace(
+        "yield from parent_template.root_render_func(context)", "return parent_template.root_render_func(context)"
+    )
 
-    def get_context_ref(self) -> str:
-        reference = super().get_context_ref()
-        return f"{reference}.capturing()" if self._captured else reference
+
+def _stays(text: str) -> bool:
+    """Tell whether a template's text comes out as it is in front of data: it neither begins with white space nor ends
+    in a line break."""
+    body = text.rstrip()
+    return bool(body) and not text[0].isspace() and "\n" not in text[len(body) :] and tidy(text) == text
 
 
 class SuperReference(BlockReference):
     """`super()`, without the white space that the template writes at the two ends of the block."""
 
     def __call__(self) -> Pieces:
-        environment = self._context.environment
-        return environment.captured(self._stack[self._depth](self._context))  # type: ignore[attr-defined, no-any-return]  # a Sandbox
+        context: EventContext = self._context  # type: ignore[assignment]  # a Sandbox makes no other
+        return context.environment.captured(context.caught(self._stack[self._depth]))  # type: ignore[attr-defined, no-any-return]
 
     @property
     def super(self) -> BlockReference | Undefined:
@@ -126,53 +326,88 @@ class SuperReference(BlockReference):
         return parent if isinstance(parent, Undefined) else own(parent)
 
 
+class _NothingKnown(dict[str, Any]):
+    """Remembers nothing."""
+
+    def get(self, key: str, default: object = None) -> bool:
+        return False
+
+
+NOTHING_KNOWN = _NothingKnown()
+
+
 class Start(NamedTuple):
     """Where the run of a template begins, and its blocks with those of the templates that were passed over."""
 
-    root: Callable[[Context], Iterable[Any]]
+    root: Callable[[Context], Any]
     blocks: dict[str, list[Any]]
     whole: bool  # no more blocks come while it runs
+    context: EventContext  # like that of every run
 
 
 class EventContext(Context):
-    streaming = False  # what is yielded reaches the assembler one by one: parts may be left to it
+    """A context with the list that the templates in it append to."""
 
-    def seeing(self, names: dict[str, Any]) -> EventContext:
-        """Return a context with the same blocks, and these names in the place of all others."""
-        twin = EventContext(self.environment, names, self.name, {})
-        twin.blocks, twin.streaming = self.blocks, self.streaming
-        return twin
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.pieces: list[Any] = []
+        self.watch = Watch()
+        self.known: dict[str, Any] = NOTHING_KNOWN
+        self.persona = self.parent.get("persona", missing)
+        self.session = self.parent.get("session", missing)
 
-    def capturing(self) -> EventContext:
-        """Return this context for where what is yielded is caught: parts are run there."""
-        if not self.streaming:
-            return self
-        twin = copy(self)
-        twin.streaming = False
-        return twin
+    @classmethod
+    def of(
+        cls,
+        like: EventContext,
+        names: dict[str, Any],
+        blocks: dict[str, list[Any]],
+        watch: Watch,
+        known: dict[str, Any],
+    ) -> EventContext:
+        """Return a context for a run, as `__init__` would make it: what is the same in every run is that of another."""
+        context = object.__new__(cls)
+        context.parent, context.persona, context.session = names, names["persona"], names["session"]
+        context.vars, context.exported_vars, context.blocks = {}, set(), blocks
+        context.pieces, context.watch, context.known = watch.pieces, watch, known
+        context.environment, context.eval_ctx = like.environment, like.eval_ctx
+        context.name, context.globals_keys = like.name, like.globals_keys
+        return context
+
+    def looks(self, pieces: list[Any]) -> tuple[int, int]:
+        """Return how often the session was looked at, and how many pieces there are."""
+        return self.watch.looks, len(pieces)
+
+    def remember(self, key: str, before: tuple[int, int], pieces: list[Any]) -> None:
+        """Keep what was written since, where the session was not looked at; else, that it was."""
+        looks, first = before
+        self.known[key] = condensed(pieces[first:]) if self.watch.looks == looks else False
 
     def super(self, name: str, current: Callable[[Context], Iterator[str]]) -> BlockReference | Undefined:
         parent = super().super(name, current)
         return parent if isinstance(parent, Undefined) else own(parent)
 
+    def derived(self, locals: dict[str, Any] | None = None) -> EventContext:
+        twin = super().derived(locals)
+        assert isinstance(twin, EventContext)
+        twin.pieces, twin.watch, twin.known = self.pieces, self.watch, self.known
+        return twin
+
+    def caught(self, block: Callable[[Context], Any]) -> list[Any]:
+        """Return what a block appends."""
+        before, self.pieces = self.pieces, []
+        try:
+            block(self)
+            return self.pieces
+        finally:
+            self.pieces = before
+
+    def include(self, template: Template, pieces: list[Any], locals: dict[str, Any]) -> None:
+        """Run another template in this context, which appends to a list."""
+        inner: Any = template.new_context(self.get_all(), True, locals)
+        inner.pieces, inner.watch, inner.known = pieces, self.watch, self.known
+        template.root_render_func(inner)
+
 
 def own(parent: BlockReference) -> SuperReference:
-    context: EventContext = parent._context  # type: ignore[assignment]  # a Sandbox makes no other
-    return SuperReference(parent.name, context.capturing(), parent._stack, parent._depth)
-
-
-def trimmed(events: list[Event]) -> list[Event]:
-    for index, strip in ((0, str.lstrip), (-1, str.rstrip)):
-        while events and type(events[index]) is str:
-            events[index] = strip(str(events[index]))
-            if events[index]:
-                break
-            del events[index]
-    return events
-
-
-def white_ends(events: list[Event]) -> tuple[str, str]:
-    """Return the white space that the template writes at the two ends of a block."""
-    written = [event if type(event) is str else "x" for event in events]
-    text = "".join(written)
-    return text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :] if text.strip() else ""
+    return SuperReference(parent.name, parent._context, parent._stack, parent._depth)

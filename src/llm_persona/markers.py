@@ -1,52 +1,124 @@
-"""Markers: what stands for a session value while a prompt is precompiled."""
+"""Markers: what stands for a value while a template is recorded.
+
+A marker carries a token and never a value. Whatever is asked of it is asked of the recording that it is from, which
+writes the question down; what a recording does not follow on purpose ends it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NoReturn
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn, Protocol
 
-NUL = "\0"  # around a marker's name; no text of a persona, a template or a session holds one
 
+class Unfollowed(Exception):  # noqa: N818 - it says no error: the template has to be run
+    """A template does with a value what its recording does not follow. Never leaves this package.
 
-class Steered(BaseException):
-    """A template did something with a session value but print it.
-
-    Not an Exception: the filters and tests of Jinja2 swallow those, and would answer for the marker.
+    No filter or test of Jinja2 can swallow it: none is called with a marker.
     """
 
 
+class Machine(Protocol):
+    """What answers for markers: it holds the values, or knows where to find them."""
+
+    def ask(self, question: str, marker: Marker, other: object = None) -> bool: ...
+
+    def count(self, marker: Marker) -> int: ...
+
+    def each(self, marker: Marker) -> Iterator[object]: ...
+
+    def derive(self, function: Callable[..., Any], *arguments: object, **named: object) -> Any: ...
+
+    def operate(self, operator: str, function: Callable[..., Any], left: object, right: object) -> Any: ...
+
+    def item(self, function: Callable[..., Any], holder: object, key: object) -> Any: ...
+
+    def filter(
+        self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]
+    ) -> Any: ...
+
+    def test(
+        self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]
+    ) -> bool: ...
+
+    def joined(self, environment: Any, parts: tuple[object, ...]) -> Any: ...
+
+    def printed(self, environment: Any, marker: Marker) -> list[Any]: ...
+
+    def caught(self, pieces: list[Any], concat: Callable[[list[Any]], str]) -> Any: ...
+
+
 class Marker:
-    """Stands for a session value, or for a text that holds some. Nothing can be asked of it, not even its class."""
+    """Stands for a value. Nothing can be read from it, not even its class."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_machine", "_token")
 
-    def __init__(self, text: str) -> None:
-        _set_text(self, text)
+    def __init__(self, machine: Machine, token: Any) -> None:
+        _set_machine(self, machine)
+        _set_token(self, token)
 
     def __getattribute__(self, name: str) -> NoReturn:
-        raise Steered
+        raise Unfollowed(name)
 
 
-_set_text: Callable[[Marker, str], None] = Marker.__dict__["_text"].__set__
-marker_text: Callable[[Marker], str] = Marker.__dict__["_text"].__get__
+_set_machine: Callable[[Marker, Machine], None] = Marker.__dict__["_machine"].__set__
+_set_token: Callable[[Marker, Any], None] = Marker.__dict__["_token"].__set__
+machine_of: Callable[[Marker], Any] = Marker.__dict__["_machine"].__get__
+token_of: Callable[[Marker], Any] = Marker.__dict__["_token"].__get__
 
 
-def _steer(*_: object) -> NoReturn:
-    raise Steered
+def marker_in(*values: object) -> Marker | None:
+    """Return the first marker among values, and in the lists and mappings among them."""
+    for value in values:
+        if type(value) is Marker:
+            return value
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+        if inner and (found := marker_in(*inner)) is not None:
+            return found
+    return None
 
 
-for _operation in [
+def _refused(*_: object, **__: object) -> NoReturn:
+    raise Unfollowed
+
+
+def _asking(question: str) -> Callable[..., bool]:
+    return lambda self, *others: machine_of(self).ask(question, self, *others)
+
+
+def _deriving(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, *others: machine_of(self).derive(function, self, *others)
+
+
+def _swapped(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda right, left: function(left, right)
+
+
+QUESTIONS: dict[str, Callable[..., Any]] = {
+    "bool": operator.truth,
+    "contains": operator.contains,
+    **{name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+}
+_DERIVED: dict[str, Callable[..., Any]] = {
+    **{name: getattr(operator, name) for name in ("getitem", "abs", "neg", "pos")},
+    **{name: getattr(operator, name) for name in ("add", "sub", "mul", "mod", "pow", "truediv", "floordiv")},
+}
+_DERIVED |= {
+    f"r{name}": _swapped(_DERIVED[name]) for name in ("add", "sub", "mul", "mod", "pow", "truediv", "floordiv")
+}
+for _name in QUESTIONS:
+    setattr(Marker, f"__{_name}__", _asking(_name))
+for _name, _function in _DERIVED.items():
+    setattr(Marker, f"__{_name}__", _deriving(_function))
+setattr(Marker, "__len__", lambda self: machine_of(self).count(self))  # noqa: B010 - the class refuses attributes
+setattr(Marker, "__iter__", lambda self: machine_of(self).each(self))  # noqa: B010
+for _name in [
     "str",
     "repr",
     "format",
     "hash",
-    "bool",
-    "len",
-    "iter",
     "next",
     "reversed",
-    "contains",
-    "getitem",
     "call",
     "int",
     "float",
@@ -54,30 +126,7 @@ for _operation in [
     "index",
     "trunc",
     "round",
-    "abs",
-    "neg",
-    "pos",
     "invert",
-    "eq",
-    "ne",
-    "lt",
-    "le",
-    "gt",
-    "ge",
-    "add",
-    "radd",
-    "sub",
-    "rsub",
-    "mul",
-    "rmul",
-    "mod",
-    "rmod",
-    "pow",
-    "rpow",
-    "truediv",
-    "rtruediv",
-    "floordiv",
-    "rfloordiv",
     "and",
     "rand",
     "or",
@@ -87,5 +136,6 @@ for _operation in [
     "bytes",
     "fspath",
     "setattr",
+    "delattr",
 ]:
-    setattr(Marker, f"__{_operation}__", _steer)
+    setattr(Marker, f"__{_name}__", _refused)

@@ -220,7 +220,7 @@ def _never_filled(rehearsal: Rehearsal) -> Iterator[tuple[Origin, str, str]]:
     elif "{" in persona.name:
         yield Origin(persona.key), persona.name, "a name"
     for name in persona.custom_sections:
-        if "{" in name and name in rehearsal.plain.text:  # not every template prints them
+        if "{" in name and any(name in taken.text for taken in rehearsal.good):  # not every template prints them
             yield origin_of(lineage, ("custom_sections", name)), name, "a section's name"
     for name, default in (persona.variables or {}).items():
         if default:

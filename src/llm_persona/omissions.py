@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from .findings import Findings
 from .provenance import Origin, origin_of
+from .recordings import Take
 from .rehearsals import Rehearsal
 from .texts import Path
-from .trials import MARK, Trial
 from .views import Field, Text, TextTable
 
 _BEGINNING = 12  # characters that show a text to be there, but cut
 
+WHOLE = "prints {it}"
 NEVER, CUT, SOMETIMES = "never prints {it}", "prints only the beginning of {it}", "prints {it} for some sessions only"
 _CODES = {NEVER: "never-printed", CUT: "cut", SOMETIMES: "sometimes-printed"}
 
@@ -46,50 +47,42 @@ def _hint(origin: Origin, verdict: str) -> str:
 def _lost(rehearsal: Rehearsal) -> dict[Path, str]:
     """Return the texts that are lost, and how."""
     paths = rehearsal.paths
-    certain = [trial.tags() for trial in (*rehearsal.full, rehearsal.smallest) if trial.error is None]
-    if not certain:
-        # Samples cannot stand for what this template does with the session: believe what it mentions.
-        return {path: NEVER for path in paths if not _mentioned(path, rehearsal.template.fields)}
-    always = set.intersection(*certain)
-    if len(always) == len(paths):
-        return {}
-    missing: set[int] = set(range(len(paths))).difference(*certain)
-    if missing:
-        for trial in rehearsal.others:
-            missing -= trial.tags() if trial.error is None else set()
-    lost = {paths[number]: SOMETIMES for number in sorted(set(range(len(paths))) - always - missing)}
-    lost = {path: verdict for path, verdict in lost.items() if path[0] == "constraints"}
-    return lost | dict(_unfound({paths[number] for number in missing}, rehearsal))
+    if not rehearsal.good:
+        # No recording tells what this template does: believe what it mentions.
+        return {path: NEVER for path in paths if path[0] not in rehearsal.template.fields}
+    texts = dict(_all_texts(rehearsal.texts.fields))
+    printed = [_printed(taken, texts) for taken in rehearsal.good]
+    lost: dict[Path, str] = {}
+    for path in paths:
+        verdicts = {each.get(path, NEVER) for each in printed}
+        if path == ("company",) and any(_folded(texts[path]) in _folded(taken.text) for taken in rehearsal.good):
+            continue  # other texts may speak of it
+        if WHOLE not in verdicts:
+            lost[path] = CUT if CUT in verdicts else NEVER
+        elif len(verdicts) > 1 and path[0] == "constraints":
+            lost[path] = SOMETIMES
+    return lost
 
 
-def _mentioned(path: Path, fields: Collection[str]) -> bool:
-    return path[0] in fields
+def _printed(taken: Take, texts: Mapping[Path, str]) -> dict[Path, str]:
+    """Return the texts that a prompt has, each whole or only its beginning."""
+    found: dict[Path, str] = {}
+    for piece in taken.printed:
+        for path in piece.of & texts.keys():
+            verdict = WHOLE if piece.whole else _verdict(texts[path], piece)
+            if verdict is not None and found.get(path) is not WHOLE:
+                found[path] = verdict
+    return found
 
 
-def _unfound(missing: set[Path], rehearsal: Rehearsal) -> Iterator[tuple[Path, str]]:
-    """Yield those of the missing texts that are really not in the prompt.
-
-    A tag makes a text longer, so a template that shortens or measures may lose the tag alone.
-    """
-    plain: Trial = rehearsal.plain
-    if not missing or plain.error is not None:
-        yield from ((path, NEVER) for path in missing)
-        return
-    prompt = _folded(MARK.sub("\0", plain.text))
-    texts = {path: _folded(text) for path, text in _all_texts(rehearsal.texts.fields)}
-    for path in missing:
-        text = texts.get(path, "")
-        elsewhere = [other for each, other in texts.items() if each != path and each not in missing]
-        if text in prompt:
-            if path[0] == "company":  # other texts may speak of it
-                continue
-            is_own = not any(text in other for other in elsewhere)
-            # A short text may stand in the prompt by chance: in another word.
-            if is_own and rehearsal.masked(path).text != plain.text:
-                continue
-        beginning = text.partition("\0")[0][:_BEGINNING]
-        is_cut = len(beginning) == _BEGINNING and beginning in prompt and not any(beginning in o for o in elsewhere)
-        yield path, CUT if is_cut else NEVER
+def _verdict(text: str, made_of_it: str) -> str | None:
+    """Tell whether what a filter made of a text still says all of it, or its beginning; None for something else."""
+    text, made = _folded(text), _folded(made_of_it)
+    if text in made or not text:
+        return WHOLE
+    if text.startswith(made.rstrip(".… ")) or (text[:_BEGINNING] in made[: len(text)] and len(made) < len(text)):
+        return CUT if len(text) > _BEGINNING and len(made.rstrip(".… ")) >= _BEGINNING else None
+    return WHOLE if 2 * len(made) >= len(text) else None
 
 
 def _folded(text: str) -> str:
@@ -97,7 +90,7 @@ def _folded(text: str) -> str:
 
 
 def _all_texts(fields: Mapping[str, Field]) -> Iterator[tuple[Path, str]]:
-    for name in ("role", "company", "tone", "display_name", "capabilities", "constraints", "custom_sections"):
+    for name in ("role", "company", "tone", "capabilities", "constraints", "custom_sections"):
         value = fields[name]
         if isinstance(value, tuple):
             yield from (((name, index), _written(text)) for index, text in enumerate(value))
@@ -108,7 +101,9 @@ def _all_texts(fields: Mapping[str, Field]) -> Iterator[tuple[Path, str]]:
 
 
 def _written(text: str | Text) -> str:
-    return "".join(part if isinstance(part, str) else "\0" for part in text.parts) if isinstance(text, Text) else text
+    if isinstance(text, str):
+        return text
+    return "".join(part if isinstance(part, str) else f"{{{part.name}}}" for part in text.parts)
 
 
 def _grouped(rehearsal: Rehearsal, lost: Mapping[Path, str]) -> Iterator[tuple[Origin, str, bool]]:

@@ -16,8 +16,7 @@ from .frozen import FrozenDict, Given, ListEdit, thaw
 from .kinds import is_text, plain
 from .names import check_name, join_reference, kind_of, shorten, split_reference
 from .packing import pack_alone, packed, unpack_bound, unpacked
-from .plans import Plans
-from .precompiled import Precompiled
+from .plans import Call, Plans
 from .prompt import Prompt
 from .templates import Template, Templates, template_name
 from .texts import PersonaTexts
@@ -65,7 +64,7 @@ class Persona:
     # The name and the company that a registry filled into its texts, where it did.
     _filled_for: tuple[str, str | None] | None = field(default=None, compare=False)
     _plans: Plans | None = field(default=None, init=False, compare=False)
-    _ready: dict[str | None, Precompiled] | None = field(default=None, init=False, compare=False)  # of the plans
+    _ready: dict[str | None, Call] | None = field(default=None, init=False, compare=False)  # of the plans
 
     if TYPE_CHECKING:  # what may be given; the fields say what is kept
 
@@ -273,18 +272,16 @@ class Persona:
 
     def build_system_prompt(self, template: str | None = None, /, **session: object) -> str:
         """Return the system prompt as text; what may be raised is what `render` raises."""
-        if self._ready is not None:
-            try:
-                prompt = self._ready.get(template)
-                text = None if prompt is None else prompt.fill(session)
-            except (KeyError, TypeError) as error:  # other names; or, a list, say, is no template's name
-                let_through(error)
-                text = None
-            if text is not None:
-                return text
+        try:
+            text = self._ready[template].fill(session)  # type: ignore[index, misc]  # where it is not ready: TypeError
+        except (KeyError, TypeError) as error:  # not ready; other names; or, a list, say, is no template's name
+            let_through(error)
+            text = None
+        if text is not None:
+            return text
         self._check_complete()
         named = _name_called(template)
-        return self._planned().text(self.own_template(named), session, named)
+        return self._planned().text(named, partial(self.own_template, named), session)
 
     def render(self, template: str | None = None, /, **session: object) -> Prompt:
         """Render the persona for a session with the template named, else its own, else its file's default.
@@ -295,10 +292,9 @@ class Persona:
         """
         self._check_complete()
         named = _name_called(template)
-        chosen = self.own_template(named)
         registry = None if self._bound is None else self._bound.registry
-        explain = None if registry is None else partial(registry.explain_prompt, self, chosen)
-        return self._planned().render(chosen, session, named, explain)
+        explain = None if registry is None else partial(registry.explain_prompt, self)
+        return self._planned().render(named, partial(self.own_template, named), session, explain)
 
     def build_greeting(self, **session: object) -> str | None:
         """Return the greeting with its placeholders filled, or None where there is none; raises what `render` does."""
@@ -337,7 +333,7 @@ class Persona:
         if self._plans is None:
             bound = self._bound or bundled()
             # Two threads may both make it; they make the same.
-            plans = Plans(PersonaTexts(self, bound.tools), precompiling=bound.precompile)
+            plans = Plans(PersonaTexts(self, bound.tools), bound.budget if bound.precompile else None)
             object.__setattr__(self, "_plans", plans)
             object.__setattr__(self, "_ready", plans.ready)
         assert self._plans is not None

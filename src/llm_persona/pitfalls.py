@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from .codes import finding
 from .errors import Problem
 from .findings import Findings
 from .provenance import origin_of
+from .recordings import Line, Part, Printed, Take
 from .rehearsals import Rehearsal
 from .session import Multiline, Trusted
 from .syntax import Syntax
-from .trials import MARK, Source, Trial
 
-_LINE_START = re.compile(f"^[ \t]*{MARK.pattern}", re.MULTILINE)
 _INCLUDE = re.compile(r"([ \t]+)\{%[-+]?\s*include\s+(['\"])(.+?)\2")
 _OPENING = re.compile(r"([ \t]*)\{%[-+]?\s*(?:if|elif|else|for|with)\b[^%]*%\}\s*")
 
@@ -49,30 +48,37 @@ def check_line_starts(rehearsal: Rehearsal, findings: Findings) -> None:
     """Warn of session values that begin a line of the prompt, where they could pass for the template's own words."""
     if rehearsal.template.family.escapes:
         return
-    for source in _at_line_starts((*rehearsal.full, rehearsal.smallest)):
-        if isinstance(rehearsal.session.given.get(source.name), Multiline | Trusted):
+    for part, line in _at_line_starts(rehearsal.good):
+        if isinstance(rehearsal.session.given.get(part.variable or ""), Multiline | Trusted):
             continue
-        if source.field is not None:
-            origin = origin_of(rehearsal.lineage, source.field)
-            message = f"the value of '{{{source.name}}}' begins a line, and could pass for your own words there"
+        if part.path is not None and part.path[0] != "session":
+            origin = origin_of(rehearsal.lineage, part.path)
+            message = f"the value of '{{{part.variable}}}' begins a line, and could pass for your own words there"
             findings.add(findings.at(origin, "value-begins-line", message, "put words before it"))
-        elif source.place is not None:
-            findings.add(_printed_at(source, rehearsal), None)
+        elif line is not None and part.variable is not None:
+            findings.add(_printed_at(part.variable, line, rehearsal), None)
 
 
-def _at_line_starts(trials: tuple[Trial, ...]) -> dict[Source, None]:
-    found: dict[Source, None] = {}
-    for trial in trials:
-        for match in _LINE_START.finditer(trial.text):
-            found[trial.sources[int(match[1])]] = None
-    return found
+def _at_line_starts(takes: Iterable[Take]) -> Iterator[tuple[Part, Line | None]]:
+    """Yield the parts that a session gave and that begin a line, each with the template's line that printed it."""
+    found: dict[tuple[Part, Line | None], None] = {}
+    for taken in takes:
+        blank = True  # nothing but blanks stands on the line so far
+        for piece in taken.assembled.pieces:
+            begins = 0
+            for part in piece.parts if isinstance(piece, Printed) else (Part(len(piece), None, session=False),):
+                text = piece[begins : begins + part.length]
+                begins += part.length
+                if part.session and blank and text:
+                    found[part._replace(length=0), piece.line] = None
+                last = text.rpartition("\n")[2]
+                blank = not last.strip(" \t") and (blank or "\n" in text) and not (part.session and text)
+    yield from found
 
 
-def _printed_at(source: Source, rehearsal: Rehearsal) -> Problem:
-    assert source.place is not None
-    name, line = source.place
-    syntax = rehearsal.template.syntaxes[name]
-    column = syntax.source.split("\n")[line - 1].find(source.name) + 1
-    message = f"the value of session variable {source.name!r} begins a line, and could pass for your own words there"
+def _printed_at(variable: str, where: Line, rehearsal: Rehearsal) -> Problem:
+    syntax = rehearsal.template.syntaxes[where.template]
+    column = syntax.source.split("\n")[where.number - 1].find(variable) + 1
+    message = f"the value of session variable {variable!r} begins a line, and could pass for your own words there"
     hint = "put words before it, or pass it as multiline(…), which sets it off"
-    return finding("value-begins-line", message, hint, (syntax.path, line, column or None))
+    return finding("value-begins-line", message, hint, (syntax.path, where.number, column or None))

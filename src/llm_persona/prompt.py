@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 from . import __version__
 from .errors import InvalidValueError, PersonaError
@@ -18,17 +17,9 @@ STAMP_FORMAT = "llm-persona/stamp/2"
 STAMP_TEXTS = ("ref", "template", "persona_fingerprint", "template_fingerprint", "stable_fingerprint")
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
-class Prompt:
-    """A system prompt. It compares as its text does, with another prompt and with a str; `str(prompt)` is its text.
+class Facts(NamedTuple):
+    """What is known of a prompt beside its text."""
 
-    `stable` and `rest` are its two parts, `stable + rest == text`: the first was written before the session was looked
-    at, so it is the same for every session. `unused` names session variables that neither persona nor template mentions, `folded` those whose text was
-    made one line. No session value is kept but in the text and, in this process and for `explain`
-    alone, as templates saw it.
-    """
-
-    text: str
     persona: str
     version: str | None
     template: str
@@ -40,19 +31,153 @@ class Prompt:
     template_fingerprint: str = ""
     key: str = ""  # what the registry calls the persona
     template_named: bool = True  # by the call; else it is the persona's own, or the default one
-    _spans: tuple[tuple[str, int, int], ...] = ()  # a section's name, where it begins and ends
+    spans: tuple[tuple[str, int, int], ...] = ()  # a section's name, where it begins and ends
     # The beginning of the fingerprint of each of the persona's fields, worked out when it is asked for.
-    _fields: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None
-    _explain: Callable[[], tuple[Any, ...]] | None = None
+    fields: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None
+    explain: Callable[[], tuple[Any, ...]] | None = None
+
+
+class Prompt(str):
+    """A system prompt: a str, its text, that knows where it came from. Every method of str gives a plain str.
+
+    `stable` and `rest` are its two parts, `stable + rest == text`: the first was written before a value that the session
+    gives was looked at, so it is the same for every session that gives the same names. `unused` names session variables
+    that neither persona nor template mentions, `folded` those whose text was made one line. What is beside the text is
+    worked out when it is first asked for. No session value is kept but in the text and, in this process and until then
+    or for `explain`, as it was passed. Attributes cannot be set.
+    """
+
+    __slots__ = ("_facts", "_late")
+    _facts: Facts | None
+    _late: Callable[[], Facts] | None
+
+    def __new__(
+        cls,
+        text: str,
+        persona: str,
+        version: str | None,
+        template: str,
+        stable_length: int = 0,
+        unused: tuple[str, ...] = (),
+        folded: tuple[str, ...] = (),
+        session_names: tuple[str, ...] = (),
+        persona_fingerprint: str = "",
+        template_fingerprint: str = "",
+        key: str = "",
+        template_named: bool = True,
+        _spans: tuple[tuple[str, int, int], ...] = (),
+        _fields: Mapping[str, str] | None = None,
+    ) -> Prompt:
+        facts = Facts(
+            persona,
+            version,
+            template,
+            stable_length,
+            unused,
+            folded,
+            session_names,
+            persona_fingerprint,
+            template_fingerprint,
+            key,
+            template_named,
+            _spans,
+            _fields,
+        )
+        return cls._made(text, facts, None)
+
+    @classmethod
+    def _made(cls, text: str, facts: Facts | None, late: Callable[[], Facts] | None) -> Prompt:
+        prompt = str.__new__(cls, text)
+        _set_facts(prompt, facts)
+        _set_late(prompt, late)
+        return prompt
+
+    @classmethod
+    def late(cls, text: str, facts: Callable[[], Facts]) -> Prompt:
+        """Return a prompt of a text, of which all else is worked out when it is asked for."""
+        return cls._made(text, None, facts)
+
+    def _known(self) -> Facts:
+        facts = self._facts
+        if facts is None:
+            late = self._late
+            facts = self._facts if late is None else late()  # another thread may just have finished
+            assert facts is not None
+            _set_facts(self, facts)
+            _set_late(self, None)
+        return facts
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a prompt cannot be changed: {name!r} cannot be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a prompt cannot be changed: {name!r} cannot be deleted")
 
     def __reduce__(self) -> tuple[object, ...]:
-        kept = {
-            f.name: getattr(self, f.name) for f in fields(self) if f.name != "_explain"
-        }  # it holds the session's values
-        return Prompt, tuple({**kept, "_fields": self._field_fingerprints()}.values())
+        facts = self._known()._replace(fields=self._field_fingerprints())
+        return Prompt, (self.text, *facts[:-1])  # `explain` holds the session's values
 
     def _field_fingerprints(self) -> Mapping[str, str]:
-        return (self._fields() if callable(self._fields) else self._fields) or {}
+        fields = self._known().fields
+        return (fields() if callable(fields) else fields) or {}
+
+    def __copy__(self) -> Prompt:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Prompt:
+        return self
+
+    @property
+    def text(self) -> str:
+        return str.__str__(self)
+
+    @property
+    def persona(self) -> str:
+        """The persona's name, without its version."""
+        return self._known().persona
+
+    @property
+    def version(self) -> str | None:
+        return self._known().version
+
+    @property
+    def template(self) -> str:
+        return self._known().template
+
+    @property
+    def stable_length(self) -> int:
+        """How many characters of the text are stable."""
+        return self._known().stable_length
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        return self._known().unused
+
+    @property
+    def folded(self) -> tuple[str, ...]:
+        return self._known().folded
+
+    @property
+    def session_names(self) -> tuple[str, ...]:
+        return self._known().session_names
+
+    @property
+    def persona_fingerprint(self) -> str:
+        return self._known().persona_fingerprint
+
+    @property
+    def template_fingerprint(self) -> str:
+        return self._known().template_fingerprint
+
+    @property
+    def key(self) -> str:
+        """What the registry calls the persona: its name, or `Maya@2` for a version beside the served one."""
+        return self._known().key
+
+    @property
+    def template_named(self) -> bool:
+        """Whether the call named the template; else it is the persona's own, or the default one."""
+        return self._known().template_named
 
     @property
     def ref(self) -> str:
@@ -71,7 +196,7 @@ class Prompt:
     def sections(self) -> dict[str, str]:
         """The text of each block of the template, by name and in order; all that it printed where one is printed twice."""
         found: dict[str, str] = {}
-        for name, start, end in self._spans:
+        for name, start, end in self._known().spans:
             text = self.text[start:end]
             found[name] = f"{found[name]}\n\n{text}" if name in found else text
         return found
@@ -87,11 +212,12 @@ class Prompt:
 
         Renders once more. Raises PersonaError for a prompt of no registry, or one that was pickled.
         """
-        if self._explain is None:
+        explain = self._known().explain
+        if explain is None:
             raise PersonaError(
                 "only a prompt that a registry's persona rendered, in this process, can be explained", persona=self.ref
             )
-        return self._explain()
+        return explain()
 
     def stamp(self) -> dict[str, Any]:
         """Return a JSON-ready record of what made this prompt, without any session value; `registry.verify` reads it.
@@ -169,22 +295,12 @@ class Prompt:
 
         return anthropic_prewarm(self.anthropic_system(ttl=ttl), model=model, tools=tools, **same_as_real_traffic)
 
-    def __str__(self) -> str:
-        return self.text
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Prompt):
-            return self.text == other.text
-        return self.text == other if isinstance(other, str) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self.text)
-
-    def __contains__(self, text: str) -> bool:
-        return text in self.text
-
     def __repr__(self) -> str:
         return f"<Prompt {self.ref} in {self.template!r}: {len(self.text)} characters, {self.stable_length} stable>"
+
+
+_set_facts = Prompt.__dict__["_facts"].__set__
+_set_late = Prompt.__dict__["_late"].__set__
 
 
 def check_stamp(stamp: object) -> Mapping[str, Any] | None:

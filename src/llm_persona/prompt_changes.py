@@ -6,13 +6,13 @@ import difflib
 import os
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import PersonaError
 from .names import split_reference
 from .prompt_cases import PromptCase, shown_path
+from .prompt_causes import Cause, Change, Origins
 from .prompt_files import ENDING, file_stem
-from .prompt_origins import Origins, Span
 
 if TYPE_CHECKING:
     from syrupy.assertion import AssertionResult
@@ -21,21 +21,41 @@ MOST_LINES = 200  # of a difference that are shown
 MOST_CAUSES = 20
 LONGEST_LINE = 400  # characters
 NEW_LINES = 30  # of a prompt that has no snapshot
+SHORT = 60  # characters of a line that is gone
 
-_Code = tuple[str, int, int, int, int]
+Found = list[tuple[Change, int]]  # with the line of the new prompt where it shows
 
 
-def mismatch_report(case: PromptCase, result: AssertionResult, command: str) -> str:
+class Mismatch(NamedTuple):
+    """What a test says of its prompt, and what each change of it may come from, the likeliest first."""
+
+    report: str
+    causes: tuple[tuple[Cause, ...], ...]
+
+
+def mismatch(case: PromptCase, result: AssertionResult, command: str) -> Mismatch:
     """Say what syrupy's comparison found; the last line is the command that accepts the prompt."""
     if result.exception is not None and result.asserted_data is None:
-        return str(result.exception)
+        return Mismatch(str(result.exception), ())
     path = shown_path(result.snapshot_location)
     new = _text(result.asserted_data)
     if result.recalled_data is not None:
-        parts = [_headline(case), *_changed(case, _text(result.recalled_data), new, path)]
+        old = _text(result.recalled_data)
+        found = _changes(case, old.split("\n"), new.split("\n"))
+        parts = [_headline(case), *_changed(case, old, new, path, found)]
+        causes = tuple(dict.fromkeys(change.causes for change, _ in found)) or (_unknown(old, new),)
     else:
         parts = [_missing(case, new, result.snapshot_location, path)]
-    return "\n\n".join([*parts, f"To accept it:\n{command}"])
+        causes = ((Cause("a prompt that has no snapshot yet"),),)
+    return Mismatch("\n\n".join([*parts, f"To accept it:\n{command}"]), causes)
+
+
+def _same_lines(old: str, new: str) -> bool:
+    return old.replace("\r\n", "\n") == new.replace("\r\n", "\n")
+
+
+def _unknown(old: str, new: str) -> tuple[Cause, ...]:
+    return (Cause("blank lines or the ends of lines" if old.split() == new.split() else "nothing that can be told"),)
 
 
 def _text(data: Any) -> str:
@@ -53,15 +73,18 @@ def _headline(case: PromptCase) -> str:
     )
 
 
-def _changed(case: PromptCase, old: str, new: str, path: str) -> Iterator[str]:
-    if old.replace("\r\n", "\n") == new.replace("\r\n", "\n"):
+def _changed(case: PromptCase, old: str, new: str, path: str, found: Found) -> Iterator[str]:
+    if _same_lines(old, new):
         yield (
             "Only the ends of lines differ. Where git writes CRLF on checkout, add this line to .gitattributes:\n"
             "**/__snapshots__/** -text"
         )
     before, after = old.split("\n"), new.split("\n")
     yield _shown(difflib.unified_diff(before, after, path, str(case), lineterm=""), MOST_LINES)
-    if causes := _causes(case, before, after):
+    causes: dict[str, list[int]] = {}
+    for change, number in found:
+        causes.setdefault(change.text, []).append(number)
+    if causes:
         shown = [f"- {cause} ({_lines(numbers)})" for cause, numbers in islice(causes.items(), MOST_CAUSES)]
         more = [f"- and {len(causes) - MOST_CAUSES} more"] if len(causes) > MOST_CAUSES else []
         yield "\n".join(["What made it:", *shown, *more])
@@ -78,7 +101,8 @@ def _missing(case: PromptCase, new: str, location: str, path: str) -> str:
     parts = [f"{case} has no snapshot yet ({path}). This is what sets it apart from {ref}:{gone}"]
     if old == new:
         return f"{parts[0]} nothing."
-    return "\n\n".join([*parts, *_changed(case, old, new, ref)])
+    found = _changes(case, old.split("\n"), new.split("\n"))
+    return "\n\n".join([*parts, *_changed(case, old, new, ref, found)])
 
 
 def _other_version(case: PromptCase, location: str) -> tuple[str, str] | None:
@@ -102,59 +126,32 @@ def _kept(case: PromptCase, folder: str, name: str) -> list[str]:
     return [f"{name}@{file.removeprefix(start).partition('.')[0]}" for file in files if file.startswith(start)]
 
 
-def _causes(case: PromptCase, before: list[str], after: list[str]) -> dict[str, list[int]]:
-    """Map what made the difference to the lines of the new prompt where it shows."""
+def _changes(case: PromptCase, before: list[str], after: list[str]) -> Found:
+    """Return what made the difference; what only follows from something else counts where there is nothing else."""
     try:
-        origins = Origins(case)
+        origins = Origins(case, "\n".join(after))
     except PersonaError:
-        return {}
-    causes: dict[str, list[int]] = {}
+        return []
     codes = difflib.SequenceMatcher(None, before, after, autojunk=True).get_opcodes()
-    for code in codes:
-        for cause, number in _causes_of(origins, code, before, after):
-            causes.setdefault(cause, []).append(number)
-    return causes
-
-
-def _causes_of(origins: Origins, code: _Code, before: list[str], after: list[str]) -> Iterator[tuple[str, int]]:
-    kind, old_start, old_end, new_start, new_end = code
-    if kind == "equal":
-        return
-    gone, came = before[old_start:old_end], after[new_start:new_end]
-    paired = len(gone) == len(came)
-    for offset, line in enumerate(came):
-        if line.strip():
-            old = gone[offset] if paired else ""
-            cause = origins.of(line.strip(), _changed_span(old.strip(), line.strip()))
-            yield cause or "nothing that is known here: a template's logic", new_start + offset + 1
-    if not paired:
-        remaining = {line.strip() for line in after}
-        for line in gone:
-            if line.strip() and line.strip() not in remaining:
-                yield _removed(origins, line), new_start + 1
-
-
-def _removed(origins: Origins, line: str) -> str:
-    """Say why a line is gone: the template leaves out what the persona says, an edit took it, or nobody says it."""
-    text = _visible(line.strip(), 60)
-    if there := origins.field_with(line):
-        return f"{text!r} is gone: {there} says it still, and the template {origins.case.template!r} does not print it"
-    if giver := origins.giver_of(line):
-        return f"{text!r} is gone: {giver} says it, and {origins.case.ref} takes it away"
-    return f"{text!r} is gone: no field and no template says it any more"
-
-
-def _changed_span(old: str, new: str) -> Span:
-    """Return which characters of the new line are not in the old one."""
-    start = _common(old, new)
-    return start, len(new) - _common(old[start:][::-1], new[start:][::-1])
-
-
-def _common(one: str, other: str) -> int:
-    """Return how many characters two texts begin with in common."""
-    return next(
-        (count for count, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-    )
+    kept = origins.kept(number for kind, _, _, start, end in codes if kind == "equal" for number in range(start, end))
+    found: Found = []
+    for kind, old_start, old_end, start, end in codes:
+        if kind == "equal":
+            continue
+        gone, came = before[old_start:old_end], after[start:end]
+        paired = len(gone) == len(came)
+        for offset, line in enumerate(came):
+            if line.strip():
+                is_new = not paired or not gone[offset].strip()
+                number = start + offset
+                made = [origins.came(number, kept)] if is_new else origins.changed(number, gone[offset], kept)
+                found += [(change, start + offset + 1) for change in made]
+        found += [
+            (origins.removed(line, repr(_visible(line.strip(), SHORT))), start + 1)
+            for offset, line in enumerate(gone)
+            if line.strip() and line not in after and not (paired and came[offset].strip())
+        ]
+    return [each for each in found if not each[0].follows] or found
 
 
 def _lines(numbers: list[int]) -> str:

@@ -1,36 +1,42 @@
-"""A persona's rehearsal: the trial renders in its own template that tell what every session would see."""
+"""A persona's rehearsal: the recordings in its own template that tell what every session would see."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import replace
+from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 
-from .attempts import SessionSample, failures
-from .errors import PersonaError
+from .errors import PersonaError, TemplateError
 from .inheritance import Lineage, texts
 from .persona import Persona
 from .placeholders import Placeholders
-from .samples import Choices
+from .recordings import Exploration, Line, Take, explore
 from .session import neutralise
+from .templates import Template
 from .texts import Path, PersonaTexts
-from .trials import Trial, Trials, with_mask, with_tags
-from .views import Field
 
-MAX_QUESTIONS = 24  # that a template asks of the session, each answered both ways
-_PLAIN: tuple[object, ...] = ("x", 1, ["x"], {"x": "x"})
+EXTRA = "extra_sections"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSample:
+    """What a handler passes: the names, and values for trying them out where there are some. None: nobody knows."""
+
+    names: frozenset[str] | None = None  # that are always passed
+    given: Mapping[str, object] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()  # that are passed only sometimes
 
 
 class Rehearsal:
     """One persona in its own template."""
 
-    def __init__(self, persona: Persona, lineage: Lineage, trials: Trials, session: SessionSample) -> None:
+    def __init__(self, persona: Persona, lineage: Lineage, template: Template, session: SessionSample) -> None:
         self.persona = persona
         self.lineage = lineage
-        self.template = trials.template
+        self.template = template
         self.texts: PersonaTexts = persona._prepared()
         self.session = session
-        self._trials = trials
         self.paths = tuple(_printed_paths(persona))
 
     @cached_property
@@ -38,97 +44,97 @@ class Rehearsal:
         """The names that a session must have, and what of the persona asks for each."""
         return self.texts.required_by(self.template)
 
-    @cached_property
-    def without_optional(self) -> Rehearsal:
-        """The rehearsal for a session without the names that are passed only sometimes."""
-        if not self.session.optional:
-            return self
-        return Rehearsal(self.persona, self.lineage, self._trials, replace(self.session, optional=frozenset()))
-
-    @cached_property
-    def everything(self) -> frozenset[str]:
-        """The names that a session may have, and those that it must have."""
-        known = self.session.names
-        names = (self.texts.names | self.template.session_names) if known is None else known | self.session.optional
-        return (names | self.required.keys() | self.texts._greeting_required.keys()) - {"extra_sections"}
-
-    @cached_property
-    def full(self) -> tuple[Trial, Trial]:
-        """Trials for a session with everything, every question of the template answered yes, and no."""
-        yes = self.run(Choices(True))
-        return yes, yes if yes.error is None and not yes.questions else self.run(Choices(False))
-
-    @cached_property
-    def smallest(self) -> Trial:
-        """A trial for a session that has nothing but what is required."""
-        asks_nothing = not self.template.dynamic and not self.template.session_names - {"extra_sections"}
-        if asks_nothing and self.full[0].error is None:
-            return self.full[0]
-        return self._try(frozenset(self.required) | self.texts._greeting_required.keys(), Choices(False), self._tagged)
-
-    @cached_property
-    def others(self) -> tuple[Trial, ...]:
-        """Trials in which one question is answered otherwise than the rest."""
-        return tuple(
-            self.run(Choices(usual, odd))
-            for usual, trial in zip((True, False), self.full, strict=True)
-            for odd in range(min(trial.questions, MAX_QUESTIONS))
-        )
-
-    @cached_property
-    def plain(self) -> Trial:
-        """The trial for a session with everything, without tags behind the persona's texts."""
-        return self._try(self.everything, Choices(True), None)
-
-    def masked(self, path: Path) -> Trial:
-        """Return the trial that `plain` is, with another text of the same length at a path."""
-        fields, _ = self.texts.ready_for(self.template.family)
-        return self._try(self.everything, Choices(True), with_mask(fields, path))
-
-    @cached_property
-    def sampled(self) -> Trial:
-        """The trial with the values given for trying out, and samples for what is required and not among them."""
-        given = self.session.given
-        if not given:
-            return self.plain
-        values = neutralise(given, self.template.family).values
-        return self._trials.run(self.texts, values, self.required.keys() - given.keys(), Choices(True))
-
     @property
     def greeting_only(self) -> Set[str]:
         """The names that only the greeting must have."""
         return self.texts._greeting_required.keys() - self.required.keys()
 
+    @cached_property
+    def exploration(self) -> Exploration:
+        """Recordings for every session that the handler may pass; what is required is given to all."""
+        known, must = self.session.names, self.required.keys() | self.texts._greeting_required.keys()
+        if known is None:
+            known = frozenset()
+            optional = (self.texts.names | self.template.session_names) - must - {EXTRA}
+        else:
+            optional = self.session.optional - must
+        return self._explore(known | must | optional, frozenset(optional))
+
+    def _explore(self, names: Set[str], optional: frozenset[str]) -> Exploration:
+        samples = self.session.given
+        values: dict[str, object] = {name: f"{{{name}}}" for name in sorted(names) if not name.startswith("_")}
+        values |= {name: value for name, value in samples.items() if name in values}
+        if EXTRA in values and EXTRA not in samples:
+            values[EXTRA] = {"x": "x"}
+        given = neutralise(values, self.template.family).values
+        members = {
+            name: tuple(neutralise({name: each}, self.template.family).values[name] for each in type(sample))
+            for name, sample in samples.items()
+            if isinstance(sample, Enum) and name in given
+        }
+        of_one_kind = samples.keys() if self.session.names is None else given.keys() & samples.keys()
+        return explore(
+            self.texts,
+            self.template,
+            given,
+            unknown=frozenset(given.keys() - members.keys()),
+            wild=frozenset(given.keys() - of_one_kind - {EXTRA}) if self.session.names is None else frozenset(),
+            optional=optional,
+            members=members,
+            grant=True,
+        )
+
     @property
+    def takes(self) -> tuple[Take, ...]:
+        return self.exploration.takes
+
+    @cached_property
+    def good(self) -> list[Take]:
+        """The recordings that went to their end."""
+        return [taken for taken in self.takes if taken.error is None and None not in taken.doubtful]
+
+    @cached_property
+    def lacking(self) -> Mapping[str, PersonaError]:
+        """The names that the template uses though they are not given, and where."""
+        lacking: dict[str, PersonaError] = {}
+        for taken in self.takes:
+            lacking = {**taken.lacking, **lacking}
+        return lacking
+
+    @cached_property
     def failures(self) -> tuple[list[PersonaError], bool]:
-        """What goes wrong for sessions that the handler may pass, each once, and whether no session does any better."""
-        return failures(self.texts, self.template, self.session)
+        """What goes wrong for sessions that the handler may pass, the first at each place, and whether no session does better."""
+        found: dict[object, PersonaError] = {}
+        if self.session.names is not None:
+            for error in self._slips():
+                found.setdefault(str(error), error)
+        for taken in self.takes:
+            if taken.error is not None:
+                found.setdefault(_place(taken.error), taken.error)
+        return list(found.values()), all(taken.error is not None for taken in self.takes)
 
-    @cached_property
+    def _slips(self) -> Iterator[PersonaError]:
+        """Yield what is wrong with the names that the handler passes, with and without those that it passes sometimes."""
+        must = self.required.keys() | self.texts._greeting_required.keys()
+        always = (self.session.names or frozenset()) | must
+        for names in dict.fromkeys((always, always | self.session.optional)):
+            values = dict.fromkeys(sorted(names), "x")
+            try:
+                self.texts.check_names(self.template, values, values)
+            except PersonaError as error:
+                yield error
+
+    @property
     def failure(self) -> PersonaError | None:
-        """What every session fails with, whatever it holds; None where one may do, or where that is not known."""
-        errors = [self.plain.error, *(self._with_plain(value, self.everything, None).error for value in _PLAIN)]
-        return errors[0] if len({str(error) for error in errors}) == 1 else None
-
-    def run(self, choices: Choices) -> Trial:
-        return self._try(self.everything, choices, self._tagged)
-
-    def _try(self, names: Set[str], choices: Choices, fields: Mapping[str, Field] | None) -> Trial:
-        """Run with samples, else with plain values, for a template that does with them what samples cannot stand for."""
-        first = self._trials.run(self.texts, {}, names, choices, fields)
-        if first.error is None:
-            return first
-        trials = (self._with_plain(value, names, fields) for value in _PLAIN)
-        return next((trial for trial in trials if trial.error is None), first)
-
-    def _with_plain(self, value: object, names: Set[str], fields: Mapping[str, Field] | None) -> Trial:
-        given = neutralise(dict.fromkeys(names, value), self.template.family).values
-        return self._trials.run(self.texts, given, frozenset(), Choices(True), fields)
+        """What every session fails with, whatever it holds; None where one may do."""
+        errors, always = self.failures
+        return errors[0] if always else None
 
     @cached_property
-    def _tagged(self) -> Mapping[str, Field]:
-        numbers = {path: number for number, path in enumerate(self.paths)}
-        return with_tags(self.texts.ready_for(self.template.family)[0], numbers, {("name",), *self.named})
+    def doubts(self) -> list[Line | None]:
+        """Where a template does what cannot be followed for every session: None where that has no place."""
+        doubts = dict.fromkeys(line for taken in self.takes for line in taken.doubtful)
+        return [*doubts, *([None] if self.exploration.untaken and None not in doubts else [])]
 
     @property
     def named(self) -> set[Path]:
@@ -139,6 +145,11 @@ class Rehearsal:
         if persona.company and "name" in placeholders.names(persona.company):
             names.add("company")
         return {path for path, text in texts(persona, "{") if names.intersection(placeholders.names(text))}
+
+
+def _place(error: PersonaError) -> object:
+    """Return where an error is, or all that it says: what else it says may hang on the value that was tried."""
+    return (error.path, error.line) if isinstance(error, TemplateError) else error.field or str(error)
 
 
 def _printed_paths(persona: Persona) -> Iterator[Path]:

@@ -25,11 +25,9 @@ from markupsafe import Markup
 
 from .complaints import absent, described
 from .errors import TemplateError
-from .events import Data, Event, Pieces
+from .events import Begin, End, Pieces, TemplateText, Watch, trimmed, white_ends
 from .filters import FILTERS, TESTS, XML_FILTERS, calculating, joined, sequence, text_of
-from .generation import EventContext, Generator, Start, own, trimmed, white_ends
-from .markers import Marker, marker_text
-from .parting import Parting, is_part, parent_of
+from .generation import EventContext, Generator, Start, appending, own
 from .session import ARITHMETIC, Record, Verbatim, escape
 from .views import PersonaView, SessionView, Table, Texts
 
@@ -116,8 +114,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_unops = frozenset(("-", "+"))
     available: Mapping[str, Callable[..., Any]] = FILTERS
     concat = staticmethod(Pieces)  # a str that keeps its events
-    joined = staticmethod(joined)
-    parting: Parting | None = None  # sets fixed parts apart, where what they come to is kept
+    joined: Callable[[Iterable[object]], Any] = staticmethod(joined)
+    escapes = False
+    written = staticmethod(TemplateText)
+    begin = staticmethod(Begin)
+    end = staticmethod(End)
 
     def __init__(self, loader: BaseLoader) -> None:
         # Nothing is left to Jinja2's escaping, which escapes quotes too and forgets the events of macros:
@@ -137,39 +138,33 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.tests |= {name: calculating(cast(Any, self.tests[name])) for name in ("divisibleby", "even", "odd")}
         self.tests |= {"defined": _defined, "undefined": lambda value: not _defined(value), "sequence": sequence}
         self.globals = dict(GLOBALS)
-        self._parents: dict[str, str | None] = {}
         self._starts: dict[str, Start] = {}
 
     def join_path(self, template: str, parent: str) -> str:
         """Return the full name of what a template calls another: a product's `markdown` may extend `markdown`."""
         return str(self.loader.chain[parent].uses[template])  # type: ignore[union-attr]  # the registry's own loader
 
-    def _generate(self, source: nodes.Template, name: str | None, *args: Any, **options: Any) -> str:
-        if self.parting is not None:
-            self.parting.part(source)
-        self._parents[str(name)] = parent_of(source)
-        return super()._generate(source, name, *args, **options)
+    def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
+        return appending(super()._generate(source, *args, **options))
 
-    def start(self, compiled: Template, names: dict[str, Any]) -> Iterable[Event]:
-        """Begin to run a template with these names, and return its events."""
+    def run(self, compiled: Template, names: dict[str, Any], watch: Watch, known: dict[str, Any]) -> None:
+        """Run a template with these names under a watch; `known` is what was found before of its parts."""
         start = self._starts.get(str(compiled.name))
         if start is None:
             start = self._starts[str(compiled.name)] = self._start(compiled)
-        context = EventContext(self, names, compiled.name, {})
-        context.blocks = start.blocks if start.whole else {name: list(stack) for name, stack in start.blocks.items()}
-        context.streaming = True
-        return start.root(context)
+        blocks = start.blocks if start.whole else {name: list(stack) for name, stack in start.blocks.items()}
+        start.root(EventContext.of(start.context, names, blocks, watch, known))
 
     def _start(self, compiled: Template) -> Start:
         """Return where a template begins: a parent's beginning, where all that it does is to give it blocks."""
         blocks: dict[str, list[Any]] = {}
+        context = EventContext(self, {}, compiled.name, {})
         while True:
             for name, block in compiled.blocks.items():
-                if not is_part(name):
-                    blocks.setdefault(name, []).append(block)
-            parent = self._parents[str(compiled.name)]
+                blocks.setdefault(name, []).append(block)
+            parent = self.loader.parents[str(compiled.name)]  # type: ignore[union-attr]
             if not parent:
-                return Start(compiled.root_render_func, blocks, whole=parent is None)
+                return Start(compiled.root_render_func, blocks, parent is None, context)
             compiled = self.get_template(parent, compiled.name)
 
     def _compile(self, source: str, filename: str) -> CodeType:
@@ -181,27 +176,24 @@ class Sandbox(ImmutableSandboxedEnvironment):
             line = max((int(line) for line, made in pairs if int(made) <= (error.lineno or 0)), default=1)
             raise SyntaxError(error.msg, (filename, line, None, None)) from None
 
-    def captured(self, events: Iterable[Event]) -> Pieces:
+    def captured(self, pieces: list[Any]) -> Any:
         """Return what a block wrote, without the white space that the template writes at its two ends."""
-        return self.concat(trimmed(list(events)))
+        return self.concat(trimmed(list(pieces)))
 
-    def framed(self, events: list[Event], filtered: object) -> Pieces:
+    def framed(self, pieces: list[Any], filtered: object) -> Any:
         """Return what the filter of a block gave, within the white space at the block's two ends."""
-        lead, trail = white_ends(events)
-        return self.concat([lead, self.printed(filtered), trail])
+        lead, trail = white_ends(pieces)
+        return self.concat([lead, *self.printed(filtered), trail])
 
-    def printed(self, value: object) -> Data | Pieces:
-        """Return the data of what a template prints; raises TemplateError for what may not be printed."""
-        if type(value) is Marker:
-            return (marker_text(value),)
-        if isinstance(value, Pieces):
-            return value
-        return (str.__str__(text_of(value)),)
+    def printed(self, value: object) -> list[Any]:
+        """Return the pieces that a template prints; raises TemplateError for what may not be printed.
+
+        What was caught is data: the white space in it is not that of the block that it is printed in.
+        """
+        return ["", *value.pieces, ""] if isinstance(value, Pieces) else [str.__str__(text_of(value))]
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        if type(obj) is SessionView:
-            return self._variable(obj, attribute)
-        if type(obj) is PersonaView:
+        if isinstance(obj, SessionView | PersonaView):
             return obj.lookup(attribute)
         if isinstance(obj, Record | Table) and attribute in obj:
             return obj[attribute]
@@ -210,9 +202,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self._found(obj, attribute, super().getattr(obj, attribute))
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        if type(obj) is SessionView and isinstance(argument, str):
-            return self._variable(obj, argument)
-        if type(obj) is PersonaView and isinstance(argument, str):
+        if isinstance(argument, str) and isinstance(obj, SessionView | PersonaView):
             return obj.lookup(argument)
         if isinstance(obj, Pieces):
             obj = obj.tidied()
@@ -226,11 +216,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return self.undefined(absent(obj, name, known), name=str(name), exc=UndefinedError)
         return found
 
-    def _variable(self, session: SessionView, name: str) -> object:
-        try:
-            return session.lookup(name)
-        except KeyError:
-            return self.undefined(hint=session.absent(name), name=name)
+    def absent_variable(self, message: str, name: str) -> Undefined:
+        """Return what a template finds in the place of a session variable that is absent."""
+        return self.undefined(hint=message, name=name)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         if isinstance(obj, TemplateModule | TemplateReference):
@@ -279,14 +267,13 @@ class XmlSandbox(Sandbox):
 
     available = XML_FILTERS
     concat = staticmethod(XmlPieces)
+    escapes = True
 
-    def printed(self, value: object) -> Data | Pieces:
-        if type(value) is Marker:
-            return (marker_text(value),)
+    def printed(self, value: object) -> list[Any]:
         if isinstance(value, Pieces):
-            return value
+            return ["", *value.pieces, ""]
         text = text_of(value)
-        return (str.__str__(text) if isinstance(text, Markup) else escape(text),)
+        return [str.__str__(text) if isinstance(text, Markup) else escape(text)]
 
 
 _LISTS = (Texts, list, tuple)
@@ -294,7 +281,7 @@ _UNBOUND = frozenset(("-", "/", "//"))  # operators that make no number much lon
 
 
 def _defined(value: object) -> bool:
-    """Tell whether a value is there: by its type alone, as a marker in its place answers no other question."""
+    """Tell whether a value is there: by its type alone, of which a marker in its place can say nothing else."""
     return not issubclass(type(value), Undefined)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Set
 
-from .codes import finding
-from .errors import Problem, TemplateError
+from .codes import NOWHERE, Place, finding
+from .errors import PersonaError, Problem, TemplateError
 from .findings import Findings
 from .names import did_you_mean, nearest, shorten
 from .provenance import origin_of
@@ -24,8 +24,8 @@ def check_names(rehearsal: Rehearsal, names: frozenset[str], findings: Findings)
             origin = origin_of(rehearsal.lineage, path)
             hint = _always(name, names, optional) or "pass it, or give it a default under variables"
             findings.add(findings.at(origin, code, _lacks(name, optional), hint), key)
-    # All that the persona requires is in every trial, so what a template finds absent is nothing of that.
-    asked = _asked(rehearsal.without_optional, names)
+    # All that the persona requires is in every recording, so what a template finds absent is nothing of that.
+    asked = rehearsal.lacking
     for name, where in asked.items():
         findings.add(_lacking(name, where, names, optional), key)
     return {*asked, *rehearsal.required, *greeting} - names
@@ -40,26 +40,16 @@ def _always(name: str, names: Iterable[str], optional: Collection[str]) -> str |
     return "pass it always, or give it a default under variables" if name in optional else did_you_mean(name, names)
 
 
-def _asked(rehearsal: Rehearsal, names: Set[str]) -> Mapping[str, TemplateError]:
-    """Return what the template uses though it is absent, and where, on any of its ways."""
-    template = rehearsal.template
-    if (
-        not template.dynamic
-        and template.session_names <= names | rehearsal.texts._defaults.keys() | rehearsal.everything
-    ):
-        return {}
-    asked: dict[str, TemplateError] = {}
-    for trial in (*rehearsal.full, *rehearsal.others):
-        asked = {**trial.asked, **asked}
-    return asked
-
-
-def _lacking(name: str, where: TemplateError, names: Iterable[str], optional: Collection[str]) -> Problem:
+def _lacking(name: str, where: PersonaError, names: Iterable[str], optional: Collection[str]) -> Problem:
     asked = f"session.{name}" if name.isidentifier() else f"session[{name!r}]"
     near = None if name in optional else did_you_mean(name, names)
     pass_it = "pass it always" if name in optional else "pass it"
     hint = near or f"{pass_it}, give it a default under variables, or test '{asked} is defined' first"
-    return finding("session-lacks", _lacks(name, optional), hint, (where.path, where.line, where.column))
+    return finding("session-lacks", _lacks(name, optional), hint, _place(where))
+
+
+def _place(error: PersonaError) -> Place:
+    return (error.path, error.line, error.column) if isinstance(error, TemplateError) else NOWHERE
 
 
 def check_slips(rehearsals: Iterable[Rehearsal], names: frozenset[str], lacking: Set[str], findings: Findings) -> None:
@@ -71,7 +61,7 @@ def check_slips(rehearsals: Iterable[Rehearsal], names: frozenset[str], lacking:
     if any(rehearsal.template.dynamic for rehearsal in rehearsals):
         return
     known = {"extra_sections"}.union(*(each.texts.names | each.template.session_names for each in rehearsals))
-    defaulted = set().union(*(each.texts._defaults for each in rehearsals)) - names
+    defaulted = set().union(*(each.texts.defaults for each in rehearsals)) - names
     for name in sorted(names - known - {"template"}):
         # A slip of a name with a default is refused by each persona that has it.
         if nearest(name, lacking) is None and nearest(name, defaulted, _SLIP) is None:

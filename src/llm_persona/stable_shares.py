@@ -8,7 +8,6 @@ from .errors import field_text
 from .provenance import Origin, Places, origin_of
 from .reading import NO_PATH
 from .rehearsals import Rehearsal
-from .trials import MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +49,16 @@ def stable_share(rehearsal: Rehearsal, places: Places) -> StableShare | None:
 
     Names without a value count as long as `{name}` is.
     """
-    trial = rehearsal.sampled
-    if trial.error is not None:
+    taken = rehearsal.takes[0]
+    if taken.error is not None:
         return None
     persona = rehearsal.persona
-    characters = len(MARK.sub(lambda mark: f"{{{trial.sources[int(mark[1])].name}}}", trial.text))
-    share = StableShare(persona.ref, rehearsal.template.name, trial.stable, characters)
-    if trial.touched is None or trial.stable == characters:
+    stable, characters = taken.assembled.stable_length, len(taken.text)
+    share = StableShare(persona.ref, rehearsal.template.name, stable, characters)
+    if taken.touched is None or stable == characters:
         return share
-    path, line = None, None
-    if trial.touched.place is not None:
-        name, line = trial.touched.place
-        path = rehearsal.template.syntaxes[name].path
-    field = trial.touched.field
+    field, where = taken.touched
+    path, line = (None, None) if where is None else (rehearsal.template.syntaxes[where.template].path, where.number)
     if field is None:
         return StableShare(persona.ref, share.template, share.stable, characters, path, line)
     origin = origin_of(rehearsal.lineage, field)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import TypeVar
 
 from jinja2 import Environment, meta, nodes
@@ -12,14 +13,13 @@ from jinja2 import Environment, meta, nodes
 from .complaints import unavailable
 from .errors import TemplateError
 from .filters import FILTERS, TESTS
-from .generation import Unfolded
+from .generation import ROOTS, Unfolded
 from .names import did_you_mean, shorten
 from .sandbox import GLOBALS
 from .views import unknown_field
 
 N = TypeVar("N", bound=nodes.Node)
 
-ROOTS = ("persona", "session")
 _SHOWN = 200  # characters of a source line
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -42,7 +42,6 @@ class Syntax:
         self.stored: frozenset[str] = frozenset()  # names it sets
         self.session_names: dict[str, int] = {}
         self.fields: frozenset[str] = frozenset()  # of persona
-        self.by_identity = False  # asks whether a value is the very true, false or null
         self.dynamic = False  # asks the session for a name that is worked out, or hands it on
         self.any_field = False  # does likewise with persona
 
@@ -57,6 +56,15 @@ class Syntax:
     def own_texts(self) -> Iterator[tuple[int, str]]:
         """Yield what it prints as it stands, each text with the line that it begins on."""
         yield from ((node.lineno, node.data) for node in self.find_all(nodes.TemplateData))
+
+    @cached_property
+    def own_lines(self) -> dict[str, int]:
+        """The texts of its own that fill a line, without white space around them, and their numbers."""
+        lines: dict[str, int] = {}
+        for begins, data in self.own_texts():
+            for number, text in enumerate(data.split("\n"), begins):
+                lines.setdefault(text.strip(), number)
+        return lines
 
     def error(
         self, message: str, line: int | None, *, hint: str | None = None, near: str | None = None
@@ -167,7 +175,6 @@ def _check_constants(syntax: Syntax) -> None:
 
 
 def _check_filters(syntax: Syntax) -> None:
-    syntax.by_identity = any(test.name in ("true", "false", "boolean") for test in syntax.find_all(nodes.Test))
     for node in syntax.find_all((nodes.Filter, nodes.Test)):
         assert isinstance(node, nodes.Filter | nodes.Test)
         kind, known = ("filter", FILTERS) if isinstance(node, nodes.Filter) else ("test", TESTS)

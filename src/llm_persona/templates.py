@@ -5,32 +5,36 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, cast
+from types import CodeType, TracebackType
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakValueDictionary
 
-from jinja2 import BaseLoader, TemplateSyntaxError, nodes
+from jinja2 import BaseLoader, Environment, TemplateSyntaxError, nodes
 from jinja2 import Template as JinjaTemplate
 from jinja2.parser import Parser
 
-from .assembly import Assembled, Assembler
+from .assembly import Assembled, assemble
 from .complaints import explain
 from .errors import InvalidValueError, PersonaError, TemplateError, let_through
-from .events import Event, Part
+from .events import Watch
 from .fingerprints import fingerprint
+from .generation import NOTHING_KNOWN, parent_of
 from .kinds import plain
 from .names import did_you_mean, kind_of, shorten
-from .parting import Parting
 from .sandbox import GLOBALS, Sandbox, XmlSandbox
-from .session import MARKDOWN, PLAIN, XML, Family
+from .session import MARKDOWN, PLAIN, XML, Family, Verbatim
 from .syntax import Syntax, check_closure, place, read_syntax
 from .template_files import ENDING, Source, is_folder, name_problem, read_folder
-from .views import Field, Filling, PersonaView, SessionView
+from .views import Filling, PersonaView, Ready, SessionView
+
+if TYPE_CHECKING:
+    from .markers import Machine
+    from .recorder import Recorder
 
 BUNDLED_PREFIX = "llm_persona/"
 _LISTED = 12  # names of templates in a message
@@ -64,41 +68,47 @@ class Template:
     session_names: frozenset[str]  # that it asks for by name
     dynamic: bool  # asks the session for a name that is worked out while rendering
     fields: frozenset[str]  # of the persona that it reads
-    precompilable: bool  # asks nothing that a marker in the place of a session value would answer for itself
     compiled: JinjaTemplate
     syntaxes: Mapping[str, Syntax]
-    _others: dict[type[Sandbox], JinjaTemplate] = field(default_factory=dict, compare=False, repr=False)
+    _recorders: dict[str, Recorder] = field(default_factory=dict, compare=False, repr=False)
 
     def ends_in(self, bundled: str) -> bool:
         """Tell whether this is a bundled template, by its short name, or extends it in the end."""
         lineage = _lineage(self.syntaxes[str(self.compiled.name)], self.syntaxes)
         return any(syntax.name == BUNDLED_PREFIX + bundled for syntax in lineage)
 
-    def compiled_by(self, environment: type[Sandbox]) -> Template:
-        """Return this template as another environment compiles it, which it does once."""
-        if environment not in self._others:
-            self._others[environment] = environment(_Loader(self.syntaxes)).get_template(str(self.compiled.name))
-        return replace(self, compiled=self._others[environment])
-
-    def run(self, fields: Mapping[str, Field], filling: Filling, assembler: Assembler | None = None) -> Assembled:
-        """Run the template. Raises TemplateError with file and line for whatever goes wrong in it."""
+    def run(self, ready: Ready, given: Mapping[str, object]) -> Assembled:
+        """Run the template for neutralised values. Raises TemplateError with file and line for whatever goes wrong."""
+        values = {**ready.defaults, **given} if ready.defaults else given
+        filling = Filling(ready.owner, values, Watch(), Verbatim if self.family.escapes else None)
+        environment = cast(Sandbox, self.compiled.environment)
         try:
-            return (assembler or Assembler(filling.watch)).assemble(self.events(fields, filling))
+            _run(environment, self.compiled, ready, filling, self.session(filling, given), ready.known)
+            return assemble(filling.watch)
         except Exception as error:
             let_through(error)
-            raise self._translated(error) from None
+            raise self.translated(error) from None
 
-    def events(self, fields: Mapping[str, Field], filling: Filling) -> Iterable[Event]:
-        """Begin to run the template, and return what it yields. Raises what Jinja2 raises."""
+    def session(self, filling: Filling, given: Collection[str]) -> SessionView:
+        """Return what the template sees as `session`."""
         environment = cast(Sandbox, self.compiled.environment)
-        return environment.start(self.compiled, _names(fields, filling))
+        return SessionView(filling.values, given, filling.watch, environment.absent_variable)
 
-    def events_of(self, part: Part, fields: Mapping[str, Field], filling: Filling) -> Iterable[Event]:
-        """Run a part of the template with another filling; otherwise as `events`."""
-        _, run, context = part
-        return run(context.seeing(_names(fields, filling)))
+    def record(
+        self, ready: Ready, filling: Filling, session: SessionView, machine: Machine
+    ) -> tuple[Assembled, list[Any]]:
+        """Run the template with a recording's markers among its values; return also the pieces as they were written.
 
-    def _translated(self, error: Exception) -> PersonaError:
+        Raises Unfollowed, and what Jinja2 raises.
+        """
+        environment = self._recorders.get("") or self._recorders.setdefault("", _recorder(self.compiled))
+        with environment.recording(machine):
+            compiled = environment.get_template(str(self.compiled.name))
+            _run(environment, compiled, ready, filling, session, NOTHING_KNOWN)
+        written = list(filling.watch.pieces)
+        return assemble(filling.watch), written
+
+    def translated(self, error: Exception) -> PersonaError:
         name, line = _place(error)
         syntax = self.syntaxes[name or str(self.compiled.name)]
         if isinstance(error, PersonaError):
@@ -107,9 +117,24 @@ class Template:
         return syntax.error(message, line, near=near)
 
 
-def _names(fields: Mapping[str, Field], filling: Filling) -> dict[str, object]:
-    """Return all that a template is given."""
-    return {**GLOBALS, "persona": PersonaView(fields, filling), "session": SessionView(filling)}
+def _run(
+    environment: Sandbox,
+    compiled: JinjaTemplate,
+    ready: Ready,
+    filling: Filling,
+    session: SessionView,
+    known: dict[str, Any],
+) -> None:
+    """Run a template with all that it is given."""
+    persona = PersonaView(ready.fields, ready.waiting, filling)
+    environment.run(compiled, {**GLOBALS, "persona": persona, "session": session}, filling.watch, known)
+
+
+def _recorder(compiled: JinjaTemplate) -> Recorder:
+    from .recorder import Recorder, XmlRecorder  # only now: one prompt alone is not recorded
+
+    sandbox = cast(Sandbox, compiled.environment)
+    return (XmlRecorder if sandbox.escapes else Recorder)(sandbox)
 
 
 class Templates:
@@ -241,9 +266,6 @@ class Templates:
         family = _family(chain[name], chain)
         check_closure(chain.values(), TEMPLATE_FIELDS)
         environment = (XmlSandbox if family.escapes else Sandbox)(_Loader(chain))
-        environment.parting = Parting(
-            [each.tree for each in _lineage(chain[name], chain)], [each.tree for each in chain.values()]
-        )
         for used, syntax in chain.items():
             with _translating(syntax):
                 environment.get_template(used)
@@ -259,7 +281,6 @@ class Templates:
             fields=frozenset(TEMPLATE_FIELDS)
             if any(syntax.any_field for syntax in chain.values())
             else frozenset().union(*(syntax.fields for syntax in chain.values())),
-            precompilable=not any(syntax.by_identity for syntax in chain.values()),
             compiled=environment.get_template(name),
             syntaxes=chain,
         )
@@ -300,22 +321,25 @@ _of_sources: WeakValueDictionary[tuple[object, ...], Templates] = WeakValueDicti
 
 
 class _Loader(BaseLoader):
-    """Hands the environment the sources that were read and checked, and no others."""
+    """Hands environments what was read and checked, and nothing else; each template is compiled once for all of them."""
 
     def __init__(self, chain: Mapping[str, Syntax]) -> None:
         self.chain = chain
+        self.parents: dict[str, str | None] = {}  # by name, as `generation.parent_of` tells
+        self._codes: dict[str, CodeType] = {}
 
-    def get_source(self, environment: Any, template: str) -> tuple[str, str, Callable[[], bool]]:
-        syntax = self.chain[template]
-        return syntax.source, syntax.path, lambda: True
-
-    def load(self, environment: Any, name: str, globals: Any = None) -> Any:
-        """Compile one, whoever asks for it; what a signal handler raises meanwhile is no error of its syntax."""
-        try:
-            return super().load(environment, name, globals)
-        except TemplateSyntaxError as error:
-            let_through(error)
-            raise
+    def load(
+        self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None
+    ) -> JinjaTemplate:
+        if name not in self._codes:
+            tree = self.chain[name].tree
+            self.parents[name] = parent_of(tree)
+            try:
+                self._codes[name] = environment.compile(tree, name, self.chain[name].path)
+            except TemplateSyntaxError as error:  # what a signal handler raises meanwhile is no error of its syntax
+                let_through(error)
+                raise
+        return environment.template_class.from_code(environment, self._codes[name], globals or {})
 
 
 def _bundled_folder() -> Path:

@@ -26,6 +26,8 @@ __all__ = ["prompt_matrix"]
 
 OLDEST_SYRUPY = 7  # its major version, as the extra `testing` has it
 _MARKER = "llm_persona_prompts"
+_FAILURE = "llm_persona_failure"  # an attribute of reports: pytest-xdist brings those that are plain data
+_PROMPTS = pytest.StashKey[dict[str, int]]()  # how many a test function has, by its node
 _LOADED = pytest.StashKey[dict[str, "PersonaRegistry"]]()
 
 
@@ -70,6 +72,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     except PersonaError as error:
         # CollectError is told as it is; what else is raised here comes with a page of traceback.
         raise pytest.Collector.CollectError(f"{test}:\n{error}") from None
+    metafunc.config.stash.setdefault(_PROMPTS, {})[test] = len(cases)
     metafunc.parametrize("prompt", cases, ids=[case.stem for case in cases], indirect=True)
 
 
@@ -136,26 +139,62 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let a prompt that is not its snapshot fail with what changed, in whole: pytest cuts assertions after 8 lines."""
+    failure = None
     if call.excinfo is not None and call.excinfo.errisinstance(AssertionError) and _keeps_prompts(item.config):
         from .prompt_snapshots import MISMATCH, case_of
 
         result = item.stash.get(MISMATCH, None)
         if result is not None:
-            from .prompt_changes import mismatch_report
+            from .prompt_changes import mismatch
+            from .prompt_summary import Failure
 
-            message = mismatch_report(case_of(item), result, accept_command(item))
-            failure = pytest.fail.Exception(message, pytrace=False).with_traceback(call.excinfo.tb)
-            call.excinfo = pytest.ExceptionInfo.from_exception(failure)
-    return (yield)
+            test = _as_asked_for(item, item.nodeid)
+            found = mismatch(case_of(item), result, accept_command([test]))
+            failed = pytest.fail.Exception(found.report, pytrace=False).with_traceback(call.excinfo.tb)
+            call.excinfo = pytest.ExceptionInfo.from_exception(failed)
+            failure = Failure(test, *_function(item), found.causes).written()
+    report = yield
+    if failure is not None:
+        setattr(report, _FAILURE, failure)
+    return report
 
 
-def accept_command(item: pytest.Item) -> str:
-    """Return the command that makes the test's prompt its snapshot, for the folder that pytest was started in."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+    """End a run in which prompts are not their snapshots with what made them change, and the command that accepts them."""
+    yield
+    told = [getattr(report, _FAILURE, None) for report in terminalreporter.stats.get("failed", ())]
+    if not any(told):
+        return
+    from .prompt_summary import Failure, as_few_as_can_be, summary
+
+    failures = sorted(Failure.read(data) for data in told if data is not None)  # in one order, also of many processes
+    terminalreporter.section("what made prompts change", "=")
+    for line in summary(failures):
+        terminalreporter.write_line(line)
+    terminalreporter.write_line(f"\nTo accept {'all of it' if len(failures) > 1 else 'it'}:")
+    terminalreporter.write_line(accept_command(as_few_as_can_be(failures)))
+
+
+def accept_command(tests: list[str]) -> str:
+    """Return the command that makes the prompts of these tests their snapshots."""
     import shlex
     import subprocess
 
+    words = ["pytest", *tests, "--snapshot-update"]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def _function(item: pytest.Item) -> tuple[str, int]:
+    """Return a test's function, as pytest is asked for it, and how many prompts it has: 0 where it takes more than them."""
+    assert item.parent is not None
+    function = f"{item.parent.nodeid}::{getattr(item, 'originalname', item.name)}"
+    alone = {*getattr(getattr(item, "callspec", None), "params", ())} == {"prompt"}
+    return _as_asked_for(item, function), item.config.stash[_PROMPTS].get(function, 0) if alone else 0
+
+
+def _as_asked_for(item: pytest.Item, node: str) -> str:
+    """Return a node's name for the folder that pytest was started in."""
     from .prompt_cases import shown_path
 
-    test = item.nodeid.partition("::")[2]
-    words = ["pytest", f"{shown_path(item.path, item.config.invocation_params.dir)}::{test}", "--snapshot-update"]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return f"{shown_path(item.path, item.config.invocation_params.dir)}::{node.partition('::')[2]}"

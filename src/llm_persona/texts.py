@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from .errors import InvalidValueError, MissingVariableError, field_text
@@ -13,7 +13,7 @@ from .names import nearest, shorten
 from .placeholders import Parts, Placeholder, Placeholders, resolve
 from .session import Family, Record, Verbatim, neutralise
 from .templates import Template
-from .views import Field, Filling, Text, TextTable, Undescribed
+from .views import Field, Filling, Ready, Text, TextTable, Undescribed
 
 Path = tuple[str | int, ...]
 FIELD_PRINT = len("sha256:") + 12  # characters
@@ -80,8 +80,9 @@ class PersonaTexts:
         self._needs: dict[str, Path] = {}  # session names in texts -> the field that names them first
         self._greeting_needs: dict[str, Path] = {}
         self.fields = self._fields(tools)
+        self._open = frozenset(name for name, value in self.fields.items() if _waits(value))
         self._tools = {name: (tools or {})[name] for name in persona.tools if name in (tools or {})}
-        self._defaults = {name: text for name, text in self._declared.items() if text is not None}
+        self.defaults = {name: text for name, text in self._declared.items() if text is not None}
         greeting_only = self._greeting_needs.keys() - self._needs.keys()
         declared: dict[str, Path] = {name: ("variables", name) for name in self._declared if name not in greeting_only}
         self._required = self._without_default({**declared, **self._needs})
@@ -91,7 +92,7 @@ class PersonaTexts:
         self._greeted: tuple[str, ...] = ()  # the names of the last session that was greeted
 
     def _without_default(self, needs: Mapping[str, Path]) -> dict[str, Path]:
-        return {name: path for name, path in needs.items() if name not in self._defaults}
+        return {name: path for name, path in needs.items() if name not in self.defaults}
 
     def fingerprint(self, template: Template) -> str:
         """The fingerprint of all that can reach a prompt of a template: fields, defaults, tool descriptions; the key
@@ -133,7 +134,7 @@ class PersonaTexts:
     def sample_session(self, template: Template) -> dict[str, str]:
         """Return `{name}` for every variable without a default that the persona or the template asks for."""
         asked = [*self.required_by(template)]
-        asked += sorted(template.session_names - self._defaults.keys() - {"extra_sections"})
+        asked += sorted(template.session_names - self.defaults.keys() - {"extra_sections"})
         return {name: f"{{{name}}}" for name in dict.fromkeys(asked)}
 
     def greet(self, given: Mapping[str, object], template: Callable[[], Template]) -> str | None:
@@ -144,7 +145,7 @@ class PersonaTexts:
         session = neutralise(given)
         self._check_given(self._greeting_required, session.values, given)
         self._check_greeted(session.values, template)
-        return Filling(self.persona.key, {**self._defaults, **session.values}, Watch()).fill(greeting)
+        return Filling(self.persona.key, {**self.defaults, **session.values}, Watch()).fill(greeting)
 
     def _check_greeted(self, values: Mapping[str, object], template: Callable[[], Template]) -> None:
         names = tuple(values)
@@ -206,12 +207,24 @@ class PersonaTexts:
             needs.setdefault(name, path)
         return Text(parts, path) if names else "".join(map(str, parts))
 
-    def ready_for(self, family: Family) -> tuple[Mapping[str, Field], Mapping[str, object]]:
-        """Return the fields and defaults for templates of a family; those for xml are made anew."""
-        if not family.escapes:
-            return self.fields, self._defaults
-        fields = {name: _marked(value) for name, value in self.fields.items()}
-        return fields, {name: Verbatim(text) for name, text in self._defaults.items()}
+    def ready_for(self, family: Family, given: Collection[str]) -> Ready:
+        """Return the fields for templates of a family and a session that gives these names.
+
+        A default that is not overridden is filled in: it is the same for every session that gives the same names.
+        """
+        defaults = {name: text for name, text in self.defaults.items() if name not in given}
+        fields: dict[str, object] = {}
+        waiting: dict[str, Field] = {}
+        for name, value in self.fields.items():
+            field = _settled(value, defaults) if name in self._open else value
+            if family.escapes:
+                field = _marked(field)
+            if isinstance(field, Undescribed) or (name in self._open and _waits(field)):
+                waiting[name] = field
+            else:
+                fields[name] = Record(field.entries) if isinstance(field, TextTable) else field
+        texts = {name: Verbatim(text) for name, text in defaults.items()} if family.escapes else defaults
+        return Ready(self.persona.key, fields, waiting, texts, {})
 
     def _check_given(
         self, required: Mapping[str, Path], values: Mapping[str, object], given: Mapping[str, object]
@@ -233,7 +246,7 @@ class PersonaTexts:
 
     def _check_unused(self, unused: Iterable[str], values: Mapping[str, object], remedy: str) -> None:
         """Refuse a template that is passed like a variable, and a slip of a name whose default would be used instead."""
-        defaulted = [name for name in self._defaults if name not in values]
+        defaulted = [name for name in self.defaults if name not in values]
         for name in unused:
             if name == "template":
                 raise self._useless(name, "which nothing uses", remedy)
@@ -252,6 +265,26 @@ def _missing(name: str, path: Path, spare: Iterable[str]) -> str:
     hint = f"; did you mean {name!r} by {near!r}?" if near else ""
     name = shorten(name)
     return f"{name!r} ({field_text(path)}{hint})"
+
+
+def _settled(value: Field, defaults: Mapping[str, str]) -> Field:
+    """Return a field with these values filled in; a text that waits for no other is a plain text."""
+    if isinstance(value, Text):
+        parts = resolve(value.parts, lambda name: (defaults[name],) if name in defaults else None)
+        waits = any(isinstance(part, Placeholder) for part in parts)
+        return Text(parts, value.field) if waits else "".join(map(str, parts))
+    if isinstance(value, tuple):
+        return tuple([_settled(text, defaults) for text in value])  # type: ignore[misc]  # texts
+    if isinstance(value, TextTable):
+        return TextTable({name: _settled(text, defaults) for name, text in value.entries.items()})  # type: ignore[misc]
+    return value
+
+
+def _waits(value: Field) -> bool:
+    """Tell whether session values are to be filled into a field."""
+    if isinstance(value, TextTable):
+        return any(isinstance(text, Text) for text in value.entries.values())
+    return any(isinstance(text, Text) for text in value) if isinstance(value, tuple) else isinstance(value, Text)
 
 
 def _right_call(names: Iterable[str]) -> str:

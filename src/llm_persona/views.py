@@ -1,13 +1,14 @@
-"""What a template sees: `persona` and `session`, and a watch on the first look at the session."""
+"""What a template sees: `persona` and `session`, and a watch on the first look at what the session gives."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from .errors import InvalidValueError, TemplateError
 from .events import Watch
 from .names import did_you_mean, kind_of, shorten
-from .placeholders import Parts, Placeholder
+from .placeholders import Parts
 from .session import Record, shown
 
 
@@ -50,6 +51,16 @@ class Undescribed:
 Field = str | Text | tuple[str | Text, ...] | TextTable | Record | Undescribed | None
 
 
+class Ready(NamedTuple):
+    """A persona's fields for one set of given names and one family of templates."""
+
+    owner: str  # the persona's key
+    fields: dict[str, object]  # as templates see them
+    waiting: Mapping[str, Field]  # those that the session's values are filled into
+    defaults: Mapping[str, object]  # of the variables that are not given
+    known: dict[str, Any]  # what parts of a template come to that mention nothing but the persona
+
+
 class Filling:
     """The values of one render, and whether they were looked at."""
 
@@ -67,17 +78,35 @@ class Filling:
         """Return the text with its placeholders filled, in one pass."""
         if not isinstance(text, Text):
             return text
-        self.watch.touched = True
-        filled = "".join([part if type(part) is str else self._value(part, text) for part in text.parts])
+        self.watch.touch()
+        values, escapes = self.values, self._safe is not None
+        pieces: list[str] = []
+        for part in text.parts:
+            if type(part) is not str:
+                value = values[part.name]  # type: ignore[union-attr]  # a Placeholder
+                if type(value) is not str or escapes:
+                    value = self._shown(value, part.name, text)  # type: ignore[union-attr]
+                pieces.append(value)
+            else:
+                pieces.append(part)
+        filled = "".join(pieces)
         return filled if self._safe is None else self._safe(filled)
 
-    def _value(self, part: str | Placeholder, asking: Text) -> str:
-        assert isinstance(part, Placeholder)
-        value = self.values[part.name]
+    def ready(self, field: Field) -> object:
+        """Return a field as templates see it: what waits to be filled is filled when it is reached."""
+        if isinstance(field, Text):
+            return self.fill(field)
+        if isinstance(field, tuple):
+            return Texts(field, self)
+        if isinstance(field, Undescribed):
+            raise field.error()
+        return Table(field.entries, self) if isinstance(field, TextTable) else field
+
+    def _shown(self, value: object, name: str, asking: Text) -> str:
         text = shown(value, escapes=self._safe is not None)
         if text is None:
             raise InvalidValueError(
-                f"session variable {part.name!r} is {kind_of(value)}, which cannot be printed",
+                f"session variable {name!r} is {kind_of(value)}, which cannot be printed",
                 persona=self._owner,
                 field=asking.field,
                 hint="pass a text or a number",
@@ -131,54 +160,71 @@ class Table(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def items(self) -> Any:  # Mapping's own looks each name up again
+        fill = self._filling.fill
+        return ((name, fill(text)) for name, text in self._entries.items())
+
 
 class PersonaView:
-    """`persona` in a template."""
+    """`persona` in a template. Its fields are attributes, for generated code to reach at once; one that waits for the
+    session is made ready when it is asked for."""
 
-    __slots__ = ("_fields", "_filling")
+    __slots__ = ("__dict__", "_filling", "_waiting")
 
-    def __init__(self, fields: Mapping[str, Field], filling: Filling) -> None:
-        self._fields = fields
+    def __init__(self, fields: dict[str, object], waiting: Mapping[str, Field], filling: Filling) -> None:
+        self._waiting = waiting
         self._filling = filling
+        self.__dict__ = fields  # nothing changes it: templates set no attributes
+
+    def __getattr__(self, name: str) -> object:
+        if name in self._waiting:
+            return self._filling.ready(self._waiting[name])
+        raise AttributeError(name)
 
     def lookup(self, name: str) -> object:
-        """Return a field's value. Raises TemplateError, with what may have been meant, for one that is none."""
-        try:
-            value = self._fields[name]
-        except KeyError:
-            raise unknown_field(name, self._fields) from None
-        if isinstance(value, Text):
-            return self._filling.fill(value)
-        if isinstance(value, tuple):
-            return Texts(value, self._filling)
-        if isinstance(value, TextTable):
-            return Table(value.entries, self._filling)
-        if isinstance(value, Undescribed):
-            raise value.error()
-        return value
+        """Return a field by its name. Raises TemplateError for one that there is not."""
+        if name not in self.__dict__ and name not in self._waiting:
+            raise unknown_field(name, (*self.__dict__, *self._waiting))
+        return self.__dict__[name] if name in self.__dict__ else self.__getattr__(name)
 
 
 class SessionView:
     """`session` in a template: `session.x` is the variable x, whatever it is called."""
 
-    __slots__ = ("_filling",)
+    __slots__ = ("_given", "_undefined", "_values", "_watch")
 
-    def __init__(self, filling: Filling) -> None:
-        self._filling = filling
+    def __init__(
+        self,
+        values: Mapping[str, object],
+        given: Collection[str],
+        watch: Watch,
+        undefined: Callable[[str, str], object],
+    ) -> None:
+        self._values = values  # what is declared with a default and not given is among them
+        self._given = given
+        self._watch = watch
+        self._undefined = undefined  # makes what templates find in the place of a variable that is absent
 
     def lookup(self, name: str) -> object:
-        """Return a variable's value. Raises KeyError for one that was neither given nor declared with a default."""
-        self._filling.watch.touched = True
-        if name == "extra_sections" and name not in self._filling.values:
-            return NO_SECTIONS
-        return self._filling.values[name]
+        """Return a variable's value. What is not given is the same for every session that gives the same names."""
+        try:
+            value = self._values[name]
+        except KeyError:
+            return NO_SECTIONS if name == "extra_sections" else self._undefined(self._absent(name), name)
+        if name in self._given:
+            self._watch.touch()
+        return value
 
-    def absent(self, name: str) -> str:
+    def has(self, name: str) -> bool:
+        """Tell whether a variable is defined: given, or declared with a default."""
+        return name in self._values or name == "extra_sections"
+
+    def _absent(self, name: str) -> str:
         """Say that a variable is absent, and how a template may ask for it."""
         shown = shorten(name)
         if name.startswith("_"):
             return f"session has no {shown!r}; names that begin with '_' are not for sessions"
-        hint = did_you_mean(name, self._filling.values)
+        hint = did_you_mean(name, self._values)
         asked = f"session.{shown}" if name.isidentifier() else f"session[{shown!r}]"
         return f"session has no {shown!r}; " + (hint or f"where it may be absent, test '{asked} is defined' first")
 

@@ -1,4 +1,4 @@
-"""Precompiled prompts: the same text and the same errors as running the template, for every template and session."""
+"""Prepared prompts: the same text and the same errors as running the template, for every template and session."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jinja2 import BaseLoader
 
 from llm_persona import Persona, PersonaError, PersonaRegistry, Prompt, multiline, trusted
 from llm_persona.bound import Bound
 from llm_persona.plans import Plans
-from llm_persona.precompiled import MAX_KNOWN, Precompiled, Precompiler
+from llm_persona.prepared import MAX_LEAVES, Branch, Prepared, Tree
+from llm_persona.recordings import take
+from llm_persona.session import neutralise
 from llm_persona.templates import Template, Templates
 
 SECONDS = 10  # that threads define and render
@@ -311,18 +312,11 @@ def failing(made: Templates) -> tuple[object, ...] | None:
     return None
 
 
-def unparted(template: Template) -> Template:
-    """Return a template compiled without setting apart what is fixed, so that all of it is run at every render."""
-    environment = template.compiled.environment
-    loader = cast("BaseLoader", environment.loader)
-    return dataclasses.replace(template, compiled=type(environment)(loader).get_template(str(template.compiled.name)))
-
-
 def wholly_run(persona: Persona, template: Template, session: Mapping[str, object]) -> tuple[object, ...]:
     """Return what `outcome` does, of a prompt of which nothing was kept from other renders."""
     try:
         persona._check_complete()
-        prompt = Plans(persona._prepared(), precompiling=False).render(unparted(template), session, "t")
+        prompt = Plans(persona._prepared(), None).render("t", lambda: template, session, None)
     except PersonaError as error:
         return type(error), str(error), f"{type(error).__name__}: {error}"
     return shown(prompt)
@@ -336,7 +330,7 @@ def shown(prompt: Prompt) -> tuple[object, ...]:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.hits(0.15)
 @given(templates, personas, sessions())
-def test_a_precompiled_prompt_is_the_ordinary_one(
+def test_a_prepared_prompt_is_the_ordinary_one(
     files: dict[str, str], persona: Persona, given: tuple[dict[str, object], dict[str, object]]
 ) -> bool:
     """Text, stable part, sections, unused and folded names, errors: the same in every call, whatever the template does."""
@@ -347,14 +341,43 @@ def test_a_precompiled_prompt_is_the_ordinary_one(
     for session in (given[0], given[1], given[0]):
         expected = failing(made) or wholly_run(run, made.get("t"), session)
         assert outcome(ordinary, "t", session) == expected
-        assert outcome(prepared, "t", session) == expected
+        for _ in range(2):  # run, then recorded or filled
+            assert outcome(prepared, "t", session) == expected
     return isinstance(expected[0], str)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.hits(0.25)
+@given(templates, personas, sessions())
+def test_a_recording_says_what_a_run_prints(
+    files: dict[str, str], persona: Persona, given: tuple[dict[str, object], dict[str, object]]
+) -> bool:
+    """The same text, stable part and error, for the values that it was made with; and nothing is beyond it."""
+    made = compiled(files)
+    bound = dataclasses.replace(persona, _bound=Bound(made, precompile=False))
+    if failing(made) is not None:
+        return False
+    template = made.get("t")
+    try:
+        values = neutralise(given[0], template.family).values
+        bound._prepared().check_names(template, values, values)
+    except PersonaError:
+        return False
+    taken = take(bound._prepared(), template, values)
+    assert taken.doubtful == []
+    assert taken.asked == []  # all is known
+    expected = outcome(bound, "t", given[0])
+    if taken.error is not None:
+        assert expected[:2] == (type(taken.error), str(taken.error))
+        return False
+    assert (taken.text, taken.text[: taken.assembled.stable_length]) == expected[:2]
+    return True
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.hits(0.3)
 @given(personas, sessions(), st.sampled_from(FAMILIES))
-def test_a_bundled_template_is_precompiled_the_same(
+def test_a_bundled_template_is_prepared_the_same(
     persona: Persona, given: tuple[dict[str, object], dict[str, object]], template: str
 ) -> bool:
     """The bundled templates, with any persona and session."""
@@ -398,21 +421,24 @@ def test_calls_of_any_names_in_any_order_are_those_of_a_new_persona(
     return prompts > 1
 
 
-# ---- what is precompiled, and what is not
+# ---- what is prepared, and what is run
 
 PERSONA = Persona(
     name="Maya", role="Helper", tone="kind to {a}", capabilities=["one", "two {a}"], variables={"a": None, "b": "d"}
 )
 
 
-def plan(source: str, **session: object) -> Precompiled | None:
-    """Return what was precompiled for a template and the names of a session."""
+def tree(source: str, *sessions: dict[str, object]) -> Tree:
+    """Return what is kept of a template after each of these sessions was rendered twice."""
     persona = dataclasses.replace(PERSONA, _bound=Bound(compiled({**PARTS, "t": source})))
-    try:
+    for session in (sessions or ({"a": "Ana", "b": "pro"},)) * 2:
         persona.render("t", **session)
-    except PersonaError:
-        return None
-    return next((found.prompt for found in persona._planned()._plans.values()), None)
+    (plan,) = persona._planned()._plans.values()
+    return plan.tree
+
+
+def leaves(node: object) -> list[object]:
+    return [leaf for each in node.answers.values() for leaf in leaves(each)] if isinstance(node, Branch) else [node]
 
 
 @pytest.mark.parametrize(
@@ -427,11 +453,24 @@ def plan(source: str, **session: object) -> Precompiled | None:
         "{% include 'part' %}",
         "{% if session.a is defined %}{{ session.a }}{% endif %}",
         "{% if persona.company %}{{ session.a }}{% endif %}",
+        "{{ session.a|default('x', true) }}",
+        "{{ session.a ~ 'x' }}",
+        "{{ 'x' if session.a == 'Ana' }}",
+        "{{ 'x' if session.a in ['Bo', 'Ana'] }}",
+        "{% if session.a %}x{% else %}{{ session.b }}{% endif %}",
+        "{% if session.b != 'free' and session.a > 'A' %}x{% endif %}",
+        "{% set q %}{{ session.a }}{% endset %}{{ q }}",
+        "{% macro m(x) %}{{ x }}{% endmacro %}{{ m(session.a) }}",
+        "{% extends 'default' %}{% block tone %}{{ super() }}!{% endblock %}",
+        "{% set t = persona.tone %}a",
+        "{{ persona.capabilities|join(', ') }}",
     ],
 )
-def test_what_is_only_printed_is_precompiled(source: str) -> None:
-    """A template that only prints session values, and persona texts with some in them, runs once."""
-    assert plan(source, a="Ana", b="pro") is not None
+def test_what_is_printed_or_asked_with_few_answers_is_prepared(source: str) -> None:
+    """A template that prints session values, and asks whether they are there, true or equal to a constant, is not run."""
+    kept = tree(source)
+    assert kept.leaves == 1
+    assert all(isinstance(leaf, Prepared) for leaf in leaves(kept.root))
 
 
 @pytest.mark.parametrize(
@@ -439,36 +478,53 @@ def test_what_is_only_printed_is_precompiled(source: str) -> None:
     [
         "{{ session.a|upper }}",
         "{{ session.a|length }}",
-        "{{ session.a|default('x', true) }}",
         "{{ persona.tone|upper }}",
-        "{{ session.a ~ 'x' }}",
-        "{{ session.a is none }}{{ 'x' if session.a is none }}",
         "{{ 'x' if session.a is string }}",
-        "{{ 'x' if session.a is true }}",
-        "{{ 'x' if session.a == 'Ana' }}",
-        "{{ 'x' if session.a in ['Ana'] }}",
-        "{{ {'a': session.a}|length }}{{ {session.a: 1}|length }}",
-        "{% if session.a %}x{% endif %}",
+        "{{ 'x' if session.a == session.b }}",
+        "{{ {'a': session.a}|length }}{{ {'Ana': 1}[session.a] }}",
         "{% for c in session.a %}{{ c }}{% endfor %}",
         "{% set q %}{{ session.a }}{% endset %}{{ q|upper }}",
+        "{% set q %}{{ session.a }}{% endset %}{{ 'x' if q == 'Ana' }}",
         "{% filter upper %}{{ session.a }}{% endfilter %}",
         "{% macro m(x) %}{{ x }}{% endmacro %}{{ m(session.a)|upper }}",
-        "{{ persona.capabilities|join(', ') }}",
-        "{% set t = persona.tone %}a",
         "{{ [session.a, session.b]|sort|first }}",
+        "{{ 'x' if 'n' in session.a }}",
     ],
 )
-def test_what_steers_a_template_is_not_precompiled(source: str) -> None:
-    """A template that tests, filters, compares or loops over a session value is run for every session."""
-    assert plan(source, a="Ana", b="pro") is None
+def test_what_is_worked_out_of_values_is_run(source: str) -> None:
+    """A template that filters a session value, loops over it or works with it is run for every session."""
+    assert set(leaves(tree(source).root)) == {None}
 
 
-def test_a_value_that_prints_nothing_runs_the_template() -> None:
-    """An empty value may empty a line or a block, which only the template's run can tell."""
-    persona = dataclasses.replace(PERSONA, _bound=Bound(compiled({"t": "A\n\n{{ session.b }}\n\nB"})))
-    assert persona.build_system_prompt("t", a="x", b="-") == "A\n\n-\n\nB"
-    assert persona.build_system_prompt("t", a="x", b="") == "A\n\nB"
-    assert persona.render("t", a="x", b="").text == "A\n\nB"
+def test_each_answer_has_its_prompt() -> None:
+    """An empty value may empty a line or a block: that it is empty is an answer like others."""
+    source = "A\n\n{{ session.b }}\n\n{% if session.a == 'Ana' %}B{% endif %}"
+    sessions: list[dict[str, object]] = [{"a": a, "b": b} for a in ("Ana", "Bo", "Cy") for b in ("-", "", "x")]
+    assert tree(source, *sessions).leaves == 4
+    persona = dataclasses.replace(PERSONA, _bound=Bound(compiled({"t": source})))
+    for _ in range(3):
+        texts = [persona.build_system_prompt("t", **session) for session in sessions]
+        assert texts == ["A\n\n-\n\nB", "A\n\nB", "A\n\nx\n\nB", *["A\n\n-", "A", "A\n\nx"] * 2]
+
+
+def test_a_template_with_too_many_answers_is_run() -> None:
+    """Nothing is kept of it any more, and it prints the same."""
+    source = "".join(f"{{% if session.a == '{number}' %}}{number}{{% endif %}}" for number in range(MAX_LEAVES + 5))
+    sessions: list[dict[str, object]] = [{"a": str(number)} for number in range(MAX_LEAVES + 5)]
+    kept = tree(source, *sessions)
+    assert kept.leaves > MAX_LEAVES
+    assert (kept.root, kept.size) == (None, 0)
+
+
+def test_extra_sections_are_prepared_by_their_number() -> None:
+    """One or two of them are places like any other; a prompt with many is run."""
+    persona = dataclasses.replace(PERSONA, _bound=Bound(Templates()))
+    for number in (1, 2, 9):
+        extra = {f"Name {each}": f"text\n{each}" for each in range(number)}
+        texts = {persona.build_system_prompt("default", a="Ana", extra_sections=extra) for _ in range(4)}
+        (text,) = texts
+        for each in range(number):
+            assert f"Name {each}:\n    text\n    {each}" in text
 
 
 def test_a_registry_may_switch_it_off(tmp_path: Path) -> None:
@@ -488,70 +544,32 @@ def test_a_registry_may_switch_it_off(tmp_path: Path) -> None:
             pickle.loads(pickle.dumps(read)),
         ):
             maya = registry.get("Maya")
-            texts.add(maya.build_system_prompt(a="Ana"))
-            assert [found.prompt is not None for found in maya._planned()._plans.values()] == [precompile]
+            texts |= {maya.build_system_prompt(a="Ana") for _ in range(3)}
+            assert [found.tree.leaves > 0 for found in maya._planned()._plans.values()] == [precompile]
     assert texts == {"You are Maya, a Helper.\n\nTone: kind to Ana"}
 
 
-# ---- parts of what is not precompiled as a whole
+@pytest.mark.parametrize("precompile", [True, False])
+def test_what_mentions_the_persona_alone_is_run_once(precompile: bool) -> None:
+    """Where a template is run for each session, its parts that look at nothing but the persona come to the same each time."""
+    source = "{% for c in persona.constraints %}- {{ c }}\n{% endfor %}\n{{ persona.tone }}\n\n{{ session.b|upper }}"
+    persona = dataclasses.replace(
+        PERSONA, constraints=["x", "y"], _bound=Bound(compiled({"t": source}), precompile=precompile)
+    )
+    prompts = [persona.render("t", a=a, b="pro") for a in ("Ana", "Bo", "Cy")]
+    assert prompts == [f"- x\n- y\nkind to {a}\n\nPRO" for a in ("Ana", "Bo", "Cy")]
+    assert {prompt.stable for prompt in prompts} == {"- x\n- y"}
+    (plan,) = persona._planned()._plans.values()
+    known = plan._ready.known
+    assert sum(bool(each) for each in known.values()) == 1  # the tone waits for the session
+
+
+# ---- threads
 
 STEERED = (
     "{% extends 'markdown' %}{% block session %}- Plan: {{ session.b }}\n"
     "{% if session.b == 'pro' %}Pro{% else %}Free{% endif %}{% endblock %}"
 )
-
-
-def parts(persona: Persona) -> Precompiler:
-    found = next(iter(persona._planned()._plans.values()))._precompiler
-    assert found is not None
-    return found
-
-
-@pytest.mark.parametrize("precompile", [True, False])
-def test_parts_that_the_session_does_not_steer_are_known(precompile: bool) -> None:
-    """What a steered template only prints is run once; without precompiling, what never looks at the session."""
-    made = compiled({"t": STEERED})
-    plain = dataclasses.replace(PERSONA, tone="kind", capabilities=["one"], _bound=Bound(made, precompile=precompile))
-    prompts = [plain.build_system_prompt("t", a="Ana", b=b) for b in ("free", "pro", "free")]
-    assert prompts[0] == prompts[2] == prompts[1].replace("pro", "free").replace("Pro", "Free")
-    assert len(parts(plain)) == (2 if precompile else 1)
-    assert len(parts(plain).steered) == (0 if precompile else 1)
-
-
-def test_a_part_with_placeholders_is_known() -> None:
-    """Texts of a persona with placeholders in them are no reason to run a part again."""
-    maya = dataclasses.replace(PERSONA, _bound=Bound(compiled({"t": STEERED})))
-    for a in ("Ana", "Bo", "C\nD"):
-        shown = a.replace("\n", " ")
-        assert f"kind to {shown}\n" in (text := maya.build_system_prompt("t", a=a, b="pro"))
-        assert f"- two {shown}\n" in text
-    assert len(parts(maya)) == 2
-    assert parts(maya).steered == set()
-
-
-def test_what_is_within_a_steered_part_may_be_known() -> None:
-    """A part that does more with a text than print it is run; the lists in it are not."""
-    source = (
-        "{{ persona.tone|upper }}\n{% for c in persona.capabilities %}- {{ c }}\n{% endfor %}\n"
-        "{% if session.b %}!{% endif %}"
-    )
-    maya = dataclasses.replace(PERSONA, _bound=Bound(compiled({"t": source})))
-    for a in ("Ana", "Bo"):
-        assert maya.build_system_prompt("t", a=a, b="x") == f"KIND TO {a.upper()}\n- one\n- two {a}\n!"
-    assert len(parts(maya)) == 1
-    assert len(parts(maya).steered) == 1
-
-
-def test_what_is_known_of_parts_is_bounded() -> None:
-    """White space that grows with the session gives ever new states: a full memo is emptied."""
-    source = "A{% for each in session.l %}\n{% endfor %}{% if persona.company %}x{% endif %}B"
-    maya = dataclasses.replace(PERSONA, _bound=Bound(compiled({"t": source})))
-    for number in range(MAX_KNOWN + 10):
-        maya.build_system_prompt("t", a="Ana", l=["x"] * number)
-        assert len(parts(maya)) <= MAX_KNOWN
-
-
-# ---- threads
 
 
 def test_no_thread_sees_an_old_definition(tmp_path: Path) -> None:

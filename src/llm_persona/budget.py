@@ -1,0 +1,40 @@
+"""How much memory prepared prompts may take, all personas of a registry together."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from threading import Lock
+from typing import Protocol
+
+BUDGET = 256_000_000  # bytes
+
+
+class Keeper(Protocol):
+    """What keeps prepared prompts."""
+
+    def forget(self) -> None: ...
+
+
+class Budget:
+    """What prepared prompts may take. Where they take more, the oldest are given up, one after the other."""
+
+    def __init__(self, most: int = BUDGET) -> None:
+        self.most = most
+        self.used = 0
+        self._kept: deque[tuple[weakref.ref[Keeper], int]] = deque()
+        self._lock = Lock()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Budget, (self.most,)
+
+    def take(self, keeper: Keeper, size: int) -> None:
+        """Note that one keeps this many bytes more."""
+        with self._lock:
+            self._kept.append((weakref.ref(keeper), size))
+            self.used += size
+            while self.used > self.most:
+                oldest, freed = self._kept.popleft()
+                self.used -= freed
+                if (given_up := oldest()) is not None:
+                    given_up.forget()

@@ -1,0 +1,110 @@
+"""The environments that templates are recorded in: those of `sandbox`, with an ear for markers.
+
+They run the code that the sandbox compiled. Whatever a template does with a marker is left to the recording that the
+marker is from; everything else is done as in a plain run.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from jinja2.runtime import BlockReference, Context, Macro
+
+from .events import TemplateText, flat
+from .markers import Machine, Marker, machine_of, marker_in
+from .sandbox import Sandbox, XmlSandbox
+
+
+class Recorder(Sandbox):
+    """The environment in which plain and markdown templates are recorded."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(cast(Any, sandbox.loader))
+        self._now = threading.local()
+        self.filters = {name: _followed(name, each, "filter") for name, each in self.available.items()}
+        self.tests = {
+            name: each if name in ("defined", "undefined") else _followed(name, cast(Any, each), "test")
+            for name, each in self.tests.items()
+        }
+
+    def concat(self, pieces: Iterable[Any]) -> Any:  # what stands for values is no text yet
+        kept = list(pieces)
+        if all(type(piece) is str or type(piece) is TemplateText for piece in flat(kept)):
+            return super().concat(kept)
+        return self._now.machine.caught(kept, super().concat)
+
+    @contextmanager
+    def recording(self, machine: Machine) -> Iterator[None]:
+        """Let what is caught within, in this thread, be of this recording."""
+        before = getattr(self._now, "machine", None)
+        self._now.machine = machine
+        try:
+            yield
+        finally:
+            self._now.machine = before
+
+    def joined(self, parts: Iterable[object]) -> Any:
+        parts = tuple(parts)
+        marker = marker_in(*parts)
+        return super().joined(parts) if marker is None else machine_of(marker).joined(self, parts)
+
+    def printed(self, value: object) -> Any:
+        return machine_of(value).printed(self, value) if type(value) is Marker else super().printed(value)
+
+    def _found(self, obj: Any, name: object, found: Any) -> Any:
+        return found if type(found) is Marker else super()._found(obj, name, found)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is Marker:
+            return machine_of(obj).derive(super().getattr, obj, attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        marker = obj if type(obj) is Marker else argument
+        if type(marker) is Marker:
+            return machine_of(marker).item(super().getitem, obj, argument)
+        return super().getitem(obj, argument)
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - as jinja2
+        marker = __obj if type(__obj) is Marker else None
+        if marker is None and not isinstance(__obj, Macro | BlockReference):
+            marker = marker_in(*args, *kwargs.values())
+        if marker is None:
+            return super().call(__context, __obj, *args, **kwargs)
+        kwargs = {name: value for name, value in kwargs.items() if name not in ("_loop_vars", "_block_vars")}
+        return machine_of(marker).derive(functools.partial(super().call, __context), __obj, *args, **kwargs)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        marker = marker_in(left, right)
+        if marker is None:
+            return super().call_binop(context, operator, left, right)
+        return machine_of(marker).operate(
+            operator, functools.partial(super().call_binop, context, operator), left, right
+        )
+
+    def call_unop(self, context: Context, operator: str, arg: Any) -> Any:
+        if type(arg) is Marker:
+            return machine_of(arg).derive(functools.partial(super().call_unop, context, operator), arg)
+        return super().call_unop(context, operator, arg)
+
+
+class XmlRecorder(Recorder, XmlSandbox):
+    """The environment in which xml templates are recorded."""
+
+
+def _followed(name: str, function: Callable[..., Any], kind: str) -> Callable[..., Any]:
+    """Return a filter or test that leaves to a marker's recording what becomes of it."""
+
+    @functools.wraps(function)
+    def followed(*arguments: Any, **named: Any) -> Any:
+        marker = marker_in(*arguments, *named.values())
+        if marker is None:
+            return function(*arguments, **named)
+        machine = machine_of(marker)
+        return (machine.filter if kind == "filter" else machine.test)(name, function, arguments, named)
+
+    return followed
