@@ -156,13 +156,8 @@ KEEP = "keep it, or leave a line"
             "Max: {abstract: true}",
             "Max: is abstract now, and would serve nobody; make it a persona, or leave a line for another",
         ),
-        (
-            "Max: {role: Helper}",
-            "Max: {replaced_by: Base}",
-            "Max: is abstract now, and would serve nobody; make it a persona, or leave a line for another",
-        ),
     ],
-    ids=["gone", "renamed", "new-version", "taken-off", "abstract", "replaced-by-abstract"],
+    ids=["gone", "renamed", "new-version", "taken-off", "abstract"],
 )
 def test_frozen_names_what_was_lost(project: Path, before: str, after: str, told: str) -> None:
     """A name or version that conversations may hold, and that is gone without a line, ends with 1 and says which line."""
@@ -202,7 +197,43 @@ def test_a_line_is_held_too(project: Path) -> None:
     assert frozen(maya + line, maya) == (1, [lost])
     assert frozen(maya + line, "Maya: {role: x, version: 3}\nMaya@2: {replaced_by: 3}\n" + line) == (0, [])
     assert frozen(maya + "Zed: {replaced_by: null}\n", maya) == (0, [])
-    assert frozen(maya + line, "Maya: {role: x, version: 2}\nMaya@1: {role: old}\n") == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("line", "again", "back"),
+    [
+        ("Maya@1: {replaced_by: null}", "Maya@1: {role: old}", "Maya@1"),
+        ("Maya@1: {replaced_by: 2}", "Maya@1: {role: old}", "Maya@1"),
+        ("Maya@1: {replaced_by: null}", "Maya@1: {role: x}", "Maya@1"),
+        ("Old: {replaced_by: Maya}", "Old: {role: x}", "Old"),
+        ("Old: {replaced_by: null}", "Old: {role: x, version: 7}", "Old"),
+        ("Old: {replaced_by: Ann}\nAnn: {replaced_by: null}", "Old: {role: x}\nAnn: {replaced_by: null}", "Old"),
+        ("Maya@1: {replaced_by: 2}", "Maya@1: {role: x}", None),
+    ],
+)
+def test_what_is_gone_does_not_come_back_as_something_else(
+    project: Path, line: str, again: str, back: str | None
+) -> None:
+    """A conversation that was led elsewhere, or told that its persona was retired, gets no third prompt."""
+    maya = "Maya: {role: x, version: 2}\n"
+    told = "was gone, and is back as something else; keep its line, and take a name or version that was never used"
+    held = frozen(maya + line, maya + again)
+    assert held == ((1, [f"frozen: {back}: {told}"]) if back else (0, []))
+    if back:
+        shown = json.loads(diff("before.yaml", "after.yaml", "--format", "json").stdout)
+        assert shown["revived"] == [back]
+
+
+def test_names_that_require_a_unit_are_held(project: Path) -> None:
+    """Dropping one is shown and not held; a new one is shown; one that is gone is told as that."""
+    maya = "Maya: {role: x, version: 1}\nMax: {role: y}\n"
+    required = "$require_unit: [Maya]\n" + maya
+    assert frozen(required, maya) == (1, ["frozen: Maya: $require_unit does not name it any more; keep it there"])
+    assert diff("before.yaml", "after.yaml").stdout == "~ Maya: $require_unit does not name it any more\n"
+    assert frozen(maya, required) == (0, [])
+    assert diff("before.yaml", "after.yaml").stdout == "~ Maya: $require_unit names it now\n"
+    assert frozen(required, required) == (0, [])
+    assert frozen(required, "Maya: {replaced_by: Max}\nMax: {role: y}\n") == (0, [])
 
 
 def test_what_replaces_is_shown(project: Path) -> None:

@@ -14,6 +14,8 @@ import openai
 import pytest
 from loopback import Loopback
 
+from llm_persona import PersonaRegistry
+
 
 @pytest.fixture(scope="module")
 def handler(repository: Path) -> ModuleType:
@@ -62,6 +64,13 @@ def test_warming_up_fills_what_requests_read(handler: ModuleType, clients: Any, 
     for agent in ("Maya", "Dora", "Sam"):
         handler.answer(clients, handler.Conversation("c-1", agent), handler.User("Jo"), "Hello")
         assert str(primary.bodies[-1]["system"][0]) in warmed
+
+
+def test_warming_up_needs_no_unit(handler: ModuleType, clients: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is served by it, so it warms a persona that requires a unit of its handlers too."""
+    data = {"$require_unit": ["Maya"], "Maya": {"role": "Guide", "version": "1"}}
+    monkeypatch.setattr(handler, "registry", PersonaRegistry.from_dict(data))
+    assert handler.warm_up(clients) > 0
 
 
 def test_conversation_is_cached_with_its_prompt(handler: ModuleType, clients: Any, primary: Loopback) -> None:

@@ -244,6 +244,13 @@ def problems(tmp_path: Path, text: str) -> list[Problem]:
             ),
         ),
         (
+            "Dora: {replaced_by: Max}\nMax: {replaced_by: Base}\nBase: {abstract: true}",
+            (
+                "3:20: Max.replaced_by: 'Base' is abstract, and would serve nobody; "
+                "name one that is not; null says that it was retired"
+            ),
+        ),
+        (
             "Ann: {parent: Zed}\nZed: {replaced_by: null}",
             "2:15: Ann.parent: parent 'Zed' was retired; name another parent, or none",
         ),

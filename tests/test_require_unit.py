@@ -99,6 +99,7 @@ def test_what_cannot_require_a_unit(path: Path, names: str, message: str) -> Non
 def test_what_is_defined_later_serves_somebody(path: Path) -> None:
     """A persona that requires a unit cannot become abstract; anything else about it may change."""
     registry = PersonaRegistry.from_file(path)
+    registry.define(Persona("May", "Guide"), replace=True)
     with pytest.raises(InvalidValueError, match=r"Maya: is abstract, and"):
         registry.define(Persona("Maya", "Guide", version="1", abstract=True), replace=True)
     registry.define(Persona("Maya", "Chief", version="1"), replace=True)

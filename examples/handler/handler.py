@@ -74,7 +74,7 @@ def warm_up(clients: Clients) -> int:
     """Fill the cache with the part that all sessions of a persona share; return the tokens that were written."""
     written = 0
     for name in registry.list_names():
-        persona = registry.get(name)
+        persona = registry.complete(name)  # nobody is served: it needs no unit
         prompt = persona.render(**persona.sample_session())
         request = prompt.anthropic_prewarm(model=PRIMARY_MODEL, tools=persona.select_tools(ANTHROPIC_TOOLS))
         written += clients.primary.messages.create(**request).usage.cache_creation_input_tokens or 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, Protocol
 
 from .arguments import mapping_of
@@ -30,6 +30,8 @@ class Registry(Protocol):
     def rollouts(self) -> Mapping[str, Rollout]: ...
     @property
     def replaced(self) -> Mapping[str, str | None]: ...
+    @property
+    def require_unit(self) -> tuple[str, ...]: ...
     def references(self) -> list[str]: ...
     def complete(self, name: str) -> Persona: ...
     def __contains__(self, name: object) -> bool: ...
@@ -123,8 +125,10 @@ class RegistryChange:
     A reference is what `get` takes: a served version that stays as `Maya@1` beside a new one has not gone. `changed`
     compares what stands under one key, `thawed` the versions whose content changed although their name and version did
     not. `replaced` has the references that lead to something else now, each with the one that stands in its place, None
-    where it was retired; `lost` those of which nothing is left, not even a line. Abstract personas count through their
-    children alone.
+    where it was retired; `lost` those of which nothing is left, not even a line; `revived` those that had a line and now
+    are a persona that says something else than who asked for them was given. `unit_required` has the names that
+    `$require_unit` names now, `unit_not_required` those that it does not name any more. Abstract personas count through
+    their children alone.
     """
 
     added: tuple[str, ...]
@@ -134,6 +138,9 @@ class RegistryChange:
     thawed: tuple[PersonaChange, ...]
     replaced: tuple[tuple[str, str | None], ...] = ()
     lost: tuple[str, ...] = ()
+    revived: tuple[str, ...] = ()
+    unit_required: tuple[str, ...] = ()
+    unit_not_required: tuple[str, ...] = ()
 
     @property
     def unversioned(self) -> tuple[str, ...]:
@@ -141,7 +148,7 @@ class RegistryChange:
         return tuple(each.after.key for each in self.changed if each.after.version is None and each.content_changed)
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed or self.rollouts or self.thawed or self.replaced)
+        return any(getattr(self, each.name) for each in fields(self))
 
 
 def compare(before: Persona, after: Persona, session: Mapping[str, Any] | None = None) -> PersonaChange:
@@ -188,6 +195,11 @@ def compare_registries(before: Registry, after: Registry, session: Mapping[str, 
         thawed=tuple(change for change in refs if change.content_changed),
         replaced=tuple(_replacements(before, after, removed)),
         lost=tuple(_losses(removed, after)),
+        revived=tuple(
+            key for key in _defined_again(before, after) if key not in before or compared(key, key).content_changed
+        ),
+        unit_required=tuple(_requiring(after, before)),
+        unit_not_required=tuple(_requiring(before, after)),
     )
 
 
@@ -238,6 +250,20 @@ def _is_kept(reference: str, after: Registry) -> bool:
 
 def _has_line(registry: Registry, reference: str) -> bool:
     return reference in registry.replaced or split_reference(reference)[0] in registry.replaced
+
+
+def _defined_again(before: Registry, after: Registry) -> Iterator[str]:
+    """Yield what had a line, and is a persona of its own again."""
+    for key in before.replaced:
+        if key in after and not _has_line(after, key) and not after.complete(key).abstract:
+            yield key
+
+
+def _requiring(one: Registry, other: Registry) -> Iterator[str]:
+    """Yield the names for which one registry requires a unit and the other, which serves them too, does not."""
+    for name in one.require_unit:
+        if name in other and not _has_line(other, name) and name not in other.require_unit:
+            yield name
 
 
 def _field_changes(before: Persona, after: Persona) -> Iterator[FieldChange]:

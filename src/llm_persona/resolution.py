@@ -246,17 +246,22 @@ def _version_errors(definitions: Definitions, keys: Iterable[str]) -> Iterator[P
 
 
 def _line_errors(definitions: Definitions, keys: Iterable[str], bad: set[str]) -> Iterator[InvalidValueError]:
-    """Yield what is wrong with the lines of what is gone: they lead nowhere, or in a circle."""
+    """Yield what is wrong with the lines of what is gone: they lead nowhere, to what serves nobody, or in a circle."""
     for key in keys:
         line = definitions[key]
         if not line._gone or line._successor is None or (bad and _descends_from(key, definitions, bad)):
             continue
         *passed, last = steps(definitions, line)
-        if last is not None:
+        if last is not None and not last.abstract:
             continue
         lost = passed[-1]
         assert lost is not None
         assert lost._successor is not None
+        if last is not None:
+            message = f"{shorten(lost._successor)!r} is abstract, and would serve nobody"
+            hint = "name one that is not; null says that it was retired"
+            yield InvalidValueError(message, persona=lost.key, field=("replaced_by",), hint=hint)
+            continue
         following = standing(definitions, lost._successor)
         if following is None or (following is lost and lost._successor != lost.key):
             yield _unknown_successor(lost, lost._successor, definitions)

@@ -31,6 +31,10 @@ def print_change(change: RegistryChange, *, side_by_side: bool) -> None:
         _print_persona(persona, side_by_side=side_by_side)
     for rollout in change.rollouts:
         line(painted(one_line(_rollout(rollout)), COLOURS["~"]))
+    for name in change.unit_required:
+        line(painted(one_line(f"~ {name}: $require_unit names it now"), COLOURS["~"]))
+    for name in change.unit_not_required:
+        line(painted(one_line(f"~ {name}: $require_unit does not name it any more"), COLOURS["~"]))
     if not change:
         line("no difference")
 
@@ -107,6 +111,9 @@ def change_data(change: RegistryChange) -> dict[str, object]:
         "unversioned": list(change.unversioned),
         "replaced": dict(change.replaced),
         "lost": list(change.lost),
+        "revived": list(change.revived),
+        "unit_required": list(change.unit_required),
+        "unit_not_required": list(change.unit_not_required),
     }
 
 

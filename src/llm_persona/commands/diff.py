@@ -63,8 +63,9 @@ def diff(
     that is not in REF is new with all that is in it.
 
     --frozen ends with 1 when a conversation that is running would lose its persona or change its prompt: when a name
-    or a version is gone and leaves no line (Maya@1: {replaced_by: 2}), and when what a version prints changed, by a
-    field of its own, a parent's, a default of the file or a template. A persona without a version may change.
+    or a version is gone and leaves no line (Maya@1: {replaced_by: 2}), or had one and is back as something else, when
+    $require_unit drops a name, and when what a version prints changed, by a field of its own, a parent's, a default of
+    the file or a template. A persona without a version may change.
 
     \b
     Example:
@@ -158,11 +159,16 @@ def _hold(compared: Comparison) -> bool:
         _say("note", "yellow", f"changed, and not held, as without a version they promise nothing: {names}")
     for reference in change.lost:
         _say("frozen", "red", f"{reference}: {_lost(reference, compared.after)}")
+    for reference in change.revived:
+        again = "was gone, and is back as something else; keep its line, and take a name or version that was never used"
+        _say("frozen", "red", f"{reference}: {again}")
+    for name in change.unit_not_required:
+        _say("frozen", "red", f"{name}: $require_unit does not name it any more; keep it there")
     for each in change.thawed:
         _say(
             "frozen", "red", f"{each.after.ref}: {_thawed(each)} changed under an unchanged version; give it a new one"
         )
-    return bool(change.lost or change.thawed)
+    return bool(change.lost or change.revived or change.unit_not_required or change.thawed)
 
 
 def _say(word: str, colour: str, text: str) -> None:
