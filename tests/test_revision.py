@@ -227,6 +227,45 @@ def test_a_file_that_is_gone_is_told(repository: Path) -> None:
     assert against("main", "--frozen", "personas.yaml").exit_code == 1
 
 
+@pytest.mark.parametrize("how", [("p/a.yaml",), ("-f", "p/a.yaml")])
+def test_a_persona_file_beside_that_is_gone_is_held(repository: Path, how: tuple[str, ...]) -> None:
+    """Its names and versions are found again in the files that are named, or it fails; so do versions that changed."""
+    files = {"p/a.yaml": "Ann: {role: x, version: 1}\n", "p/b.yaml": "Bob: {role: y, version: 1}\n", "p/c.json": "[1]"}
+    write(repository, files)
+    commit(repository)
+    assert against("main", "--frozen", *how).output == "no difference\n"
+    (repository / "p/b.yaml").unlink()
+    lost = against("main", "--frozen", *how)
+    note = "note: p/b.yaml is gone: what it had is looked for in the files that are there\n"
+    told = 'frozen: Bob: is gone; keep it, or leave a line: "Bob: {replaced_by: NAME}", null for none\n'
+    assert (lost.exit_code, lost.stderr) == (1, note + told)
+    assert "p/b.yaml:\n- Bob is gone\n" in lost.stdout
+    write(repository, {"p/a.yaml": files["p/a.yaml"] + "Bob: {replaced_by: Ann}\n"})
+    assert against("main", "--frozen", *how).exit_code == 0
+    write(repository, {"p/a.yaml": files["p/a.yaml"] + files["p/b.yaml"]})
+    assert against("main", "--frozen", *how).exit_code == 0
+    write(repository, {"p/a.yaml": files["p/a.yaml"] + files["p/b.yaml"].replace("y", "z")})
+    assert "frozen: Bob@1: role changed" in against("main", "--frozen", *how).stderr
+    git("checkout", "-q", ".", at=repository)
+    (repository / "p/c.json").unlink()
+    other = against("main", "--frozen", *how)
+    note = "note: p/c.json is gone, and was no persona file by itself: it is not held\n"
+    assert (other.exit_code, other.stderr) == (0, note)
+
+
+def test_a_persona_file_that_is_renamed_is_compared_by_names(repository: Path) -> None:
+    """What stands in the new file as it stood in the old one is held; what does not fails."""
+    write(repository, {"p/a.yaml": "Ann: {role: x, version: 1}\nBob: {role: y}\n"})
+    commit(repository)
+    git("mv", "p/a.yaml", "p/b.yaml", at=repository)
+    assert against("main", "--frozen", "p/b.yaml").exit_code == 0
+    edit(repository / "p/b.yaml", "role: x", "role: z")
+    edit(repository / "p/b.yaml", "Bob", "Max")
+    told = against("main", "--frozen", "p/b.yaml").stderr
+    assert "frozen: Bob: is gone;" in told
+    assert "frozen: Ann@1: role changed" in told
+
+
 def test_several_files_are_one_registry_or_one_each(repository: Path) -> None:
     """Files of -f are one registry, those beside it one each, under their names; JSON lists them."""
     write(repository, {"a.yaml": "Ann: {role: x, version: 1}\n", "b.json": '{"Bob": {"role": "x", "version": 1}}'})
@@ -342,26 +381,35 @@ def test_a_file_outside_of_the_repository_is_told(repository: Path, tmp_path: Pa
 
 
 def test_templates_outside_of_the_repository_are_told(repository: Path, tmp_path: Path) -> None:
-    """A folder that git does not keep is as it is now on both sides, and a note says that it is not held."""
+    """A folder that git does not keep is as it is now on both sides, and what has versions fails, as it is not held."""
     write(tmp_path, {"shared/base.j2": SHARED, "far/far.j2": "{{ persona.name }}"})
     names = f"$templates: [templates, ../shared, {tmp_path}/far]\nFar: {{role: x, version: 1, template: far}}\n"
     edit(repository / "personas.yaml", "$templates: templates\n", names)
     commit(repository)
     result = against("main", "--frozen")
     note = "is not in main: it is taken as it is now, and not held"
-    assert (result.exit_code, result.stdout) == (0, "no difference\n")
+    assert (result.exit_code, result.stdout) == (1, "no difference\n")
+    fails = "is in no reference of this repository, so what it makes of a prompt cannot be held; keep it here"
     assert result.stderr.splitlines() == [
         f"note: {tmp_path}/shared {note}",
         f"note: {tmp_path}/far {note}",
+        f"frozen: {tmp_path}/shared {fails}",
+        f"frozen: {tmp_path}/far {fails}",
     ]
+    assert against("main").exit_code == 0
     write(repository, {"plain.yaml": "Far: {role: x, version: 1, template: far}\n"})
+    commit(repository)
+    result = against("main", "--frozen", "plain.yaml", "--templates", "../far")
+    assert (result.exit_code, result.stderr) == (1, f"note: ../far {note}\nfrozen: ../far {fails}\n")
+    write(repository, {"plain.yaml": "Far: {role: x, template: far}\n"})
     commit(repository)
     result = against("main", "--frozen", "plain.yaml", "--templates", "../far")
     assert (result.exit_code, result.output) == (0, f"note: ../far {note}\nno difference\n")
 
 
-def test_a_submodule_is_as_it_is_now(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another repository's files are not in this one's references; its own are, for a persona file in it."""
+def test_a_submodule_is_held_as_a_whole(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files are not in this repository's references: one that is as it was is held, another fails. For a persona file
+    in it, its own references count."""
     inner = new_repository(
         tmp_path / "inner", {"inner.j2": "{{ persona.name }}", "inner.yaml": FILE.replace("$t", "#")}
     )
@@ -370,9 +418,15 @@ def test_a_submodule_is_as_it_is_now(repository: Path, tmp_path: Path, monkeypat
     write(repository / "vendor", {"inner.yaml": "Ann: {role: x, version: 1}\n"})
     commit(repository / "vendor")
     commit(repository)
+    assert (against("HEAD", "--frozen").exit_code, against("HEAD", "--frozen").output) == (0, "no difference\n")
+    write(repository / "vendor", {"new.j2": "x"})
     result = against("HEAD", "--frozen")
-    assert (result.exit_code, result.stdout) == (0, "no difference\n")
-    assert result.stderr == f"note: {repository}/vendor is not in HEAD: it is taken as it is now, and not held\n"
+    assert (result.exit_code, result.stdout) == (1, "no difference\n")
+    assert result.stderr == (
+        f"note: {repository}/vendor is not in HEAD: it is taken as it is now, and not held\n"
+        f"frozen: {repository}/vendor is in no reference of this repository, so what it makes of a prompt cannot be held; "
+        "keep it here\n"
+    )
     edit(repository / "vendor" / "inner.yaml", "x", "y")
     assert against("HEAD", "--frozen", "vendor/inner.yaml").exit_code == 1
 

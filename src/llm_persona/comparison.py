@@ -37,6 +37,34 @@ class Registry(Protocol):
     def __contains__(self, name: object) -> bool: ...
 
 
+class Joined:
+    """Several registries as one: a name means what the first that has it says."""
+
+    def __init__(self, registries: Sequence[Registry]) -> None:
+        self._registries = registries
+
+    @property
+    def rollouts(self) -> Mapping[str, Rollout]:
+        return {name: each.rollouts[name] for each in reversed(self._registries) for name in each.rollouts}
+
+    @property
+    def replaced(self) -> Mapping[str, str | None]:
+        return {key: line for each in reversed(self._registries) for key, line in each.replaced.items()}
+
+    @property
+    def require_unit(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for each in self._registries for name in each.require_unit))
+
+    def references(self) -> list[str]:
+        return list(dict.fromkeys(key for each in self._registries for key in each.references()))
+
+    def complete(self, name: str) -> Persona:
+        return next((each for each in self._registries if name in each), self._registries[0]).complete(name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in each for each in self._registries)
+
+
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     """One field, list item or entry that differs.

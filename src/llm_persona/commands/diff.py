@@ -11,24 +11,23 @@ from typing import NamedTuple
 
 import click
 
-from ..comparison import PersonaChange, RegistryChange, compare
+from ..comparison import Joined, PersonaChange, Registry, RegistryChange, compare, compare_registries
 from ..errors import one_line
 from ..names import split_reference
 from ..registry import PersonaRegistry
 from ..terminal import line, painted, print_json
 from .changes import NEVER_RENDERED, change_data, print_change
 from .options import PersonaFiles, asked_for, persona_files, session, session_values
-from .revision import Revision
-
-ENDINGS = (".yaml", ".yml", ".json")
+from .revision import ENDINGS, Revision
 
 
 class Comparison(NamedTuple):
     """What changed, and the registry that it changed to; `files` are its files where several are compared."""
 
     change: RegistryChange
-    after: PersonaRegistry
+    after: Registry
     files: str = ""
+    unheld: tuple[str, ...] = ()  # what the files name that is not as the reference had it, or cannot be told to be
 
 
 @click.command(short_help="Show what changed between versions, personas or files, or since a git reference.")
@@ -65,7 +64,8 @@ def diff(
     --frozen ends with 1 when a conversation that is running would lose its persona or change its prompt: when a name
     or a version is gone and leaves no line (Maya@1: {replaced_by: 2}), or had one and is back as something else, when
     $require_unit drops a name, and when what a version prints changed, by a field of its own, a parent's, a default of
-    the file or a template. A persona without a version may change.
+    the file or a template. A persona without a version may change. Files beside those that are compared, and gone now,
+    are held too. Templates and tools that no reference of the repository has cannot be held, and that fails.
 
     \b
     Example:
@@ -133,8 +133,10 @@ def _since(
     if strange:
         what = "standard input has no history" if strange[0] == "-" else f"{strange[0]!r} is no persona file"
         raise click.UsageError(f"{what}; --against compares files: .yaml, .yml or .json")
-    for each in [replace(files, paths=(name,)) for name in names] or [files]:
-        new = each.registry()
+    chosen = [replace(files, paths=(name,)) for name in names] or [files]
+    after = {each: each.registry() for each in chosen}
+    told: set[str] = set()
+    for each, new in after.items():
         paths = each.chosen()
         with closing(Revision(reference, os.path.dirname(paths[0]))) as revision:
             old = revision.registry(each)
@@ -144,7 +146,29 @@ def _since(
             for path in revision.outside:
                 _say("note", "yellow", f"{path} is not in {reference}: it is taken as it is now, and not held")
             change = revision.named(old.diff(new, session=values))
-        yield Comparison(change, new, ", ".join(paths) if len(names) > 1 else "")
+            yield Comparison(change, new, ", ".join(paths) if len(names) > 1 else "", _unheld(revision, old))
+            for path in revision.gone_beside(paths):
+                if os.path.abspath(path) not in told:
+                    told.add(os.path.abspath(path))
+                    yield from _gone(path, each, revision, Joined(list(after.values())), values)
+
+
+def _unheld(revision: Revision, old: PersonaRegistry) -> tuple[str, ...]:
+    versioned = any(old.complete(key).version is not None for key in old.references())
+    return tuple(revision.outside) if versioned else ()
+
+
+def _gone(
+    path: str, files: PersonaFiles, revision: Revision, after: Registry, values: Mapping[str, object]
+) -> Iterator[Comparison]:
+    """Yield how what a file had that is gone is found again in the files of now; nothing for what was no persona file."""
+    old = revision.persona_file(path, files)
+    if old is None:
+        _say("note", "yellow", f"{path} is gone, and was no persona file by itself: it is not held")
+    elif old.references() or old.replaced:
+        change = revision.named(compare_registries(old, after, values))
+        _say("note", "yellow", f"{path} is gone: what it had is looked for in the files that are there")
+        yield Comparison(replace(change, added=(), unit_required=()), after, path)
 
 
 def _is_file(name: str) -> bool:
@@ -168,14 +192,20 @@ def _hold(compared: Comparison) -> bool:
         _say(
             "frozen", "red", f"{each.after.ref}: {_thawed(each)} changed under an unchanged version; give it a new one"
         )
-    return bool(change.lost or change.revived or change.unit_not_required or change.thawed)
+    for path in compared.unheld:
+        _say(
+            "frozen",
+            "red",
+            f"{path} is in no reference of this repository, so what it makes of a prompt cannot be held; keep it here",
+        )
+    return bool(compared.unheld or change.lost or change.revived or change.unit_not_required or change.thawed)
 
 
 def _say(word: str, colour: str, text: str) -> None:
     line(f"{painted(f'{word}:', colour, bold=True, err=True)} {one_line(text)}", err=True)
 
 
-def _lost(reference: str, after: PersonaRegistry) -> str:
+def _lost(reference: str, after: Registry) -> str:
     """Say how a reference was lost, and which line would hold it."""
     if reference in after:
         return "is abstract now, and would serve nobody; make it a persona, or leave a line for another"

@@ -20,6 +20,7 @@ from ..template_files import ENDING
 from .options import PersonaFiles
 from .problems import Lines, print_problems
 
+ENDINGS = (".yaml", ".yml", ".json")  # of persona files
 LINK, SUBMODULE = "120000", "160000"  # what git calls them
 MOST_LINKS = 40  # that lead to one another
 # Hooks of git set these for the repository that they run in: each file here is asked for in its own.
@@ -67,6 +68,14 @@ class Repository:
         listed = self._read("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")
         parts = (os.fsdecode(entry).split("\t", 1) for entry in listed if entry)
         return {path: about.split(" ", 1)[0] for about, path in parts}
+
+    def object(self, commit: str, path: str) -> str:
+        """Return the name of what stands under a path of a commit: of a submodule, its commit."""
+        return self._told("rev-parse", f"{commit}:{path}").strip()
+
+    def is_at(self, commit: str) -> bool:
+        """Tell whether that commit is checked out, and no file differs from it."""
+        return self._told("rev-parse", "HEAD").strip() == commit and not self._read("status", "--porcelain")
 
     def content(self, commit: str, path: str) -> bytes:
         """Return a file as a checkout of that commit would have it."""
@@ -129,20 +138,40 @@ class Revision:
 
         A file that is refused ends the command, as one of now does. Raises PersonaError.
         """
+        try:
+            return self._read(files)
+        except PersonaFileError as error:
+            print_problems(map(self._named_problem, error.problems), _Lines(self), err=True)
+            raise click.exceptions.Exit(1) from None
+        except PersonaError as error:
+            raise PersonaError(self._named(str(error))) from None
+
+    def _read(self, files: PersonaFiles) -> PersonaRegistry:
         paths = [self._file(path) for path in files.chosen()]
         there = tuple(path for path in paths if path is not None)
         if not there:
             return PersonaRegistry()
         folders = tuple(folder for each in files.templates if (folder := self._argument(each)) is not None)
         tools = None if files.tools is None else self._argument(files.tools)
-        then = replace(files, paths=there, templates=folders, tools=tools)
-        try:
-            return then.read()
-        except PersonaFileError as error:
-            print_problems(map(self._named_problem, error.problems), _Lines(self), err=True)
-            raise click.exceptions.Exit(1) from None
-        except PersonaError as error:
-            raise PersonaError(self._named(str(error))) from None
+        return replace(files, paths=there, templates=folders, tools=tools).read()
+
+    def gone_beside(self, paths: Sequence[str]) -> Iterator[str]:
+        """Yield the files with the ending of a persona file that lay in the folders of these, and are gone now."""
+        for folder in dict.fromkeys(map(os.path.dirname, paths)):
+            beside = os.path.dirname(self._within(os.path.join(folder, "x")) or "x")
+            for entry in self._entries:
+                path = os.path.join(folder, os.path.basename(entry))
+                if os.path.dirname(entry) == beside and entry.lower().endswith(ENDINGS) and not os.path.lexists(path):
+                    yield path
+
+    def persona_file(self, path: str, files: PersonaFiles) -> PersonaRegistry | None:
+        """Return the registry that a file was, alone or with the others; None where it was no persona file."""
+        for paths in ((path,), (*files.chosen(), path)):
+            try:
+                return self._read(replace(files, paths=paths))
+            except PersonaError:
+                continue
+        return None
 
     def holds(self, path: str) -> bool:
         """Whether a persona file was there. Raises PersonaError for one outside of the repository."""
@@ -213,14 +242,24 @@ class Revision:
 
     def _take_named(self, path: str, links: int = 0) -> None:
         within = self._within(path)
-        if within is not None and not any(self._entries.get(part) == SUBMODULE for part in _ways(within)):
+        submodule = next((part for part in _ways(within or "") if self._entries.get(part) == SUBMODULE), None)
+        if within is not None and submodule is None:
             self._take(within, links)
             return
-        self.outside[os.path.normpath(path)] = None
+        if submodule is None or not self._is_as_it_was(submodule):
+            self.outside[os.path.normpath(path)] = None
         beside = Path(self._folder + os.path.splitdrive(os.path.normpath(path))[1])
         if not os.path.lexists(beside):
             beside.parent.mkdir(parents=True, exist_ok=True)
             beside.symlink_to(path)
+
+    def _is_as_it_was(self, submodule: str) -> bool:
+        """Tell whether a submodule is checked out at the commit that the reference has of it, with nothing changed."""
+        at = os.path.join(self._repository.root, submodule)
+        if not os.path.isdir(at):
+            return False
+        inner = Repository(at)
+        return inner.root == os.path.realpath(at) and inner.is_at(self._repository.object(self._commit, submodule))
 
     def _take(self, within: str, links: int = 0) -> None:
         """Write a file, or the templates of a folder, and what links on the way lead to."""
