@@ -405,6 +405,8 @@ class _CutReader(_Reader):
 
     def _below(self, event: _Event) -> tuple[str, int] | None:
         """Find what stands below a text, as its next line. Where it may as well be the next item, it is a comment."""
+        if not self._way:
+            return None  # no mapping is around it, which is what is wrong with the file
         around = self._starts[len(self._way) - 1]
         found = cut_below(self.source.text, event.end_mark.index, 0 if around.flow_style else around.start_mark.column)
         if found is None or not around.flow_style:
