@@ -350,3 +350,58 @@ def test_templates_of_two_files_are_checked_apart(tmp_path: Path) -> None:
     with pytest.raises(TemplateError):
         registry.get("A").render()
     assert registry.get("B").render() == "B"
+
+
+def test_a_rollout_is_written_once(tmp_path: Path) -> None:
+    """A version in another file takes neither the rollout nor what requires a unit along; both read back from one."""
+    for team, text in {
+        "a": "$rollouts: {Maya: {2: 10}}\n$require_unit: [Maya]\nMaya: {role: r, version: 1}\n",
+        "b": "$default_template: markdown\nMaya@2: {parent: Maya}\n",
+    }.items():
+        wrote(tmp_path, f"{team}.yaml", text)
+    registry = PersonaRegistry.from_file(tmp_path / "a.yaml", tmp_path / "b.yaml")
+    (tmp_path / "again").mkdir()
+    registry.to_yaml(tmp_path / "again")
+    written = sorted((tmp_path / "again").iterdir())
+    assert ["$rollouts" in each.read_text() for each in written if each.name in ("a.yaml", "b.yaml")] == [True, False]
+    again = PersonaRegistry.from_file(*written)
+    assert (again.rollouts, again.require_unit) == (registry.rollouts, registry.require_unit)
+    assert again == registry
+
+
+def test_where_the_process_went_since_means_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative paths of a file lead to where they led when it was read."""
+    wrote(tmp_path, "a/tpl/support.j2", "{{ persona.name }} supports")
+    wrote(tmp_path, "a/tools.json", json.dumps([FIND]))
+    wrote(
+        tmp_path, "a/p.yaml", "$templates: tpl\n$tools: tools.json\nMaya: {role: r, template: support, tools: [find]}\n"
+    )
+    (tmp_path / "b").mkdir()
+    monkeypatch.chdir(tmp_path)
+    registry = PersonaRegistry.from_file("a/p.yaml")
+    assert registry.to_dict()["$templates"] == os.path.join("a", "tpl")
+    monkeypatch.chdir(tmp_path / "b")
+    registry.to_yaml("../zz.yaml")
+    assert '"$templates": a/tpl\n' in (tmp_path / "zz.yaml").read_text()
+    assert PersonaRegistry.from_file("../zz.yaml") == registry
+    assert PersonaRegistry.from_dict(registry.to_dict()) == registry
+
+
+def test_a_default_template_has_one_form(tmp_path: Path) -> None:
+    """`markdown.j2` and `markdown` are one default: equal, and written alike; a name that ends in .j2 twice stays."""
+    one, other = (
+        PersonaRegistry.from_dict({"$default_template": name, "A": {"role": "r"}})
+        for name in ("markdown.j2", "markdown")
+    )
+    assert one == other
+    assert one.to_yaml() == other.to_yaml()
+    wrote(tmp_path, "t/x.j2.j2", "{{ persona.name }}")
+    twice = PersonaRegistry(tmp_path / "t", "x.j2.j2")
+    twice.define(Persona("Maya", "Guide"))
+    assert twice.get("Maya").build_system_prompt() == "Maya"
+
+
+def test_a_default_template_that_is_passed_has_to_be_there() -> None:
+    """A slip is told when the registry is made, and not by the first prompt."""
+    with pytest.raises(TemplateError, match=r"^there is no template 'markdwn'; did you mean 'markdown'\?$"):
+        PersonaRegistry(None, "markdwn")

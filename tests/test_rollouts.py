@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import llm_persona.rollouts as rollouts_module
+from llm_persona import PersonaRegistry
 from llm_persona.errors import InvalidValueError
 from llm_persona.rollouts import Rollout, bucket, problems
 
@@ -139,10 +140,18 @@ def test_another_salt_moves_units_by_chance() -> None:
     assert rollout.moved(Rollout("Maya", {"2": 50}, served="1", salt="Maya")) == 0
 
 
-@pytest.mark.parametrize("unit", [None, ""])
-def test_no_unit_gets_the_served_version(unit: str | None) -> None:
-    """Without a unit, or with an empty one, the served version serves, even where it has no share."""
-    assert Rollout("Maya", {"2": 100}, served="1").choose(unit) == "1"
+def test_no_unit_gets_the_served_version() -> None:
+    """Without a unit the served version serves, even where it has no share."""
+    assert Rollout("Maya", {"2": 100}, served="1").choose(None) == "1"
+
+
+@pytest.mark.parametrize("unit", ["", " ", "\n\t"])
+def test_an_empty_unit_is_refused(unit: str) -> None:
+    """An id that is empty says of nobody who is served, with a rollout and without; and it is no missing unit."""
+    registry = PersonaRegistry.from_dict({"Maya": {"role": "r"}})
+    for ask in (Rollout("Maya", {"2": 100}, served="1").choose, lambda unit: registry.get("Maya", unit=unit)):
+        with pytest.raises(InvalidValueError, match=r"^unit is empty; pass an id that is never empty, such as"):
+            ask(unit)
 
 
 @pytest.mark.parametrize("unit", [1, 0, True, False, b"user-1", ["user-1"], 1.0])

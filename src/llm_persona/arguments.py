@@ -73,3 +73,14 @@ def text_of(value: object, what: str) -> str:
     if not is_text(value):
         raise InvalidValueError(f"{what} must be a text, not {kind_of(value)}")
     return str.__str__(value)
+
+
+def unit_of(value: object) -> str:
+    """Return the unit that a rollout is asked with. Raises InvalidValueError for what says of nobody who is served."""
+    value = plain(value)
+    if not is_text(value):
+        raise InvalidValueError(f"unit must be a text, not {kind_of(value)}", hint="pass str(unit), everywhere")
+    if not value.strip():
+        hint = "pass an id that is never empty, such as the conversation's, or no unit for the served version"
+        raise InvalidValueError("unit is empty", hint=hint)
+    return str.__str__(value)

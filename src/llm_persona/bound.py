@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -36,6 +37,11 @@ class Bound:
     naming: Templates | None = None
     path: str | None = None  # of the file
     tools_path: str | None = None
+    start: str = ""  # the folder that its relative paths begin in, where it has any
+
+    def found(self, path: str) -> str:
+        """Return where a path of it leads, wherever the process went since."""
+        return os.path.join(self.start, path)
 
     def __eq__(self, other: object) -> bool:
         """Tell whether both decide every prompt alike, wherever they were read from."""

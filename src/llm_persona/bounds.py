@@ -35,9 +35,9 @@ class Bounds:
         """Yield the files that these keys name and that were read: templates, and catalogues of tools."""
         for bound in self:
             for folder in bound.templates.folders:
-                yield from Path(folder).rglob(f"*{ENDING}")
+                yield from Path(bound.found(folder)).rglob(f"*{ENDING}")
             if bound.tools_path is not None:
-                yield bound.tools_path
+                yield bound.found(bound.tools_path)
 
     def binding(self, lineage: Lineage) -> Bound:
         """Return what a complete persona is bound to: a name that an ancestor's file wrote is looked up there."""

@@ -14,7 +14,7 @@ from .errors import InvalidValueError, PersonaFileError, Problem
 from .kinds import is_mapping, plain
 from .names import kind_of, shorten
 from .reading import NO_PATH, Document, Limits
-from .template_files import ENDING, is_folder
+from .template_files import is_folder, plain_name
 from .templates import Folder, Templates
 from .tool_files import Catalog, Catalogue, catalogue, read_catalogue
 
@@ -74,19 +74,25 @@ def file_bounds(
 
 def _bound(folders: Iterable[Folder], default: str | None, tools: Catalogue | None, document: Document | None) -> Bound:
     chosen = tuple(dict.fromkeys(folders))
-    default = default or "default"
+    default = plain_name(default or "default")
     templates = Templates(chosen, default) if chosen or default != "default" else bundled().templates
     path = None if document is None or document.path == NO_PATH else document.path
-    if tools is None:
-        return Bound(templates, path=path)
-    return Bound(templates, tools.descriptions, path=path, tools_path=tools.path)
+    tools_path = None if tools is None else tools.path
+    relative = any(not os.path.isabs(each) for each in (*templates.folders, tools_path) if each is not None)
+    return Bound(
+        templates,
+        None if tools is None else tools.descriptions,
+        path=path,
+        tools_path=tools_path,
+        start=os.getcwd() if relative else "",
+    )
 
 
 def _alike(bound: Bound, folders: Iterable[Folder], default: str | None, tools: Catalogue | None) -> bool:
     """Tell whether a file with these keys says what another one does."""
     mine = bound.templates.folders, bound.templates.default, bound.tools
     descriptions = None if tools is None else tools.descriptions
-    return (_real(mine[0]), *mine[1:]) == (_real(folders), default or "default", descriptions)
+    return (_real(mine[0]), *mine[1:]) == (_real(folders), plain_name(default or "default"), descriptions)
 
 
 class _FileKeys:
@@ -124,7 +130,7 @@ class _FileKeys:
         given, named = self._arguments.default_template, self._document.data.get("$default_template")
         if not isinstance(named, str) or not named.strip():
             return given
-        if given is not None and given.removesuffix(ENDING) != named.removesuffix(ENDING):
+        if given is not None and plain_name(given) != plain_name(named):
             self._disagrees("$default_template", repr(shorten(named)), "default_template", repr(shorten(given)))
         return named
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from .arguments import target_of, truth_of
+from .arguments import target_of, truth_of, unit_of
 from .bounds import Bounds
 from .errors import (
     DuplicatePersonaError,
@@ -51,7 +51,7 @@ class PersonaRegistry:
     the prompts are the same. Safe for threads: a reader sees all of a change or nothing of it. Templates are read and
     compiled once; assign a new registry to take up edited files: one that fails to load leaves the old in use.
 
-    Raises TemplateError for a template folder that is missing, InvalidValueError or PersonaFileError for tools that are
+    Raises TemplateError for a template folder or a default template that is missing, InvalidValueError or PersonaFileError for tools that are
     no catalogue.
     """
 
@@ -64,7 +64,10 @@ class PersonaRegistry:
         precompile: bool = True,
     ) -> None:
         self._locks: dict[int, threading.Lock] = {}
-        self._serve(State.empty(Bounds(Arguments.of(templates, default_template, tools).bound(precompile))))
+        bound = Arguments.of(templates, default_template, tools).bound(precompile)
+        if default_template is not None:
+            bound.templates.get(bound.templates.default)
+        self._serve(State.empty(Bounds(bound)))
 
     def _serve(self, state: State) -> None:
         for bound in state.bounds:
@@ -176,7 +179,8 @@ class PersonaRegistry:
         """Return a complete persona: its parents applied, its own name and company filled in.
 
         `Maya@2`, or `version`, names one version. `unit`, such as a user's id, chooses by the persona's rollout, always
-        the same version on every machine; without a rollout, or where a version is named, it does nothing. For what is
+        the same version on every machine; without a rollout, or where a version is named, it does nothing. It is never
+        empty. For what is
         gone and replaced it returns what stands in its place, whose `ref` says so. Raises UnknownPersonaError or
         UnknownVersionError (both KeyErrors) with what may have been meant, or for one that was retired, and
         InvalidValueError where a file's `$require_unit` names the persona and neither unit nor version is given.
@@ -201,8 +205,8 @@ class PersonaRegistry:
         name = _name(name)
         base, pinned = split_reference(name)
         unit = plain(unit)
-        if unit is not None and not is_text(unit):
-            raise InvalidValueError(f"unit must be a text, not {kind_of(unit)}", hint="pass str(unit), everywhere")
+        if unit is not None:
+            unit = unit_of(unit)
         version = plain(version)
         if version is not None:
             if not is_text(version) and not (type(version) is int and 0 <= version < 10**18):
@@ -219,7 +223,7 @@ class PersonaRegistry:
             if pinned is not None:  # a version was named: no rollout and no unit have a say
                 return self._look_up(state, successor, serving=False)
             return self._look_up(state, successor, None, unit, serving=serving)
-        if serving and pinned is None and not unit and base in state.require_unit:
+        if serving and pinned is None and unit is None and base in state.require_unit:
             raise InvalidValueError(
                 "a unit or a version is required: $require_unit says so, so that no path forgets its rollout",
                 persona=base,

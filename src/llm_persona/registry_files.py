@@ -71,12 +71,11 @@ def _shown(bound: Bound) -> str:
 
 def _file(state: State, bound: Bound, start: str | None) -> Data:
     keys = dict.fromkeys(key for key in state.definitions if state.bounds.of(key) is bound)
-    names = {state.definitions[key].name for key in keys}
-    rollouts = {name: _rollout(rollout) for name, rollout in state.rollouts.items() if name in names}
+    rollouts = {name: _rollout(rollout) for name, rollout in state.rollouts.items() if name in keys}
     own = dict(_own_keys(bound, start))
     if rollouts:
         own["$rollouts"] = rollouts
-    if required := [name for name in state.require_unit if name in names]:
+    if required := [name for name in state.require_unit if name in keys]:
         own["$require_unit"] = required
     theirs = {code: [each for each in personas if each in keys] for code, personas in state.accepted.items()}
     if accepted := {code: personas for code, personas in theirs.items() if personas}:
@@ -91,21 +90,25 @@ def _own_keys(bound: Bound, start: str | None) -> Iterator[tuple[str, object]]:
             "its templates came with a pickle, and lie in no folder that a file could name",
             hint="write the file where the registry was read",
         )
-    if folders := [_relative(folder, start) for folder in bound.templates.folders]:
+    if folders := [_relative(folder, bound, start) for folder in bound.templates.folders]:
         yield "$templates", folders[0] if len(folders) == 1 else folders
     if bound.templates.default != "default":
         yield "$default_template", bound.templates.default
     if bound.tools_path is not None:
-        if start is not None and not lies_in(bound.tools_path, start):
+        if start is not None and not lies_in(bound.found(bound.tools_path), start):
             raise InvalidValueError(
                 f"the tool catalogue {bound.tools_path!r} lies outside of the folder of the file",
                 hint="write the file where the catalogue is, or above",
             )
-        yield "$tools", _relative(bound.tools_path, start)
+        yield "$tools", _relative(bound.tools_path, bound, start)
 
 
-def _relative(path: str, start: str | None) -> str:
-    return path if start is None else os.path.relpath(path, start)
+def _relative(path: str, bound: Bound, start: str | None) -> str:
+    """Return how a path is written that was read from where the process stood then, wherever it stands now."""
+    found = bound.found(path)
+    if start is None:
+        return path if os.path.abspath(path) == os.path.abspath(found) else found
+    return os.path.relpath(found, start)
 
 
 def _rollout(rollout: Rollout) -> dict[str, Any]:

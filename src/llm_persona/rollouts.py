@@ -12,9 +12,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from .arguments import unit_of
 from .errors import FieldPath, InvalidValueError
 from .fingerprints import canonical
-from .kinds import is_text, plain
+from .kinds import plain
 from .names import check_name, did_you_mean, kind_of, spelled
 
 FORMAT = "llm-persona/bucket/1"
@@ -85,10 +86,10 @@ class Rollout:
         """Return the version that serves this unit: always the same one, on every machine.
 
         The version with the smallest `-ln(u) / percent`, where `u` is `(bucket + 0.5) / 2**53`; the first by name where
-        two are equal. No unit, or an empty one, gets the served version. Raises InvalidValueError for a unit that is no
-        text (`1` and `"1"` would be two units) or that holds a lone surrogate.
+        two are equal. No unit gets the served version. Raises InvalidValueError for a unit that is no text (`1` and
+        `"1"` would be two units), that is empty, or that holds a lone surrogate.
         """
-        if unit is None or unit == "":
+        if plain(unit) is None:
             return self.served
         head = self._head(unit)
         scores = (
@@ -99,9 +100,7 @@ class Rollout:
         return min(scores)[1]
 
     def _head(self, unit: object) -> bytes:
-        unit = plain(unit)
-        if not is_text(unit):
-            raise InvalidValueError(f"unit must be a text, not {kind_of(unit)}", hint="pass str(unit), everywhere")
+        unit = unit_of(unit)
         try:
             return _head(self.salt, unit)
         except InvalidValueError as error:

@@ -132,6 +132,12 @@ def _decoded(data: bytes, shown: str) -> Source:
     return Source(shown, text)
 
 
+def plain_name(name: str) -> str:
+    """Return the one form of a template's name, which may be written with its ending or without."""
+    stem = name.removesuffix(ENDING)
+    return name if stem.endswith(ENDING) else stem  # of x.j2.j2, nobody would find x.j2 as x.j2
+
+
 def name_problem(name: object) -> str | None:
     """Say why a name can be no template's, before anything looks for it."""
     if not is_text(name):
