@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_persona import Persona
 from llm_persona.frozen import FrozenDict, ListEdit, thaw
 
 TEXTS = st.lists(st.text(), max_size=3).map(tuple)
@@ -91,3 +92,11 @@ def test_list_edit_cannot_change() -> None:
 def test_list_edit_as_a_file_has_it(edit: ListEdit, written: object) -> None:
     """An edit is written as a file has it; one that does nothing is still one that reads back."""
     assert edit.written() == written
+
+
+@pytest.mark.parametrize("values", [(1, True), ([1], [True]), ({"b": [0]}, {"b": [False]}), (False, 0)])
+def test_what_is_written_otherwise_is_not_equal(values: tuple[object, object]) -> None:
+    """1 and true are equal in Python; a file writes them, and a fingerprint has them, as two things."""
+    one, other = (Persona("Maya", "Guide", metadata={"a": value}) for value in values)
+    assert one != other
+    assert one == Persona("Maya", "Guide", metadata={"a": values[0]})

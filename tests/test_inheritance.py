@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import re
@@ -367,3 +368,19 @@ def test_splitting_into_files_means_nothing(
         (folder / path).write_text(json.dumps({name: data[name] for name in part} or {"$schema": "x"}))
     registry = PersonaRegistry.from_file(folder / "a.json", folder / "b.json")
     assert complete(registry) == complete(registry_of(*defined(data)))
+
+
+def test_texts_that_are_filled_speak_for_no_child() -> None:
+    """A complete persona of another registry speaks of itself: a child, or a copy, of another name or company is refused."""
+    one, other = PersonaRegistry(), PersonaRegistry()
+    one.define(Persona("Maya", "Guide", "Acme", greeting="I'm {name} of {company}"))
+    maya = one.get("Maya")
+    other.define(maya)
+    other.define(Persona("Same", parent="Maya", display_name="Maya"))
+    assert other.get("Maya").greeting == other.get("Same").greeting == "I'm Maya of Acme"
+    for changes in ({"display_name": "Alex"}, {"company": "Globex"}):
+        with pytest.raises(InvalidValueError, match=r"Kid: its \{name\} and \{company\} are filled in already"):
+            other.define(Persona("Kid", parent="Maya", **{"display_name": "Maya", **changes}))
+        for parent in ("Maya", "Same"):
+            with pytest.raises(InvalidValueError, match="are filled in already"):
+                dataclasses.replace(other.get(parent), **changes)

@@ -11,7 +11,7 @@ V = TypeVar("V", covariant=True)
 
 
 class FrozenDict(Mapping[str, V], Generic[V]):
-    """An ordered mapping from text that cannot change: hashable, picklable; order counts in equality."""
+    """An ordered mapping from text that cannot change: hashable, picklable; order counts in equality, and 1 is not true."""
 
     __slots__ = ("_entries",)
     _entries: dict[str, V]
@@ -50,7 +50,8 @@ class FrozenDict(Mapping[str, V], Generic[V]):
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, FrozenDict):
-            return list(self._entries.items()) == list(other._entries.items())
+            mine, theirs = list(self._entries.items()), list(other._entries.items())
+            return mine == theirs and _kinds(tuple(self._entries.values())) == _kinds(tuple(other._entries.values()))
         return self._entries == other
 
     def __hash__(self) -> int:
@@ -64,6 +65,11 @@ class FrozenDict(Mapping[str, V], Generic[V]):
 
 
 _set_entries = FrozenDict._entries.__set__  # type: ignore[attr-defined,misc]  # a slot
+
+
+def _kinds(value: object) -> object:
+    """Return what tells 1 and true apart, which are equal in Python and are not written alike."""
+    return [_kinds(item) for item in value] if isinstance(value, tuple) else type(value)
 
 
 class Given(frozenset[str]):

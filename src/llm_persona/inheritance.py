@@ -186,7 +186,7 @@ def _child(child: Persona, inherited: Lineage) -> Lineage:
         raise InvalidValueError(
             "role is missing, here and in its parents", persona=child.key, hint='write "role: …" in one of them'
         )
-    return Lineage(child._settled(values), child, inherited)
+    return Lineage(child._settled(values, filled_for=parent._filled_for), child, inherited)
 
 
 def _merged_list(child: Persona, name: str, inherited: tuple[str, ...]) -> tuple[str, ...]:

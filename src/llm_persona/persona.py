@@ -262,13 +262,23 @@ class Persona:
         values["name"], values["_given"] = name, _names_given(tuple(config))
         return _made(values.values())
 
-    def _settled(self, values: Mapping[str, Any], bound: Bound | None = None) -> Persona:
-        """Return this persona with these values and without its parent, which gave them. They are not checked again."""
+    def _settled(
+        self, values: Mapping[str, Any], bound: Bound | None = None, filled_for: tuple[str, str | None] | None = None
+    ) -> Persona:
+        """Return this persona with these values and without its parent, which gave them. They are not checked again.
+
+        `filled_for` are the name and the company that its parent's texts speak of already; raises InvalidValueError
+        where it has others.
+        """
+        filled_for = self._filled_for or filled_for
         given = Given((self._given or frozenset()).union(values) - {"parent"})
         filled = bound is not None and any(getattr(self, name) != value for name, value in values.items())
         changes = {**values, "parent": None, "_given": given, "_bound": bound, "_plans": None, "_ready": None}
-        changes["_filled_for"] = (self.spoken_name, values.get("company", self.company)) if filled else None
-        return _made([changes.get(name, value) for name, value in zip(_SLOTS, _values(self), strict=True)])
+        changes["_filled_for"] = (self.spoken_name, values.get("company", self.company)) if filled else filled_for
+        settled = _made([changes.get(name, value) for name, value in zip(_SLOTS, _values(self), strict=True)])
+        if filled_for is not None:
+            settled._check_filled()
+        return settled
 
     def build_system_prompt(self, template: str | None = None, /, **session: object) -> str:
         """Return the system prompt as text; what may be raised is what `render` raises."""

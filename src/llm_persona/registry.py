@@ -51,8 +51,8 @@ class PersonaRegistry:
     the prompts are the same. Safe for threads: a reader sees all of a change or nothing of it. Templates are read and
     compiled once; assign a new registry to take up edited files: one that fails to load leaves the old in use.
 
-    Raises TemplateError for a template folder or a default template that is missing, InvalidValueError or PersonaFileError for tools that are
-    no catalogue.
+    Raises TemplateError for a template folder or a default template that is missing, InvalidValueError or
+    PersonaFileError for tools that are no catalogue.
     """
 
     def __init__(
@@ -179,11 +179,11 @@ class PersonaRegistry:
         """Return a complete persona: its parents applied, its own name and company filled in.
 
         `Maya@2`, or `version`, names one version. `unit`, such as a user's id, chooses by the persona's rollout, always
-        the same version on every machine; without a rollout, or where a version is named, it does nothing. It is never
-        empty. For what is
+        the same version on every machine; without a rollout, or where a version is named, it does nothing. For what is
         gone and replaced it returns what stands in its place, whose `ref` says so. Raises UnknownPersonaError or
         UnknownVersionError (both KeyErrors) with what may have been meant, or for one that was retired, and
-        InvalidValueError where a file's `$require_unit` names the persona and neither unit nor version is given.
+        InvalidValueError for a unit that is empty, or where a file's `$require_unit` names the persona and neither unit
+        nor version is given.
         """
         state = self._state
         if version is None and unit is None and type(name) is str and name not in state.require_unit:
