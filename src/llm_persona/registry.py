@@ -66,7 +66,7 @@ class PersonaRegistry:
         self._locks: dict[int, threading.Lock] = {}
         bound = Arguments.of(templates, default_template, tools).bound(precompile)
         if default_template is not None:
-            bound.templates.get(bound.templates.default)
+            bound.templates._find(bound.templates.default)
         self._serve(State.empty(Bounds(bound)))
 
     def _serve(self, state: State) -> None:
