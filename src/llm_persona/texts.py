@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from .errors import InvalidValueError, MissingVariableError, field_text
 from .events import Watch
 from .fingerprints import fingerprint
-from .frozen import thaw
+from .frozen import FrozenDict, thaw
 from .names import nearest, shorten
 from .placeholders import Parts, Placeholder, Placeholders, resolve
 from .session import Family, Record, Verbatim, neutralise
@@ -89,6 +89,9 @@ class PersonaTexts:
         self._greeting_required = self._without_default(self._greeting_needs)
         self.names = frozenset((*self._declared, *self._needs, *self._greeting_needs))
         self._fingerprints: dict[bool, str] = {}
+        self._field_fingerprints: dict[
+            bool, Mapping[str, str]
+        ] = {}  # each, like the one above, by whether it holds the key
         self._greeted: tuple[str, ...] = ()  # the names of the last session that was greeted
 
     def _without_default(self, needs: Mapping[str, Path]) -> dict[str, Path]:
@@ -102,10 +105,14 @@ class PersonaTexts:
             self._fingerprints[keyed] = fingerprint("persona", self._rendered(template))
         return self._fingerprints[keyed]
 
-    def field_fingerprints(self, template: Template | None = None) -> dict[str, str]:
+    def field_fingerprints(self, template: Template | None = None) -> Mapping[str, str]:
         """Return the beginning of a fingerprint of each of these, by its name: enough to tell which one changed."""
-        data = self._rendered(template)
-        return {name: fingerprint("field", data[name])[:FIELD_PRINT] for name in sorted(data)}
+        keyed = template is not None and "key" in template.fields
+        if keyed not in self._field_fingerprints:
+            data = self._rendered(template)
+            prints = {name: fingerprint("field", data[name])[:FIELD_PRINT] for name in sorted(data)}
+            self._field_fingerprints[keyed] = FrozenDict(prints)
+        return self._field_fingerprints[keyed]
 
     def _rendered(self, template: Template | None) -> dict[str, object]:
         data = {name: thaw(getattr(self.persona, name)) for name in RENDERED}
