@@ -283,6 +283,14 @@ def test_any_data(data: Any) -> bool:
 ANY_BYTES = st.binary(max_size=60) | st.text(st.sampled_from("Ab:{}[],'\"\n -@$&*|>#!%?1"), max_size=40).map(str.encode)
 
 
+@pytest.mark.parametrize("text", ["---", "---\n", "# x\n---\n"])
+def test_a_document_of_nothing_is_an_empty_file(tmp_path: Path, text: str) -> None:
+    """A document that begins at the end of the file stands on no line of it."""
+    assert [str(each).partition(": ")[2] for each in validate_file(wrote(tmp_path, "p.yaml", text))] == [
+        "the file is empty; write personas in it"
+    ]
+
+
 @settings(deadline=None, max_examples=200)
 @pytest.mark.hits(0.05)
 @given(ANY_BYTES | broken_files(".yaml") | broken_files(".json"))

@@ -140,7 +140,8 @@ class _Reader:
         """Say of the key of the first persona, as `Maya #1:`, that it has no colon to YAML."""
         from .yaml_messages import cut_key
 
-        found = cut_key(self.source.lines()[place[0] - 1])
+        lines = self.source.lines()
+        found = cut_key(lines[place[0] - 1]) if place[0] <= len(lines) else None  # `---` alone: nothing, on no line
         if found is not None:
             raise self.source.stop((place[0], found[0]), *found[1:], way=())
 
