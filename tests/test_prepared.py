@@ -507,6 +507,34 @@ def test_each_answer_has_its_prompt() -> None:
         assert texts == ["A\n\n-\n\nB", "A\n\nB", "A\n\nx\n\nB", *["A\n\n-", "A", "A\n\nx"] * 2]
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% set x %}{{ session.a }}{% endset %}{% if x %}yes{% else %}no{% endif %}",
+        "{% set x = persona.role %}{% macro m() %}{{ session.a }}{% endmacro %}text",
+        "{% macro m() %}{{ session.a }}{% endmacro %}{% if m() %}yes{% else %}no{% endif %}",
+    ],
+)
+def test_an_empty_value_is_told_from_a_text_that_is_asked_for_and_not_printed(source: str) -> None:
+    made = compiled({"t": source})
+    role = dataclasses.replace(PERSONA, role="with {a}")
+    prepared = dataclasses.replace(role, _bound=Bound(made))
+    for value in ("1", "1", "1", "", "", "1", ""):
+        ordinary = dataclasses.replace(role, _bound=Bound(made, precompile=False))
+        assert outcome(prepared, "t", {"a": value}) == outcome(ordinary, "t", {"a": value}), value
+
+
+def test_what_a_prompt_knows_outlives_the_tree_that_filled_it() -> None:
+    """It is asked for late, when the template may have had too many answers."""
+    numbers = range(MAX_LEAVES + 5)
+    source = "".join(f"{{% if session.a == '{number}' %}}{number}{{% endif %}}" for number in numbers)
+    persona = dataclasses.replace(PERSONA, _bound=Bound(compiled({"t": source})))
+    prompts = [persona.render("t", a=str(number)) for number in (0, 0, 0)]
+    for number in (*numbers, *numbers):
+        persona.render("t", a=str(number))
+    assert [shown(prompt) for prompt in prompts] == [shown(persona.render("t", a="0"))] * 3
+
+
 def test_a_template_with_too_many_answers_is_run() -> None:
     """Nothing is kept of it any more, and it prints the same."""
     source = "".join(f"{{% if session.a == '{number}' %}}{number}{{% endif %}}" for number in range(MAX_LEAVES + 5))

@@ -173,7 +173,8 @@ class Plans:
     def _late_facts(self, call: Call, tree: Tree, given: Mapping[str, object], explain: Explained | None) -> Facts:
         session = neutralise(given, call.template.family)
         prompt = tree.find(session.values)[1]
-        assert prompt is not None  # it was filled
+        if prompt is None:  # it was filled, and then the tree had one answer too many
+            return self._facts(call, session, call.plan.assemble(session.values), explain)
         return self._facts(call, session, Filled(prompt, prompt.filled(session.values)), explain)
 
     def _facts(self, call: Call, session: Session, assembled: Assembled | Filled, explain: Explained | None) -> Facts:

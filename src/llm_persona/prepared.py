@@ -318,20 +318,24 @@ def filler(tree: Tree, names: tuple[str, ...]) -> tuple[Fill | None, Prepared | 
     root = tree.root
     if EXTRA in names or len(names) > MAX_NAMES or root is None:
         return None, None
-    leaf = _all_texts(root)
+    leaf, asked = _all_texts(root)
     if leaf is None:
         return _steered(tree, names), None
-    others = tuple([name for name in names if name not in leaf.places])
-    return _maker(leaf.places, others, leaf.escapes)(*leaf.pieces), leaf
+    unprinted = [name for name in names if name not in leaf.places]
+    filled = tuple([name for name in unprinted if name in asked])
+    others = tuple([name for name in unprinted if name not in asked])
+    return _maker(leaf.places, filled, others, leaf.escapes)(*leaf.pieces), leaf
 
 
-def _all_texts(node: Branch | Prepared | None) -> Prepared | None:
-    """Return the prompt of values that all have a text, where nothing else is asked."""
+def _all_texts(node: Branch | Prepared | None) -> tuple[Prepared | None, set[Key]]:
+    """Return the prompt of values that all have a text, where nothing else is asked, and the values that are asked."""
+    asked: set[Key] = set()
     while type(node) is Branch:
         if node.question.kind != "text":
-            return None
+            return None, asked
+        asked.add(node.question.key)
         node = node.answers.get(True)
-    return node if isinstance(node, Prepared) else None
+    return (node if isinstance(node, Prepared) else None), asked
 
 
 def _steered(tree: Tree, names: tuple[str, ...]) -> Fill:
@@ -358,18 +362,24 @@ def _steered(tree: Tree, names: tuple[str, ...]) -> Fill:
 
 
 @lru_cache(maxsize=256)
-def _maker(places: tuple[Key, ...], others: tuple[str, ...], escapes: bool) -> Callable[..., Fill]:
-    """Return what makes the filling function of pieces: Python for these places, one for all prompts that have them."""
+def _maker(
+    places: tuple[Key, ...], filled: tuple[str, ...], others: tuple[str, ...], escapes: bool
+) -> Callable[..., Fill]:
+    """Return what makes the filling function of pieces: Python for these places, one for all prompts that have them.
+
+    What is `filled` is not printed, but a text in it is an answer on the way to the prompt.
+    """
     printed = {name: f"v{number}" for number, name in enumerate(dict.fromkeys(places))}
+    unempty = dict(printed) | {name: f"u{number}" for number, name in enumerate(filled)}
     unprinted = {name: f"w{number}" for number, name in enumerate(others)}
     # What is printable has no line break, control character or surrogate: nothing to fold.
-    tests = [f"type({v}) is str and {v} and {v}.isprintable()" for v in printed.values()]
+    tests = [f"type({v}) is str and {v} and {v}.isprintable()" for v in unempty.values()]
     tests += [f"type({w}) is str and {w}.isprintable()" for w in unprinted.values()]
     value = "{escape(%s)}" if escapes else "{%s}"
     body = "{p0}" + "".join(value % printed[name] + f"{{p{i}}}" for i, name in enumerate(places, 1))
     lines = [f"def make({', '.join(f'p{i}' for i in range(len(places) + 1))}):", " def fill(given):"]
-    lines += [f"  if len(given) != {len(printed) + len(unprinted)}:", "   return None"]
-    lines += [f"  {variable} = given[{name!r}]" for name, variable in (*printed.items(), *unprinted.items())]
+    lines += [f"  if len(given) != {len(unempty) + len(unprinted)}:", "   return None"]
+    lines += [f"  {variable} = given[{name!r}]" for name, variable in (*unempty.items(), *unprinted.items())]
     lines += [f"  if {' and '.join(tests) or 'True'}:", f"   return f'{body}'", "  return None", " return fill"]
     made: dict[str, Any] = {"escape": escape, "__name__": __name__}
     exec("\n".join(lines), made)  # names are written by repr, texts are arguments
