@@ -524,6 +524,14 @@ def test_an_empty_value_is_told_from_a_text_that_is_asked_for_and_not_printed(so
         assert outcome(prepared, "t", {"a": value}) == outcome(ordinary, "t", {"a": value}), value
 
 
+def test_what_one_call_gives_in_vain_may_be_missing_in_the_next() -> None:
+    """Both calls have one plan: it asks for nothing that only one of them gives."""
+    persona = dataclasses.replace(PERSONA, _bound=Bound(compiled({"t": "{{ session.a }}"})))
+    for _ in range(3):
+        assert persona.render("t", a="Ana", extra_sections={"Plan": "pro"}) == "Ana"
+    assert [persona.build_system_prompt("t", a=a) for a in ("Bo", "", "Bo")] == ["Bo", "", "Bo"]
+
+
 def test_what_a_prompt_knows_outlives_the_tree_that_filled_it() -> None:
     """It is asked for late, when the template may have had too many answers."""
     numbers = range(MAX_LEAVES + 5)

@@ -48,7 +48,7 @@ class Plan:
         """
         texts, template, budget = self._of
         if budget is not None and self._used:
-            flat = flattened(values)
+            flat = flattened({name: values[name] for name in self.names})  # what is unused is another call's to lack
             known, prompt = self._tree.find(flat)
             if not known:
                 prompt = self._record(flat, budget)
