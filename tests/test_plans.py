@@ -66,6 +66,8 @@ def test_prepared_prompts_stay_within_the_budget() -> None:
                 assert budget.used <= budget.most
     leaves = [plan.tree.leaves for each in plans for plan in each._plans.values()]
     assert 0 < sum(leaves) < len(plans)
+    fills = [call.fill for each in plans for call in each._calls.values() if call.fill is not None]
+    assert len(fills) == sum(leaves)
 
 
 def test_calls_with_other_names_take_turns(maya: Persona) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakSet
 
 from .assembly import Assembled, Section
 from .budget import Budget
@@ -25,7 +26,7 @@ class Plan:
     A prompt is prepared when it is asked for the second time: most that are asked for once never come again.
     """
 
-    __slots__ = ("__weakref__", "_of", "_ready", "_tree", "_used", "names")
+    __slots__ = ("__weakref__", "_of", "_ready", "_tree", "_used", "calls", "names")
 
     def __init__(self, texts: PersonaTexts, template: Template, names: tuple[str, ...], budget: Budget | None) -> None:
         self._of = texts, template, budget
@@ -33,13 +34,17 @@ class Plan:
         self._ready: Ready | None = None  # where the template is run
         self._used = False
         self.names = names
+        self.calls: WeakSet[Call] = WeakSet()
 
     @property
     def tree(self) -> Tree:
         return self._tree
 
     def forget(self) -> None:
+        """Give up what is prepared, and the functions that were made of it."""
         self._tree = Tree()
+        for call in list(self.calls):
+            call.forget()
 
     def assemble(self, values: Mapping[str, object]) -> Assembled | Filled:
         """Return the prompt for neutralised values.
@@ -98,7 +103,7 @@ class Filled(NamedTuple):
 class Call:
     """A plan with the names of one call, some of which may be unused."""
 
-    __slots__ = ("fill", "named", "plan", "prompt", "seen", "session_names", "template", "unused")
+    __slots__ = ("__weakref__", "fill", "named", "plan", "seen", "session_names", "template", "unused")
 
     def __init__(
         self, plan: Plan, template: Template, names: tuple[str, ...], unused: tuple[str, ...], *, named: bool
@@ -110,13 +115,16 @@ class Call:
         self.unused = unused
         self.seen: Tree | None = None  # what `fill` was made of
         self.fill: Fill | None = None
-        self.prompt: Prepared | None = None  # the one that `fill` fills, where it is always the same
+        plan.calls.add(self)
 
     def prepare(self, names: tuple[str, ...]) -> None:
         """Make the function that fills the prompt, where the plan has something new to make it of."""
         if self.plan.tree is not self.seen and self.plan.tree.leaves:
             self.seen = self.plan.tree
-            self.fill, self.prompt = filler(self.seen, names)
+            self.fill = filler(self.seen, names)
+
+    def forget(self) -> None:
+        self.seen = self.fill = None
 
 
 class Explained(Protocol):
@@ -146,8 +154,8 @@ class Plans:
     def text(self, name: str | None, template: Callable[[], Template], given: Mapping[str, object]) -> str:
         """Return the prompt's text in a template, which the call named so; raises as `Persona.render` does."""
         call, given = self._call(name, given)
-        if call is not None and call.fill is not None:
-            text = call.fill(given)
+        if call is not None and (fill := call.fill) is not None:
+            text = fill(given)
             if text is not None:
                 self.ready[name] = call
                 return text
@@ -158,8 +166,8 @@ class Plans:
     ) -> Prompt:
         """Return the prompt in a template, which the call named so; raises as `Persona.render` does."""
         call, given = self._call(name, given)
-        if call is not None and call.fill is not None:
-            text = call.fill(given)
+        if call is not None and (fill := call.fill) is not None:
+            text = fill(given)
             if text is not None:
                 self.ready[name] = call
                 return self.late(call, text, given, explain)
@@ -168,12 +176,14 @@ class Plans:
 
     def late(self, call: Call, text: str, given: Mapping[str, object], explain: Explained | None) -> Prompt:
         """Return the prompt of a text that a call's function filled in."""
-        return Prompt.late(text, partial(self._late_facts, call, call.plan.tree, given, explain))
+        return Prompt.late(text, partial(self._late_facts, call, call.seen, given, explain))
 
-    def _late_facts(self, call: Call, tree: Tree, given: Mapping[str, object], explain: Explained | None) -> Facts:
+    def _late_facts(
+        self, call: Call, tree: Tree | None, given: Mapping[str, object], explain: Explained | None
+    ) -> Facts:
         session = neutralise(given, call.template.family)
-        prompt = tree.find(session.values)[1]
-        if prompt is None:  # it was filled, and then the tree had one answer too many
+        prompt = None if tree is None else tree.find(session.values)[1]
+        if prompt is None:  # it was filled, and then given up, or had one answer too many
             return self._facts(call, session, call.plan.assemble(session.values), explain)
         return self._facts(call, session, Filled(prompt, prompt.filled(session.values)), explain)
 

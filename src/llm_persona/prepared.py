@@ -310,21 +310,21 @@ def record(template: Template, ready: Ready, values: Values) -> tuple[Recording,
 Fill = Callable[[Mapping[str, object]], str | None]
 
 
-def filler(tree: Tree, names: tuple[str, ...]) -> tuple[Fill | None, Prepared | None]:
-    """Return a function from values as a caller gives them to the prompt, and the prompt if it is always the same.
+def filler(tree: Tree, names: tuple[str, ...]) -> Fill | None:
+    """Return a function from values as a caller gives them to the prompt.
 
     The function returns None for what is no plain text. There is none where a call gives more than variables.
     """
     root = tree.root
     if EXTRA in names or len(names) > MAX_NAMES or root is None:
-        return None, None
+        return None
     leaf, asked = _all_texts(root)
     if leaf is None:
-        return _steered(tree, names), None
+        return _steered(tree, names)
     unprinted = [name for name in names if name not in leaf.places]
     filled = tuple([name for name in unprinted if name in asked])
     others = tuple([name for name in unprinted if name not in asked])
-    return _maker(leaf.places, filled, others, leaf.escapes)(*leaf.pieces), leaf
+    return _maker(leaf.places, filled, others, leaf.escapes)(*leaf.pieces)
 
 
 def _all_texts(node: Branch | Prepared | None) -> tuple[Prepared | None, set[Key]]:
