@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import pickle
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +70,21 @@ def test_prepared_prompts_stay_within_the_budget() -> None:
     assert 0 < sum(leaves) < len(plans)
     fills = [call.fill for each in plans for call in each._calls.values() if call.fill is not None]
     assert len(fills) == sum(leaves)
+
+
+def test_all_files_of_a_registry_have_one_budget(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        text = f"$templates: {name}\n{name.upper()}: {{role: Helper, tone: 'kind to {{a}}'}}\n"
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    registry = PersonaRegistry.from_file(tmp_path / "a.yaml", tmp_path / "b.yaml")
+    for one in (registry, pickle.loads(pickle.dumps(registry))):
+        for name in ("A", "B", "A", "B"):
+            one.get(name).build_system_prompt(a="Ana")
+        budgets = {id(bound.budget) for bound in one._state.bounds}
+        assert len(budgets) == 1
+        sizes = [plan.tree.size for name in "AB" for plan in one.get(name)._planned()._plans.values()]
+        assert one._state.bounds.usual.budget.used == sum(sizes) > 0
 
 
 def test_calls_with_other_names_take_turns(maya: Persona) -> None:

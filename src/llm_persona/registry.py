@@ -71,7 +71,7 @@ class PersonaRegistry:
 
     def _serve(self, state: State) -> None:
         for bound in state.bounds:
-            bound.registry = self
+            bound.registry, bound.budget = self, state.bounds.usual.budget
         self._state = state
 
     @property
