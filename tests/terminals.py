@@ -25,7 +25,7 @@ def on_a_terminal(arguments: Sequence[str], environment: Mapping[str, str]) -> s
         env={**clean, "TERM": "xterm", "COLUMNS": "60", **environment},
     ) as process:
         os.close(theirs)
-        text = b"".join(_until_closed(ours)).decode()
+        text = b"".join(until_closed(ours)).decode()
         process.wait(60)
     os.close(ours)
     return text
@@ -38,7 +38,7 @@ def here_on_a_terminal(arguments: Sequence[str]) -> str:
     """Run a command in this process, with both streams on a terminal, and return what it is sent."""
     ours, theirs = opened()
     sent: list[bytes] = []
-    reader = threading.Thread(target=lambda: sent.extend(_until_closed(ours)))
+    reader = threading.Thread(target=lambda: sent.extend(until_closed(ours)))
     reader.start()
     device = os.ttyname(theirs)
     with open(theirs, "w") as stream, pytest.MonkeyPatch.context() as patch:
@@ -59,7 +59,7 @@ def opened() -> tuple[int, int]:
     return ours, theirs
 
 
-def _until_closed(descriptor: int) -> Iterator[bytes]:
+def until_closed(descriptor: int) -> Iterator[bytes]:
     while True:
         try:
             read = os.read(descriptor, 65536)

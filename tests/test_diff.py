@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from rich.cells import cell_len
+from terminals import opened, until_closed
 
 from llm_persona import Persona, PersonaRegistry
 from llm_persona.cli import cli
@@ -338,8 +339,7 @@ def test_control_characters_do_not_act(project: Path) -> None:
 
 
 def on_a_terminal(arguments: list[str], width: int = 60, **environment: str) -> str:
-    pty = pytest.importorskip("pty", reason="needs a pseudo-terminal, which this system has not")
-    ours, theirs = pty.openpty()
+    ours, theirs = opened()
     clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
     with subprocess.Popen(
         [sys.executable, "-m", "llm_persona", *arguments],
@@ -349,15 +349,7 @@ def on_a_terminal(arguments: list[str], width: int = 60, **environment: str) -> 
         env={**clean, "TERM": "xterm", "COLUMNS": str(width), **environment},
     ) as process:
         os.close(theirs)
-        read = b""
-        while True:
-            try:
-                chunk = os.read(ours, 65536)
-            except OSError:  # Linux says EIO where the other end is closed
-                break
-            if not chunk:
-                break
-            read += chunk
+        read = b"".join(until_closed(ours))
         process.wait(60)
     os.close(ours)
     return read.decode().replace("\r\n", "\n")

@@ -8,8 +8,8 @@ import sys
 def main() -> int:
     """Run the command line and return its exit code. Without click and rich, say how to install them."""
     try:
-        import click  # noqa: F401
-        import rich  # noqa: F401
+        import click  # noqa: F401 - whether it is there
+        import rich  # noqa: F401 - whether it is there
     except ModuleNotFoundError:
         print("the command line needs click and rich: pip install 'llm-persona[cli]'", file=sys.stderr)
         return 1

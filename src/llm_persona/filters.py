@@ -137,7 +137,7 @@ def join(environment: Environment, value: Iterable[object], d: object = "", attr
 def sequence(value: Any) -> bool:
     try:
         len(value)
-        value.__getitem__  # noqa: B018
+        value.__getitem__  # noqa: B018 - whether it has one
     except Exception as error:
         let_through(error)
         return False

@@ -99,6 +99,18 @@ QUESTIONS: dict[str, Callable[..., Any]] = {
     "contains": operator.contains,
     **{name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
 }
+
+
+def answered(question: str, value: object, other: object) -> bool:
+    """Return what a value answers to a question, `other` aside where it is whether it is true. May raise TypeError."""
+    return bool(QUESTIONS[question](value) if question == "bool" else QUESTIONS[question](value, other))
+
+
+def defaulted(value: Marker, default_value: object = "", boolean: object = False) -> object:
+    """Return what the filter `default` makes of a value that is given."""
+    return value if not boolean or value else default_value
+
+
 _DERIVED: dict[str, Callable[..., Any]] = {
     **{name: getattr(operator, name) for name in ("getitem", "abs", "neg", "pos")},
     **{name: getattr(operator, name) for name in ("add", "sub", "mul", "mod", "pow", "truediv", "floordiv")},
@@ -111,7 +123,7 @@ for _name in QUESTIONS:
 for _name, _function in _DERIVED.items():
     setattr(Marker, f"__{_name}__", _deriving(_function))
 setattr(Marker, "__len__", lambda self: machine_of(self).count(self))  # noqa: B010 - the class refuses attributes
-setattr(Marker, "__iter__", lambda self: machine_of(self).each(self))  # noqa: B010
+setattr(Marker, "__iter__", lambda self: machine_of(self).each(self))  # noqa: B010 - as above
 for _name in [
     "str",
     "repr",

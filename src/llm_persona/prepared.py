@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from .assembly import Assembled, Section
 from .events import Watch, flat
-from .markers import QUESTIONS, Marker, Unfollowed, token_of
+from .markers import Marker, Unfollowed, answered, defaulted, token_of
 from .session import Record, escape, printable, shown
 from .templates import Template
 from .views import Filling, Ready, Text
@@ -52,7 +52,7 @@ class Question(NamedTuple):
         if self.kind == "text":
             text = printable(value)
             return None if text is None else bool(text)
-        return bool(QUESTIONS[self.kind](value) if self.kind == "bool" else QUESTIONS[self.kind](value, self.operand))
+        return answered(self.kind, value, self.operand)
 
 
 class Place(NamedTuple):
@@ -110,18 +110,13 @@ class Recording:
         self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]
     ) -> object:
         if name in ("default", "d") and type(arguments[0]) is Marker:
-            return _default(*arguments, **named)
+            return defaulted(*arguments, **named)
         raise Unfollowed
 
     def unfollowed(self, *_: object, **__: object) -> Any:
         raise Unfollowed
 
     test = count = each = derive = item = operate = unfollowed
-
-
-def _default(value: Marker, default_value: object = "", boolean: object = False) -> object:
-    """Return what `default` makes of a value that is given."""
-    return value if not boolean or value else default_value
 
 
 class RecordedFilling(Filling):

@@ -24,7 +24,7 @@ from jinja2.exceptions import UndefinedError
 from .assembly import Assembled
 from .errors import PersonaError, let_through
 from .events import Pieces, Watch, flat
-from .markers import QUESTIONS, Marker, Unfollowed, token_of
+from .markers import Marker, Unfollowed, answered, defaulted, token_of
 from .session import Record, Verbatim, printable
 from .templates import Template
 from .texts import PersonaTexts
@@ -80,39 +80,6 @@ TOTAL_FILTERS = frozenset(
         "selectattr",
         "rejectattr",
         "groupby",
-    ]
-)
-TOTAL_METHODS = frozenset(
-    [
-        "capitalize",
-        "casefold",
-        "count",
-        "endswith",
-        "find",
-        "isalnum",
-        "isalpha",
-        "isascii",
-        "isdigit",
-        "islower",
-        "isupper",
-        "lower",
-        "lstrip",
-        "removeprefix",
-        "removesuffix",
-        "rstrip",
-        "split",
-        "splitlines",
-        "startswith",
-        "strip",
-        "swapcase",
-        "title",
-        "upper",
-        "partition",
-        "isoformat",
-        "get",
-        "items",
-        "keys",
-        "values",
     ]
 )
 
@@ -228,7 +195,7 @@ class Recording:
         how = (kind, *map(_how, (marker, other)))
         value = tokens[0].value
         try:
-            answer = bool(QUESTIONS[kind](value) if kind == "bool" else QUESTIONS[kind](value, actual(other)))
+            answer = answered(kind, value, actual(other))
         except TypeError:
             if not any(token.wild for token in tokens):
                 raise
@@ -342,7 +309,7 @@ class Recording:
         arguments = tuple(map(self._of_length, arguments))
         value = next((each for each in arguments if type(each) is Marker), None)
         if name in ("default", "d") and type(arguments[0]) is Marker:
-            return _default(*arguments, **named)
+            return defaulted(*arguments, **named)
         if name == "items" and value is not None:
             return self._items(value)
         if name in ("int", "float") and value is not None and (odd := self._odd_number(name, token_of(value))):
@@ -513,10 +480,6 @@ def _parts_of(piece: object) -> tuple[Part, ...]:
     if type(piece) is Printed:
         return piece.parts
     return (Part(len(str(piece)), None, False),)
-
-
-def _default(value: Marker, default_value: object = "", boolean: object = False) -> object:
-    return value if not boolean or value else default_value
 
 
 def _items_of(value: Any) -> Any:

@@ -72,13 +72,13 @@ class Rehearsal:
             for name, sample in samples.items()
             if isinstance(sample, Enum) and name in given
         }
-        of_one_kind = samples.keys() if self.session.names is None else given.keys() & samples.keys()
+        any_kind = given.keys() - samples.keys() - {EXTRA} if self.session.names is None else ()
         return explore(
             self.texts,
             self.template,
             given,
             unknown=frozenset(given.keys() - members.keys()),
-            wild=frozenset(given.keys() - of_one_kind - {EXTRA}) if self.session.names is None else frozenset(),
+            wild=frozenset(any_kind),
             optional=optional,
             members=members,
             grant=True,

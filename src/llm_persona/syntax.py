@@ -48,11 +48,6 @@ class Syntax:
     def find_all(self, kind: type[N] | tuple[type[N], ...]) -> list[N]:
         return [node for node in self.nodes if isinstance(node, kind)]
 
-    @property
-    def constants(self) -> frozenset[object]:
-        """The texts, numbers and truth values that it writes down."""
-        return frozenset(node.value for node in self.find_all(nodes.Const))
-
     def own_texts(self) -> Iterator[tuple[int, str]]:
         """Yield what it prints as it stands, each text with the line that it begins on."""
         yield from ((node.lineno, node.data) for node in self.find_all(nodes.TemplateData))

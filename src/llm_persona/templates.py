@@ -31,6 +31,7 @@ from .session import MARKDOWN, PLAIN, XML, Family, Verbatim
 from .syntax import Syntax, check_closure, place, read_syntax
 from .template_files import ENDING, Source, is_folder, name_problem, read_folder
 from .views import Filling, PersonaView, Ready, SessionView
+from .wording import TEMPLATE_FIELDS
 
 if TYPE_CHECKING:
     from .markers import Machine
@@ -39,21 +40,6 @@ if TYPE_CHECKING:
 BUNDLED_PREFIX = "llm_persona/"
 _LISTED = 12  # names of templates in a message
 MAX_DEPTH = 32  # templates that extend or include one another in a chain
-TEMPLATE_FIELDS = [
-    "name",
-    "key",
-    "version",
-    "role",
-    "company",
-    "tone",
-    "greeting",
-    "capabilities",
-    "constraints",
-    "custom_sections",
-    "display_name",
-    "tools",
-    "tool_descriptions",
-]
 
 Folder = str | os.PathLike[str]
 

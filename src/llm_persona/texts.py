@@ -14,21 +14,12 @@ from .placeholders import Parts, Placeholder, Placeholders, resolve
 from .session import Family, Record, Verbatim, neutralise
 from .templates import Template
 from .views import Field, Filling, Ready, Text, TextTable, Undescribed
+from .wording import TEMPLATE_FIELDS
 
 Path = tuple[str | int, ...]
 FIELD_PRINT = len("sha256:") + 12  # characters
-RENDERED = [
-    "role",
-    "company",
-    "tone",
-    "capabilities",
-    "constraints",
-    "greeting",
-    "custom_sections",
-    "display_name",
-    "tools",
-    "variables",
-]
+BESIDE = ("name", "key", "version", "tool_descriptions")  # what counts apart
+RENDERED = (*(name for name in TEMPLATE_FIELDS if name not in BESIDE), "variables")  # what reaches a prompt
 
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from .events import Watch
 from .names import did_you_mean, kind_of, shorten
 from .placeholders import Parts
 from .session import Record, shown
+from .wording import NEVER_RENDERED
 
 
 class Text:
@@ -230,8 +231,6 @@ class SessionView:
 
 
 NO_SECTIONS = Record()
-
-NEVER_RENDERED = ("description", "metadata", "parent", "abstract", "variables", "template")
 
 
 def unknown_field(name: str, known: Mapping[str, object] | Sequence[str]) -> TemplateError:

@@ -11,13 +11,11 @@ import re
 from .names import kind_of, shorten
 
 TEXT = "a text"
-TEXT_OR_NULL = "a text or null"
 LIST = "a list of texts"
 MAPPING = "a mapping"
 TRUTH = "true or false"
 
 TEXT_FIELDS = ("role", "company", "tone", "greeting", "display_name", "parent", "version", "template", "description")
-REQUIRED_TEXTS = ("role", "tone")  # never null, never blank
 LIST_FIELDS = ("capabilities", "constraints", "tools")
 MAPPING_FIELDS = ("custom_sections", "variables", "metadata")
 LIST_EDITS = ("add", "remove", "replace")
@@ -41,6 +39,9 @@ FIELDS = (
     "metadata",
     "replaced_by",
 )  # in the order of Persona's constructor
+# For people and programs; a variable's default reaches a prompt where a text names it.
+NEVER_RENDERED = ("description", "metadata", "parent", "abstract", "variables", "template", "replaced_by")
+TEMPLATE_FIELDS = (*(name for name in FIELDS if name not in NEVER_RENDERED), "key", "tool_descriptions")
 
 LINE_FIELDS = ("replaced_by", "description")  # what the line may hold that a persona or version leaves when it goes
 

@@ -14,8 +14,6 @@ from ..rollouts import Rollout
 from ..terminal import counted, line, painted
 from .columns import COLOURS, columns, title
 
-NEVER_RENDERED = ("description", "metadata")
-
 
 def print_change(change: RegistryChange, *, side_by_side: bool) -> None:
     """Print what changed: for each persona its fields, and its prompt before and after."""

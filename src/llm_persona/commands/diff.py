@@ -16,7 +16,8 @@ from ..errors import one_line
 from ..names import split_reference
 from ..registry import PersonaRegistry
 from ..terminal import line, painted, print_json
-from .changes import NEVER_RENDERED, change_data, print_change
+from ..texts import RENDERED
+from .changes import change_data, print_change
 from .options import PersonaFiles, asked_for, persona_files, session, session_values
 from .revision import ENDINGS, Revision
 
@@ -219,7 +220,7 @@ def _lost(reference: str, after: Registry) -> str:
 
 def _thawed(change: PersonaChange) -> str:
     """Name what changed: `tone, constraints and its template`."""
-    fields = dict.fromkeys(str(each.path[0]) for each in change.fields if each.path[0] not in NEVER_RENDERED)
+    fields = dict.fromkeys(str(each.path[0]) for each in change.fields if each.path[0] in (*RENDERED, "template"))
     named = [", ".join(fields)] if fields else []
     if change.template_changed and "template" not in fields:
         named.append("its template")
