@@ -367,6 +367,19 @@ def test_copies(registry: PersonaRegistry) -> None:
         hash(registry)
 
 
+def test_copies_explain_their_own_prompts(tmp_path: Path) -> None:
+    """What one of them defines takes nothing from what the other knows."""
+    path = tmp_path / "personas.yaml"
+    path.write_text("Maya: {role: Helper}\nMax: {role: Guide}\n", encoding="utf-8")
+    registry = PersonaRegistry.from_file(path)
+    other = copy.copy(registry)
+    other.define(Persona("Maya", "Other"), replace=True)
+    registry.define(Persona("Max", "Other"), replace=True)
+    for one, name, line in ((registry, "Maya", 1), (other, "Max", 2)):
+        spans = [span for each in one.get(name).render().explain() for span in each.spans if span.field == "role"]
+        assert [span.origin and span.origin.line for span in spans] == [line]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_fork_while_another_thread_defines() -> None:

@@ -83,8 +83,8 @@ class PersonaRegistry:
         return _unpickled, (type(self), pack_state(self._state))
 
     def __copy__(self) -> PersonaRegistry:
-        """Return a registry of its own with what this one holds; all of that is immutable, so it is shared."""
-        return self._holding(self._state)
+        """Return a registry of its own with what this one holds; definitions and templates are immutable, and shared."""
+        return self._holding(self._state.copy())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PersonaRegistry:
         return self.__copy__()

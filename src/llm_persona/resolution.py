@@ -77,6 +77,11 @@ class State(NamedTuple):
     def empty(cls, bounds: Bounds, places: Places | None = None) -> State:
         return cls({}, {}, Complete({}, bounds, {}), {}, {} if places is None else places, bounds)
 
+    def copy(self) -> State:
+        """Return the same for another registry: what is made of it is bound to that one."""
+        bounds = self.bounds.copy()
+        return self._replace(bounds=bounds, complete=Complete(self.lineages, bounds, {}))
+
 
 def affected(definitions: Definitions, replaced: Collection[str]) -> list[str]:
     """Return the keys of all that these replaced definitions bear on, themselves included: descendants and versions."""
