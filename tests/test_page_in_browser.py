@@ -294,7 +294,7 @@ def test_the_stable_part_is_shaded(browser: Browser, acme: PersonaRegistry, acme
     )
     assert stable.value_of_css_property("background-color") != varying.value_of_css_property("background-color")
     lines = browser.run("return [...arguments[0].querySelectorAll('.code')].map((e) => e.textContent)", stable)
-    assert "\n".join(lines) == acme.get("Maya").render(**acme.get("Maya").sample_session()).stable
+    assert "".join(f"{line}\n" for line in lines) == acme.get("Maya").render(**acme.get("Maya").sample_session()).stable
 
 
 def test_each_ancestor_has_a_colour_and_the_legend_says_whose(browser: Browser, acme_page: Path) -> None:
