@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from .errors import PersonaError, field_text
 from .events import TemplateText
+from .explorations import Take, take
 from .persona import Persona
 from .provenance import Explanation, Provenance
-from .recordings import Path, Printed, Take, take
+from .recordings import Path, Printed
 from .templates import Template
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
+from .explorations import Take
 from .findings import Findings
 from .provenance import Origin, origin_of
-from .recordings import Take
 from .rehearsals import Rehearsal
 from .texts import Path
 from .views import Field, Text, TextTable

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from .codes import finding
 from .errors import Problem
+from .explorations import Take
 from .findings import Findings
 from .provenance import origin_of
-from .recordings import Line, Part, Printed, Take
+from .recordings import Line, Part, Printed
 from .rehearsals import Rehearsal
 from .session import Multiline, Trusted
 from .syntax import Syntax

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from .errors import PersonaError, field_text
 from .explaining import Segment, is_own, lines_of, origin_of, segments
+from .explorations import take
 from .inheritance import LISTS, OWN, TABLES, TEXTS, Lineage
 from .persona import Persona
 from .placeholders import Placeholder, Placeholders
 from .prompt_cases import PromptCase
 from .provenance import Explanation, Provenance, explanation
-from .recordings import Path, take
+from .recordings import Path
 from .session import neutralise
 from .texts import PersonaTexts
 

@@ -1,8 +1,8 @@
-"""Full recordings: all that one run of a template says, for people who ask.
+"""One run of a template, recorded in full: all that it says, for people who ask.
 
 What was printed, from which source each part of it comes and which line of a template printed it; which questions were
 asked of the session, and with which answers. Where values of the session are not known, a recording takes the answers
-that it is told to, and `explorations` goes through the others.
+that it is told to.
 """
 
 from __future__ import annotations
@@ -10,29 +10,20 @@ from __future__ import annotations
 import math
 import sys
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 from types import FrameType, MappingProxyType
 from typing import Any, NamedTuple, cast
 
-from jinja2 import StrictUndefined, Undefined
-from jinja2.exceptions import UndefinedError
+from jinja2 import Undefined
 
-from .assembly import Assembled
-from .errors import PersonaError, let_through
-from .events import Pieces, Watch, flat
-from .markers import Marker, Unfollowed, answered, defaulted, token_of
-from .session import Record, Verbatim, printable
-from .templates import Template
-from .texts import PersonaTexts
-from .views import NO_SECTIONS, Filling, Ready, SessionView, Table, Text, TextTable
+from .errors import let_through
+from .events import Pieces, flat
+from .filters import items as items_of
+from .markers import Marker, answered, defaulted, token_of
+from .session import printable
 
 Path = tuple[str | int, ...]
-MAX_RUNS = 256  # of one template, persona and set of names
-MAX_GRANTED = 100  # variables that one recording takes for given
 MAX_TURNS = 2  # of a loop over a list of unknown length
 
 # What a filter or a method makes of any text, without failing: a text, a number or a list.
@@ -132,35 +123,6 @@ class Asked(NamedTuple):
 
     what: object
     answers: tuple[Any, ...]
-
-
-class Lacking(UndefinedError):  # noqa: N818 - the run is begun anew, with the variable granted
-    """A template uses a session variable that is not given. Never leaves this package."""
-
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
-        self.name = name
-
-
-@dataclass(slots=True)
-class Take:
-    """What came of a run. `error` is None where it went to its end, which it did where `assembled` has pieces."""
-
-    asked: list[tuple[Asked, Any]]  # the questions, with the answers taken
-    doubtful: list[Line | None]  # where something is done that may fail for other values, or that cannot be followed
-    lacking: Mapping[str, PersonaError]  # variables that were granted, and where they are used
-    assembled: Assembled = Assembled([], None, [])  # noqa: RUF009 - never changed
-    written: list[Any] = field(default_factory=list)  # the pieces as the template wrote them
-    touched: tuple[Path | None, Line | None] | None = None  # what first looked at the session: a field, and the line
-    error: PersonaError | None = None
-
-    @property
-    def text(self) -> str:
-        return self.assembled.text
-
-    @property
-    def printed(self) -> Iterator[Printed]:
-        return (piece for piece in self.assembled.pieces if type(piece) is Printed)
 
 
 class Recording:
@@ -328,7 +290,7 @@ class Recording:
     def _items(self, marker: Marker) -> Any:
         token = token_of(marker)
         if not isinstance(token.value, Mapping):
-            return self.derive(_items_of, marker)
+            return self.derive(items_of, marker)
         pairs = [(k, v) for k, v in token.value.items()]
         count = self.count(self.stand_for(pairs, token.parts, unknown=token.unknown, how=("items", token.how)))
         return [
@@ -482,12 +444,6 @@ def _parts_of(piece: object) -> tuple[Part, ...]:
     return (Part(len(str(piece)), None, False),)
 
 
-def _items_of(value: Any) -> Any:
-    from .filters import items
-
-    return items(value)
-
-
 def place_now(frame: FrameType | None) -> Line | None:
     """Return the line of the template that is running innermost."""
     while frame is not None:
@@ -505,255 +461,3 @@ def line_of(template: Any, generated: int) -> int:
         table = template.line_table = sorted((made, line) for line, made in template.debug_info)
     index = bisect_right(table, (generated, sys.maxsize)) - 1
     return int(table[index][1]) if index >= 0 else 1
-
-
-# ---- what a template is given
-
-
-class _Filling(Filling):
-    """Fills a persona's texts with markers that remember where each part is from."""
-
-    __slots__ = ("_defaults", "_optional", "_recording")
-
-    def __init__(
-        self,
-        owner: str,
-        given: Mapping[str, Marker],
-        defaults: Mapping[str, Marker],
-        optional: frozenset[str],
-        recording: Recording,
-        template: Template,
-    ) -> None:
-        super().__init__(owner, {**defaults, **given}, _Watch(), Verbatim if template.family.escapes else None)
-        self._defaults = defaults
-        self._optional = optional
-        self._recording = recording
-
-    def value(self, name: str) -> Marker | None:
-        """Return what stands for a variable, or for its default where it is not given; None where it has none."""
-        if name in self._optional and not self._recording.choose(("given", name), True, False):
-            return self._defaults.get(name)
-        return self.values.get(name)  # type: ignore[return-value]  # all are markers
-
-    def fill(self, text: str | Text) -> Any:
-        if not isinstance(text, Text):
-            return text
-        pieces: list[str] = []
-        parts: list[Part] = []
-        tokens: list[Token] = []
-        for part in text.parts:
-            if isinstance(part, str):
-                pieces.append(part)
-                parts.append(Part(len(part), text.field, session=False))
-                continue
-            found = self.value(part.name)
-            if found is None:
-                raise Lacking(part.name, f"the session lacks {part.name!r}")
-            token = token_of(found)
-            is_default = token.parts[0].path == ("variables", part.name)
-            tokens += [] if is_default else [token]
-            shown = self._shown(token.value, part.name, text)
-            pieces.append(shown)
-            # A default has its own author; what the session gave stands in the field that asked for it.
-            path = ("variables", part.name) if is_default else text.field
-            parts.append(Part(len(shown), path, not is_default, None if is_default else part.name))
-        if tokens:
-            self.watch.touch(text.field)  # type: ignore[call-arg]  # a _Watch
-        filled = "".join(pieces)
-        value = filled if self._safe is None else self._safe(filled)
-        unknown = any(token.unknown for token in tokens)
-        return self._recording.stand_for(value, tuple(parts), unknown=unknown, how=("field", text.field))
-
-    def ready(self, field: Any) -> object:
-        if isinstance(field, TextTable):
-            return _Names(field.entries, self, self._recording)
-        return super().ready(field)
-
-
-class _Names(Table):
-    """Named texts whose names remember that they are names."""
-
-    __slots__ = ("_field", "_recording")
-
-    def __init__(self, entries: Mapping[str, Any], filling: Filling, recording: Recording) -> None:
-        super().__init__(entries, filling)
-        self._recording = recording
-        self._field = str(next(iter(entries.values())).field[0]) if entries else ""
-
-    def items(self) -> Any:
-        for name, text in self._entries.items():
-            path = (self._field, str(name))
-            shown = name if self._filling._safe is None else self._filling._safe(name)
-            marker = self._recording.stand_for(
-                shown, (Part(len(name), path, session=False),), whole=False, how=("name", path)
-            )
-            yield marker, self._filling.fill(text)
-
-
-class _Watch(Watch):
-    """Remembers what looked at the session first."""
-
-    __slots__ = ("touched",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.touched: tuple[Path | None, Line | None] | None = None
-
-    def touch(self, path: Path | None = None) -> None:
-        if self.touched is None:
-            self.touched = (path, place_now(sys._getframe(1)))
-        super().touch()
-
-
-class _Session(SessionView):
-    """A session some of whose variables may be given or not."""
-
-    __slots__ = ("_filling",)
-
-    def __init__(self, filling: _Filling, given: frozenset[str]) -> None:
-        super().__init__(filling.values, given, filling.watch, _absent)
-        self._filling = filling
-
-    def has(self, name: str) -> bool:
-        return name == "extra_sections" or self._filling.value(name) is not None
-
-    def lookup(self, name: str) -> object:
-        found = self._filling.value(name)
-        if found is None:
-            return NO_SECTIONS if name == "extra_sections" else _absent(self._absent(name), name)
-        if token_of(found).parts[0].session:
-            self._watch.touch()
-        return found
-
-
-def _absent(message: str, name: str) -> Undefined:
-    return StrictUndefined(hint=message, name=name, exc=partial(Lacking, name))  # type: ignore[arg-type]  # makes one
-
-
-def _as_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields as texts that know where they are from."""
-    made: dict[str, Any] = {}
-    for name, value in fields.items():
-        if isinstance(value, TextTable | Record):
-            entries = value.entries if isinstance(value, TextTable) else value
-            made[name] = TextTable({n: _as_text(text, (name, str(n))) for n, text in entries.items()})
-        elif isinstance(value, tuple):
-            made[name] = tuple([_as_text(text, (name, index)) for index, text in enumerate(value)])
-        else:
-            made[name] = _as_text(value, (name,)) if isinstance(value, str | Text) else value
-    return made
-
-
-def _as_text(text: Any, path: Path) -> Text:
-    return text if isinstance(text, Text) else Text((str(text),), path)
-
-
-def take(
-    texts: PersonaTexts,
-    template: Template,
-    given: Mapping[str, object],
-    *,
-    unknown: frozenset[str] = frozenset(),
-    wild: frozenset[str] = frozenset(),
-    optional: frozenset[str] = frozenset(),
-    members: Mapping[str, tuple[object, ...]] = MappingProxyType({}),
-    answers: Mapping[object, Any] = MappingProxyType({}),
-    grant: bool = False,
-) -> Take:
-    """Record a template for a persona and neutralised values, of which those of `unknown` stand for any of their kind,
-    those of `wild` for any at all.
-
-    Variables of `optional` may be given or not, and those of `members` have one of these values. With `grant`, those that are used and not given are taken for any text.
-    """
-    lacking: dict[str, PersonaError] = {}
-    while True:
-        recording = Recording(answers)
-        granted = {name: f"{{{name}}}" for name in lacking}
-        chosen = {name: recording.choose(("member", name), *values) for name, values in members.items()}
-        markers = {
-            name: recording.variable(
-                name, value, unknown=name in unknown or name in granted, wild=name in wild or name in granted
-            )
-            for name, value in {**given, **granted, **chosen}.items()
-        }
-        maybe = optional - lacking.keys()
-        defaults = {name: text for name, text in texts.defaults.items() if name not in markers or name in maybe}
-        owner, marked = texts.persona.key, _defaults(defaults, template, recording)
-        filling = _Filling(owner, markers, marked, maybe, recording, template)
-        ready = Ready(owner, {}, _as_fields(texts.fields), {}, {})
-        session = _Session(filling, frozenset(markers))
-        made = Take(asked=recording.asked, doubtful=recording.doubtful, lacking=lacking)
-        try:
-            made.assembled, made.written = template.record(ready, filling, session, recording)
-        except Unfollowed:
-            recording.doubtful.append(None)
-        except Lacking as error:
-            made.error = template.translated(error)
-            if grant and error.name not in lacking and len(lacking) < MAX_GRANTED:
-                lacking[error.name] = made.error
-                continue
-        except Exception as error:
-            let_through(error)
-            made.error = template.translated(error)
-        made.touched = filling.watch.touched  # type: ignore[attr-defined]  # a _Watch
-        return made
-
-
-def _defaults(defaults: Mapping[str, str], template: Template, recording: Recording) -> dict[str, Marker]:
-    """Return markers of the defaults that no given value overrides."""
-    return {
-        name: recording.stand_for(
-            Verbatim(text) if template.family.escapes else text,
-            (Part(len(text), ("variables", name), session=False),),
-            how=("default", name),
-        )
-        for name, text in defaults.items()
-    }
-
-
-class Exploration(NamedTuple):
-    """Recordings of one template for one persona, with each answer that the session may give to each of its questions."""
-
-    takes: tuple[Take, ...]
-    untaken: tuple[Asked, ...]  # questions some of whose answers no recording took: there are too many
-
-
-def explore(
-    texts: PersonaTexts,
-    template: Template,
-    given: Mapping[str, object],
-    *,
-    unknown: frozenset[str],
-    wild: frozenset[str] = frozenset(),
-    optional: frozenset[str] = frozenset(),
-    members: Mapping[str, tuple[object, ...]] = MappingProxyType({}),
-    grant: bool = False,
-) -> Exploration:
-    """Record a template again and again, until each question of it got each answer; otherwise as `take`."""
-    waiting: deque[dict[object, Any]] = deque([{}])
-    takes: list[Take] = []
-    while waiting and len(takes) < MAX_RUNS:
-        told = waiting.popleft()
-        one = take(
-            texts,
-            template,
-            given,
-            unknown=unknown,
-            wild=wild,
-            optional=optional,
-            members=members,
-            answers=told,
-            grant=grant,
-        )
-        takes.append(one)
-        taken: dict[object, Any] = {}
-        for asked, answer in one.asked:
-            if asked.what not in told:
-                waiting += [{**taken, asked.what: other} for other in asked.answers if other != answer]
-            taken[asked.what] = answer
-    if not waiting:
-        return Exploration(tuple(takes), ())
-    got = {(asked.what, answer) for each in takes for asked, answer in each.asked}
-    every = dict.fromkeys(asked for each in takes for asked, _ in each.asked)
-    untaken = [asked for asked in every if any((asked.what, answer) not in got for answer in asked.answers)]
-    return Exploration(tuple(takes), tuple(untaken))

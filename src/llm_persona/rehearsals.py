@@ -8,10 +8,11 @@ from enum import Enum
 from functools import cached_property
 
 from .errors import PersonaError, TemplateError
+from .explorations import Exploration, Take, explore
 from .inheritance import Lineage, texts
 from .persona import Persona
 from .placeholders import Placeholders
-from .recordings import Exploration, Line, Take, explore
+from .recordings import Line
 from .session import neutralise
 from .templates import Template
 from .texts import Path, PersonaTexts

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from .explorations import Take
 from .findings import Findings
 from .names import shorten
 from .provenance import Origin, origin_of
-from .recordings import Printed, Take
+from .recordings import Printed
 from .rehearsals import Rehearsal
 
 NEVER = "never says the persona's name"

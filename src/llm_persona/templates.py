@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import CodeType, TracebackType
@@ -44,7 +44,7 @@ MAX_DEPTH = 32  # templates that extend or include one another in a chain
 Folder = str | os.PathLike[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Template:
     """One template, compiled, with what is known of it and of all that it extends, includes or imports."""
 
@@ -56,7 +56,6 @@ class Template:
     fields: frozenset[str]  # of the persona that it reads
     compiled: JinjaTemplate
     syntaxes: Mapping[str, Syntax]
-    _recorders: dict[str, Recorder] = field(default_factory=dict, compare=False, repr=False)
 
     def ends_in(self, bundled: str) -> bool:
         """Tell whether this is a bundled template, by its short name, or extends it in the end."""
@@ -87,12 +86,18 @@ class Template:
 
         Raises Unfollowed, and what Jinja2 raises.
         """
-        environment = self._recorders.get("") or self._recorders.setdefault("", _recorder(self.compiled))
-        with environment.recording(machine):
-            compiled = environment.get_template(str(self.compiled.name))
-            _run(environment, compiled, ready, filling, session, NOTHING_KNOWN)
+        with self._recorder.recording(machine):
+            compiled = self._recorder.get_template(str(self.compiled.name))
+            _run(self._recorder, compiled, ready, filling, session, NOTHING_KNOWN)
         written = list(filling.watch.pieces)
         return assemble(filling.watch), written
+
+    @cached_property
+    def _recorder(self) -> Recorder:
+        from .recorder import Recorder, XmlRecorder  # only now: one prompt alone is not recorded
+
+        sandbox = cast(Sandbox, self.compiled.environment)
+        return (XmlRecorder if sandbox.escapes else Recorder)(sandbox)
 
     def translated(self, error: Exception) -> PersonaError:
         name, line = _place(error)
@@ -114,13 +119,6 @@ def _run(
     """Run a template with all that it is given."""
     persona = PersonaView(ready.fields, ready.waiting, filling)
     environment.run(compiled, {**GLOBALS, "persona": persona, "session": session}, filling.watch, known)
-
-
-def _recorder(compiled: JinjaTemplate) -> Recorder:
-    from .recorder import Recorder, XmlRecorder  # only now: one prompt alone is not recorded
-
-    sandbox = cast(Sandbox, compiled.environment)
-    return (XmlRecorder if sandbox.escapes else Recorder)(sandbox)
 
 
 class Templates:

@@ -1,0 +1,154 @@
+"""Explorations: recordings of a template for a persona, one for given values or one for each answer of a session."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from .assembly import Assembled
+from .errors import PersonaError, let_through
+from .markers import Marker, Unfollowed
+from .recorded_views import Lacking, OpenSession, SourcedFilling, as_fields
+from .recordings import Asked, Line, Part, Path, Printed, Recording
+from .session import Verbatim
+from .templates import Template
+from .texts import PersonaTexts
+from .views import Ready
+
+MAX_RUNS = 256  # of one template, persona and set of names
+MAX_GRANTED = 100  # variables that one recording takes for given
+
+
+@dataclass(slots=True)
+class Take:
+    """What came of a run. `error` is None where it went to its end, which it did where `assembled` has pieces."""
+
+    asked: list[tuple[Asked, Any]]  # the questions, with the answers taken
+    doubtful: list[Line | None]  # where something is done that may fail for other values, or that cannot be followed
+    lacking: Mapping[str, PersonaError]  # variables that were granted, and where they are used
+    assembled: Assembled = Assembled([], None, [])  # noqa: RUF009 - never changed
+    written: list[Any] = field(default_factory=list)  # the pieces as the template wrote them
+    touched: tuple[Path | None, Line | None] | None = None  # what first looked at the session: a field, and the line
+    error: PersonaError | None = None
+
+    @property
+    def text(self) -> str:
+        return self.assembled.text
+
+    @property
+    def printed(self) -> Iterator[Printed]:
+        return (piece for piece in self.assembled.pieces if type(piece) is Printed)
+
+
+def take(
+    texts: PersonaTexts,
+    template: Template,
+    given: Mapping[str, object],
+    *,
+    unknown: frozenset[str] = frozenset(),
+    wild: frozenset[str] = frozenset(),
+    optional: frozenset[str] = frozenset(),
+    members: Mapping[str, tuple[object, ...]] = MappingProxyType({}),
+    answers: Mapping[object, Any] = MappingProxyType({}),
+    grant: bool = False,
+) -> Take:
+    """Record a template for a persona and neutralised values, of which those of `unknown` stand for any of their kind,
+    those of `wild` for any at all.
+
+    Variables of `optional` may be given or not, and those of `members` have one of these values. With `grant`, those that are used and not given are taken for any text.
+    """
+    lacking: dict[str, PersonaError] = {}
+    while True:
+        recording = Recording(answers)
+        granted = {name: f"{{{name}}}" for name in lacking}
+        chosen = {name: recording.choose(("member", name), *values) for name, values in members.items()}
+        markers = {
+            name: recording.variable(
+                name, value, unknown=name in unknown or name in granted, wild=name in wild or name in granted
+            )
+            for name, value in {**given, **granted, **chosen}.items()
+        }
+        maybe = optional - lacking.keys()
+        defaults = {name: text for name, text in texts.defaults.items() if name not in markers or name in maybe}
+        owner, marked = texts.persona.key, _defaults(defaults, template, recording)
+        filling = SourcedFilling(owner, markers, marked, maybe, recording, template)
+        ready = Ready(owner, {}, as_fields(texts.fields), {}, {})
+        session = OpenSession(filling, frozenset(markers))
+        made = Take(asked=recording.asked, doubtful=recording.doubtful, lacking=lacking)
+        try:
+            made.assembled, made.written = template.record(ready, filling, session, recording)
+        except Unfollowed:
+            recording.doubtful.append(None)
+        except Lacking as error:
+            made.error = template.translated(error)
+            if grant and error.name not in lacking and len(lacking) < MAX_GRANTED:
+                lacking[error.name] = made.error
+                continue
+        except Exception as error:
+            let_through(error)
+            made.error = template.translated(error)
+        made.touched = filling.watch.touched  # type: ignore[attr-defined]  # a _Watch
+        return made
+
+
+def _defaults(defaults: Mapping[str, str], template: Template, recording: Recording) -> dict[str, Marker]:
+    """Return markers of the defaults that no given value overrides."""
+    return {
+        name: recording.stand_for(
+            Verbatim(text) if template.family.escapes else text,
+            (Part(len(text), ("variables", name), session=False),),
+            how=("default", name),
+        )
+        for name, text in defaults.items()
+    }
+
+
+class Exploration(NamedTuple):
+    """Recordings of one template for one persona, with each answer that the session may give to each of its questions."""
+
+    takes: tuple[Take, ...]
+    untaken: tuple[Asked, ...]  # questions some of whose answers no recording took: there are too many
+
+
+def explore(
+    texts: PersonaTexts,
+    template: Template,
+    given: Mapping[str, object],
+    *,
+    unknown: frozenset[str],
+    wild: frozenset[str] = frozenset(),
+    optional: frozenset[str] = frozenset(),
+    members: Mapping[str, tuple[object, ...]] = MappingProxyType({}),
+    grant: bool = False,
+) -> Exploration:
+    """Record a template again and again, until each question of it got each answer; otherwise as `take`."""
+    waiting: deque[dict[object, Any]] = deque([{}])
+    takes: list[Take] = []
+    while waiting and len(takes) < MAX_RUNS:
+        told = waiting.popleft()
+        one = take(
+            texts,
+            template,
+            given,
+            unknown=unknown,
+            wild=wild,
+            optional=optional,
+            members=members,
+            answers=told,
+            grant=grant,
+        )
+        takes.append(one)
+        taken: dict[object, Any] = {}
+        for asked, answer in one.asked:
+            if asked.what not in told:
+                waiting += [{**taken, asked.what: other} for other in asked.answers if other != answer]
+            taken[asked.what] = answer
+    if not waiting:
+        return Exploration(tuple(takes), ())
+    got = {(asked.what, answer) for each in takes for asked, answer in each.asked}
+    every = dict.fromkeys(asked for each in takes for asked, _ in each.asked)
+    untaken = [asked for asked in every if any((asked.what, answer) not in got for answer in asked.answers)]
+    return Exploration(tuple(takes), tuple(untaken))

@@ -1,0 +1,164 @@
+"""What a template sees while it is recorded: texts that remember where each part is from, and markers for values."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from jinja2 import StrictUndefined, Undefined
+from jinja2.exceptions import UndefinedError
+
+from .events import Watch
+from .markers import Marker, token_of
+from .recordings import Line, Part, Path, Recording, Token, place_now
+from .session import Record, Verbatim
+from .templates import Template
+from .views import NO_SECTIONS, Filling, SessionView, Table, Text, TextTable
+
+
+class Lacking(UndefinedError):  # noqa: N818 - the run is begun anew, with the variable granted
+    """A template uses a session variable that is not given. Never leaves this package."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class SourcedFilling(Filling):
+    """Fills a persona's texts with markers that remember where each part is from."""
+
+    __slots__ = ("_defaults", "_optional", "_recording")
+
+    def __init__(
+        self,
+        owner: str,
+        given: Mapping[str, Marker],
+        defaults: Mapping[str, Marker],
+        optional: frozenset[str],
+        recording: Recording,
+        template: Template,
+    ) -> None:
+        super().__init__(owner, {**defaults, **given}, _Watch(), Verbatim if template.family.escapes else None)
+        self._defaults = defaults
+        self._optional = optional
+        self._recording = recording
+
+    def value(self, name: str) -> Marker | None:
+        """Return what stands for a variable, or for its default where it is not given; None where it has none."""
+        if name in self._optional and not self._recording.choose(("given", name), True, False):
+            return self._defaults.get(name)
+        return self.values.get(name)  # type: ignore[return-value]  # all are markers
+
+    def fill(self, text: str | Text) -> Any:
+        if not isinstance(text, Text):
+            return text
+        pieces: list[str] = []
+        parts: list[Part] = []
+        tokens: list[Token] = []
+        for part in text.parts:
+            if isinstance(part, str):
+                pieces.append(part)
+                parts.append(Part(len(part), text.field, session=False))
+                continue
+            found = self.value(part.name)
+            if found is None:
+                raise Lacking(part.name, f"the session lacks {part.name!r}")
+            token = token_of(found)
+            is_default = token.parts[0].path == ("variables", part.name)
+            tokens += [] if is_default else [token]
+            shown = self._shown(token.value, part.name, text)
+            pieces.append(shown)
+            # A default has its own author; what the session gave stands in the field that asked for it.
+            path = ("variables", part.name) if is_default else text.field
+            parts.append(Part(len(shown), path, not is_default, None if is_default else part.name))
+        if tokens:
+            self.watch.touch(text.field)  # type: ignore[call-arg]  # a _Watch
+        filled = "".join(pieces)
+        value = filled if self._safe is None else self._safe(filled)
+        unknown = any(token.unknown for token in tokens)
+        return self._recording.stand_for(value, tuple(parts), unknown=unknown, how=("field", text.field))
+
+    def ready(self, field: Any) -> object:
+        if isinstance(field, TextTable):
+            return _Names(field.entries, self, self._recording)
+        return super().ready(field)
+
+
+class _Names(Table):
+    """Named texts whose names remember that they are names."""
+
+    __slots__ = ("_field", "_recording")
+
+    def __init__(self, entries: Mapping[str, Any], filling: Filling, recording: Recording) -> None:
+        super().__init__(entries, filling)
+        self._recording = recording
+        self._field = str(next(iter(entries.values())).field[0]) if entries else ""
+
+    def items(self) -> Any:
+        for name, text in self._entries.items():
+            path = (self._field, str(name))
+            shown = name if self._filling._safe is None else self._filling._safe(name)
+            marker = self._recording.stand_for(
+                shown, (Part(len(name), path, session=False),), whole=False, how=("name", path)
+            )
+            yield marker, self._filling.fill(text)
+
+
+class _Watch(Watch):
+    """Remembers what looked at the session first."""
+
+    __slots__ = ("touched",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.touched: tuple[Path | None, Line | None] | None = None
+
+    def touch(self, path: Path | None = None) -> None:
+        if self.touched is None:
+            self.touched = (path, place_now(sys._getframe(1)))
+        super().touch()
+
+
+class OpenSession(SessionView):
+    """A session some of whose variables may be given or not."""
+
+    __slots__ = ("_filling",)
+
+    def __init__(self, filling: SourcedFilling, given: frozenset[str]) -> None:
+        super().__init__(filling.values, given, filling.watch, _absent)
+        self._filling = filling
+
+    def has(self, name: str) -> bool:
+        return name == "extra_sections" or self._filling.value(name) is not None
+
+    def lookup(self, name: str) -> object:
+        found = self._filling.value(name)
+        if found is None:
+            return NO_SECTIONS if name == "extra_sections" else _absent(self._absent(name), name)
+        if token_of(found).parts[0].session:
+            self._watch.touch()
+        return found
+
+
+def _absent(message: str, name: str) -> Undefined:
+    return StrictUndefined(hint=message, name=name, exc=partial(Lacking, name))  # type: ignore[arg-type]  # makes one
+
+
+def as_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields as texts that know where they are from."""
+    made: dict[str, Any] = {}
+    for name, value in fields.items():
+        if isinstance(value, TextTable | Record):
+            entries = value.entries if isinstance(value, TextTable) else value
+            made[name] = TextTable({n: _as_text(text, (name, str(n))) for n, text in entries.items()})
+        elif isinstance(value, tuple):
+            made[name] = tuple([_as_text(text, (name, index)) for index, text in enumerate(value)])
+        else:
+            made[name] = _as_text(value, (name,)) if isinstance(value, str | Text) else value
+    return made
+
+
+def _as_text(text: Any, path: Path) -> Text:
+    return text if isinstance(text, Text) else Text((str(text),), path)
