@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import pickle
@@ -327,6 +328,26 @@ def test_span_attributes_are_texts(registry: PersonaRegistry) -> None:
     made = PersonaRegistry()
     made.define(Persona("Max", "Guide"))
     assert "gen_ai.prompt.version" not in made.get("Max").render().otel_attributes()
+
+
+def test_span_attributes_give_no_session_value_away(registry: PersonaRegistry) -> None:
+    """Two sessions have the same attributes, so none can be told from them; under a key, only its holder can tell."""
+    jo, ana = (registry.get("Maya").render(user=user, plan="pro") for user in ("Jo", "Ana"))
+    assert jo.otel_attributes() == ana.otel_attributes()
+    digest = hmac.new(b"secret", jo.text.encode(), "sha256").hexdigest()
+    keyed = {"llm_persona.prompt.fingerprint": f"hmac-sha256:{digest}"}
+    assert jo.otel_attributes("secret") == jo.otel_attributes(b"secret") == jo.otel_attributes() | keyed
+    assert jo.otel_attributes("secret") != ana.otel_attributes("secret")
+    assert jo.otel_attributes("secret") != jo.otel_attributes("other")
+
+
+@pytest.mark.parametrize(
+    ("key", "message"), [("", "is empty"), (b"", "is empty"), (5, "must be a text or bytes, not a")]
+)
+def test_key_of_a_fingerprint(registry: PersonaRegistry, key: Any, message: str) -> None:
+    """A key that protects nothing is refused, as is what is none."""
+    with pytest.raises(InvalidValueError, match=f"^the key of a fingerprint {message}"):
+        registry.get("Maya").render(user="Jo", plan="pro").otel_attributes(key)
 
 
 # Stamps that cannot be read

@@ -9,6 +9,7 @@ That of a text is the SHA-256 of its UTF-8 bytes and nothing else: `sha256sum` o
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Mapping, Sequence
 
@@ -36,6 +37,20 @@ def text_fingerprint(text: str) -> str:
     No normalisation of Unicode or line ends. Raises InvalidValueError for a lone surrogate, which has no UTF-8.
     """
     return _digest(_unicode(text).encode())
+
+
+def keyed_fingerprint(text: str, key: str | bytes) -> str:
+    """Return `hmac-sha256:` and the hex digits of the HMAC of the text's exact UTF-8 bytes under the key.
+
+    Who has the key can compare two texts, and who has not cannot try out what may stand in one. Raises
+    InvalidValueError for a key that is neither text nor bytes, or is empty.
+    """
+    if not isinstance(key, str | bytes):
+        raise InvalidValueError(f"the key of a fingerprint must be a text or bytes, not {kind_of(key)}")
+    if not key:
+        raise InvalidValueError("the key of a fingerprint is empty", hint="leave it out, or pass a secret of your own")
+    secret = _unicode(key).encode() if isinstance(key, str) else key
+    return f"hmac-sha256:{hmac.new(secret, _unicode(text).encode(), hashlib.sha256).hexdigest()}"
 
 
 def canonical(data: object) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 from . import __version__
 from .errors import InvalidValueError, PersonaError
-from .fingerprints import text_fingerprint
+from .fingerprints import keyed_fingerprint, text_fingerprint
 from .names import join_reference, kind_of
 
 if TYPE_CHECKING:
@@ -237,18 +237,21 @@ class Prompt(str):
             "stable_fingerprint": text_fingerprint(self.stable),
         }
 
-    def otel_attributes(self) -> dict[str, str]:
+    def otel_attributes(self, key: str | bytes | None = None) -> dict[str, str]:
         """Return attributes for an OpenTelemetry span, without any session value.
 
         `gen_ai.prompt.name` and `gen_ai.prompt.version` as the GenAI semantic conventions (in development) name them;
-        fingerprints, for which they have no name, under `llm_persona.`.
+        fingerprints, for which they have no name, under `llm_persona.`. That of the whole prompt is there only with a
+        `key`, as an HMAC: whoever reads the traces knows the rest of the prompt, and can hash it with each first name
+        and plan there is until a fingerprint without a key matches. Raises InvalidValueError for an empty key.
         """
         attributes = {"gen_ai.prompt.name": self.persona}
         if self.version is not None:
             attributes["gen_ai.prompt.version"] = self.version
+        if key is not None:
+            attributes["llm_persona.prompt.fingerprint"] = keyed_fingerprint(self.text, key)
         return attributes | {
             "llm_persona.template": self.template,
-            "llm_persona.prompt.fingerprint": self.fingerprint,
             "llm_persona.persona.fingerprint": self.persona_fingerprint,
             "llm_persona.template.fingerprint": self.template_fingerprint,
         }
