@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from .bound import Bound, bundled
 from .errors import InheritanceError, InvalidValueError, PersonaError, let_through
@@ -311,15 +311,22 @@ class Persona:
         self._check_complete()
         return self._prepared().greet(session, self.own_template)
 
-    def select_tools(self, catalog: Sequence[Definition] | Mapping[str, Definition]) -> list[Definition]:
+    def select_tools(
+        self,
+        catalog: Sequence[Definition] | Mapping[str, Definition],
+        *,
+        unnamed: Literal["keep", "drop"] | None = None,
+    ) -> list[Definition]:
         """Return the definitions of the tools that this persona may use, in its order, unchanged.
 
-        `catalog` holds Anthropic or OpenAI tool definitions. Raises InvalidValueError for a tool that is not in it.
+        `catalog` holds tool definitions of Anthropic, OpenAI (of a namespace: those that it may use alone) or Bedrock.
+        `unnamed` is "keep" or "drop" for what has no name there, as tools that a provider runs. Raises InvalidValueError
+        for a tool that is not in it, and for such an entry unless `unnamed` is given.
         """
         from .tools import select_tools
 
         self._check_complete()
-        return select_tools(self.tools, catalog)
+        return select_tools(self.tools, catalog, unnamed=unnamed)
 
     def _check_complete(self) -> None:
         self._check_settled()

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from .arguments import is_path, path_of
 from .errors import InvalidValueError, PersonaFileError, Problem, one_line
 from .reading import Limits, read_text
-from .tools import tool_descriptions, tools_by_name
+from .tools import tool_descriptions
 
 Definitions = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
 Catalog = Definitions | str | os.PathLike[str]  # the definitions, or the path of the JSON file that has them
@@ -30,7 +30,7 @@ def catalogue(given: Catalog, limits: Limits | None = None) -> Catalogue:
     """
     if is_path(given):
         return read_catalogue(path_of(given, "the path of a tool catalogue"), limits)
-    return Catalogue(_described(cast(Any, given)))
+    return Catalogue(tool_descriptions(cast(Any, given)))
 
 
 def read_catalogue(path: str, limits: Limits | None = None) -> Catalogue:
@@ -42,7 +42,7 @@ def read_catalogue(path: str, limits: Limits | None = None) -> Catalogue:
         raise PersonaFileError([_problem(path, "a tool catalogue must be a .json file", "write it as JSON")])
     content = read_text(path, limits or Limits())
     try:
-        return Catalogue(_described(json.loads(content)), path)
+        return Catalogue(tool_descriptions(json.loads(content)), path)
     except InvalidValueError as error:
         problem = _problem(path, error.message, error.hint)
     except json.JSONDecodeError as error:
@@ -56,8 +56,3 @@ def read_catalogue(path: str, limits: Limits | None = None) -> Catalogue:
 
 def _problem(path: str, message: str, hint: str | None) -> Problem:
     return Problem(path, None, None, None, None, message, hint)
-
-
-def _described(definitions: Definitions) -> dict[str, str]:
-    known = tools_by_name(definitions)
-    return dict(tool_descriptions(known, known))
