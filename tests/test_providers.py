@@ -5,14 +5,29 @@ from contextlib import nullcontext
 from typing import Any
 
 import anthropic
+import boto3
 import openai
 import pytest
+import sdk_calls
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from google import genai
+from google.genai.types import HttpOptions
 from hypothesis import given
 from hypothesis import strategies as st
 from loopback import Loopback
 
+from llm_persona import Prompt, mark_last_message, mark_last_tool
 from llm_persona.errors import InvalidValueError
-from llm_persona.providers import TTL, anthropic_prewarm, anthropic_system, message, openai_input
+from llm_persona.providers import (
+    TTL,
+    anthropic_prewarm,
+    anthropic_system,
+    bedrock_system,
+    gemini_system,
+    message,
+    openai_input,
+)
 
 STABLE = "You are Maya, a Guide.\n\n"
 MODEL = "claude-opus-5"
@@ -38,6 +53,26 @@ def gpt(provider: Loopback) -> Iterator[openai.OpenAI]:
     http = openai.DefaultHttpxClient(trust_env=False)
     with openai.OpenAI(api_key="none", base_url=provider.url, max_retries=0, http_client=http) as client:
         yield client
+
+
+@pytest.fixture
+def bedrock(provider: Loopback) -> Iterator[Any]:
+    keys = {"aws_access_key_id": "none", "aws_secret_access_key": "none", "region_name": "us-east-1"}
+    config = Config(retries={"total_max_attempts": 1}, proxies={})
+    client = boto3.client("bedrock-runtime", endpoint_url=provider.url, config=config, **keys)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def gemini(provider: Loopback) -> Iterator[genai.Client]:
+    options = HttpOptions(base_url=provider.url, client_args={"trust_env": False})
+    with genai.Client(api_key="none", http_options=options) as client:
+        yield client
+
+
+def prompt_of(stable: str, rest: str) -> Prompt:
+    return Prompt(stable + rest, "Maya", None, "default", len(stable))
 
 
 def tool(name: str, ttl: TTL | None = None, *, marked: bool = True) -> Any:
@@ -66,17 +101,47 @@ def test_blocks_hold_the_prompt(stable: str, rest: str, cache: bool, ttl: TTL | 
 
 @pytest.mark.hits(0.6)
 @given(PARTS, PARTS, st.booleans())
-def test_input_holds_the_prompt(stable: str, rest: str, cache: bool) -> bool:
-    """For any parts the joined input is the prompt, marked exactly where the system blocks are."""
+def test_every_form_holds_the_prompt(stable: str, rest: str, cache: bool) -> bool:
+    """For any parts every provider is sent the prompt, in the pieces and with the marks of the system blocks."""
     if not (stable + rest).strip():
-        with pytest.raises(InvalidValueError, match="the prompt is blank"):
-            openai_input(stable, rest, cache=cache)
+        for form in (openai_input, bedrock_system, gemini_system, message):
+            with pytest.raises(InvalidValueError, match="the prompt is blank"):
+                form(stable, rest)
         return False
+    blocks = [(block["text"], "cache_control" in block) for block in anthropic_system(stable, rest, cache=cache)]
     [developer] = openai_input(stable, rest, cache=cache)
-    parts = [(part["text"], "prompt_cache_breakpoint" in part) for part in developer["content"]]
-    blocks = anthropic_system(stable, rest, cache=cache)
-    assert parts == [(block["text"], "cache_control" in block) for block in blocks]
+    assert [(part["text"], "prompt_cache_breakpoint" in part) for part in developer["content"]] == blocks
+    converse = [
+        one
+        for text, marked in blocks
+        for one in ({"text": text}, *([{"cachePoint": {"type": "default"}}] if marked else []))
+    ]
+    assert bedrock_system(stable, rest, cache=cache) == converse
+    if cache:
+        assert gemini_system(stable, rest) == [text for text, _ in blocks]
+        for name, marker in (("openai", "prompt_cache_breakpoint"), ("anthropic", "cache_control")):
+            content = message(stable, rest, cache=name)["content"]  # type: ignore[call-overload]  # literals, as texts
+            assert [(part["text"], marker in part) for part in content] == blocks
+    else:
+        assert message(stable, rest)["content"] == stable + rest
     return True
+
+
+@given(st.lists(PARTS, min_size=1, max_size=4))
+def test_a_cache_ends_after_every_part_but_the_last(parts: list[str]) -> None:
+    """However many parts a prompt has, no block is blank, their texts are it, and what is marked ends where a part ends."""
+    if not "".join(parts).strip():
+        return
+    blocks = anthropic_system(*parts)
+    assert "".join(block["text"] for block in blocks) == "".join(parts)
+    assert all(block["text"].strip() for block in blocks)
+    ends = {len("".join(parts[: n + 1])) for n in range(len(parts) - 1)}
+    so_far = 0
+    for block in blocks:
+        so_far += len(block["text"])
+        assert so_far in ends or "cache_control" not in block
+    if all(part.strip() for part in parts):
+        assert ["cache_control" in block for block in blocks] == [True] * (len(parts) - 1) + [False]
 
 
 def test_system_blocks() -> None:
@@ -89,6 +154,45 @@ def test_system_blocks() -> None:
         {"type": "text", "text": STABLE, "cache_control": {"type": "ephemeral", "ttl": "1h"}}
     ]
     assert anthropic_system(STABLE, "Hi", cache=False) == [{"type": "text", "text": f"{STABLE}Hi"}]
+
+
+def test_lifetimes_stand_in_the_markers() -> None:
+    """Each provider's marker says how long, where it was asked for."""
+    assert openai_input("a", "b", ttl="12h")[0]["content"][0]["prompt_cache_breakpoint"] == {
+        "mode": "explicit",
+        "ttl": "12h",
+    }
+    assert bedrock_system("a", "b", ttl="1h")[1] == {"cachePoint": {"type": "default", "ttl": "1h"}}
+    assert message("a", "b", cache="anthropic", ttl="1h")["content"] == [
+        {"type": "text", "text": "a", "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+        {"type": "text", "text": "b"},
+    ]
+    assert message("a", "b", role="developer", cache="openai", ttl="30m")["content"][0] == {
+        "type": "text",
+        "text": "a",
+        "prompt_cache_breakpoint": {"mode": "explicit", "ttl": "30m"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"ttl": "1h"}, "ttl is a cache's, and there is none; pass cache='openai' or 'anthropic' with it"),
+        ({"cache": "openai", "ttl": "1h"}, "ttl must be None, '30m' or '12h', not '1h'"),
+        ({"cache": "anthropic", "ttl": "30m"}, "ttl must be None, '5m' or '1h', not '30m'"),
+        ({"cache": True}, "cache must be None, 'openai' or 'anthropic', not True"),
+        ({"cache": "gemini"}, "cache must be None, 'openai' or 'anthropic', not 'gemini'"),
+    ],
+)
+def test_what_a_message_cannot_have(arguments: dict[str, Any], expected: str) -> None:
+    """A cache that no chat has, or a lifetime that the cache has not, is refused in words."""
+    with pytest.raises(InvalidValueError) as caught:
+        message("a", "b", **arguments)
+    assert str(caught.value) == expected
+    with pytest.raises(InvalidValueError, match="ttl must be None, '30m' or '12h', not '5m'"):
+        openai_input("a", "b", ttl="5m")  # type: ignore[arg-type]  # what this test is about
+    with pytest.raises(InvalidValueError, match="ttl must be None, '5m' or '1h', not '12h'"):
+        bedrock_system("a", "b", ttl="12h")  # type: ignore[arg-type]  # what this test is about
 
 
 @pytest.mark.parametrize("ttl", ["2h", "", 5, True, "5M"])
@@ -211,6 +315,154 @@ def test_openai_takes_the_message(provider: Loopback, gpt: openai.OpenAI) -> Non
     )
     sent = [(one["role"], one["content"]) for one in provider.bodies[-1]["messages"]]
     assert sent == [("system", "a"), ("developer", "b"), ("user", "c")]
+
+
+def test_chats_share_the_cached_part(provider: Loopback, gpt: openai.OpenAI) -> None:
+    """In a chat the parts of the developer's message are marked, and two sessions share what they have in common."""
+    cached = []
+    for name in ("Jo", "Ana"):
+        reply = sdk_calls.to_chat(gpt, prompt_of(STABLE, f"Hi {name}"), name)
+        assert reply.usage is not None
+        assert reply.usage.prompt_tokens_details is not None
+        cached.append((reply.usage.prompt_tokens_details.cached_tokens or 0) > 0)
+    assert cached == [False, True]
+    with pytest.raises(openai.BadRequestError, match="prompt_cache_breakpoint"):
+        gpt.chat.completions.create(model="gpt-5.4", messages=[prompt_of(STABLE, "x").message(cache="openai")])
+
+
+def test_bedrock_takes_the_blocks(provider: Loopback, bedrock: Any) -> None:
+    """The real SDK takes the cache points of tools, system and messages, and a session reads what another wrote."""
+    tools = [{"toolSpec": {"name": "a", "inputSchema": {"json": {"type": "object"}}}}]
+    usages = []
+    for name in ("Jo", "Ana"):
+        messages = [{"role": "user", "content": [{"text": name}]}]
+        reply = sdk_calls.to_bedrock(bedrock, prompt_of(STABLE, f"Hi {name}"), messages, tools)  # type: ignore[arg-type]  # plain data
+        usages.append((reply["usage"]["cacheReadInputTokens"] > 0, reply["usage"]["cacheWriteInputTokens"] > 0))
+    assert usages == [(False, True), (True, True)]
+    body = provider.bodies[-1]
+    point = {"cachePoint": {"type": "default", "ttl": "1h"}}
+    assert body["system"] == [{"text": STABLE}, point, {"text": "Hi Ana"}]
+    assert body["toolConfig"]["tools"] == [*tools, point]
+    assert body["messages"][0]["content"] == [{"text": "Ana"}, {"cachePoint": {"type": "default"}}]
+
+
+def test_bedrock_refuses_what_outlives_what_is_before_it(bedrock: Any) -> None:
+    """The server of these tests holds Bedrock's order of lifetimes: the test above could fail."""
+    with pytest.raises(ClientError, match="a longer ttl must come before"):
+        bedrock.converse(
+            modelId="m",
+            system=bedrock_system(STABLE, "Hi", ttl="1h"),
+            messages=[{"role": "user", "content": [{"text": "x"}]}],
+            toolConfig={"tools": mark_last_tool([{"toolSpec": {"name": "a", "inputSchema": {"json": {}}}}])},
+        )
+
+
+def test_gemini_takes_the_texts(provider: Loopback, gemini: genai.Client) -> None:
+    """The real SDK sends the parts as they are, and a session reads what another sent without any mark."""
+    cached = []
+    for name in ("Jo", "Ana"):
+        reply = sdk_calls.to_gemini(gemini, prompt_of(STABLE, f"Hi {name}"), name)
+        assert reply.usage_metadata is not None
+        cached.append((reply.usage_metadata.cached_content_token_count or 0) > 0)
+    assert cached == [False, True]
+    assert provider.bodies[-1]["systemInstruction"]["parts"] == [{"text": STABLE}, {"text": "Hi Ana"}]
+
+
+def test_marks_in_the_blocks_do_what_the_field_on_top_does(provider: Loopback, claude: anthropic.Anthropic) -> None:
+    """Where the field on top is refused, each turn of a tool loop still reads all that the turn before it sent."""
+    messages: list[Any] = []
+    tools: list[Any] = [tool("a", marked=False), tool("b", marked=False)]
+    sent = 0
+    for turn in range(12):
+        messages.append({"role": "user", "content": f"question {turn}"})
+        for after_tool in (False, True):
+            before = repr((messages, tools))
+            usage = sdk_calls.to_anthropic(claude, prompt_of(STABLE, "Hi Jo"), messages, tools).usage
+            assert repr((messages, tools)) == before
+            assert usage.cache_read_input_tokens == sent
+            sent += usage.cache_creation_input_tokens or 0
+            if not after_tool:
+                use = {"type": "tool_use", "id": f"t{turn}", "name": "a", "input": {}}
+                messages.append({"role": "assistant", "content": [use]})
+                result = {"type": "tool_result", "tool_use_id": f"t{turn}", "content": "done"}
+                messages.append({"role": "user", "content": [result]})
+        messages.append({"role": "assistant", "content": f"answer {turn}"})
+
+
+def test_tools_of_a_prompt_without_a_stable_part_are_cached(provider: Loopback, claude: anthropic.Anthropic) -> None:
+    """The last tool's marker is then the only one that two sessions share."""
+    read = []
+    for name in ("Jo", "Ana"):
+        messages: list[Any] = [{"role": "user", "content": name}]
+        tools: list[Any] = [tool("a", marked=False)]
+        usage = sdk_calls.to_anthropic(claude, prompt_of("", f"Hi {name}"), messages, tools).usage
+        read.append((usage.cache_read_input_tokens or 0) > 0)
+    assert read == [False, True]
+
+
+CONTROL = {"cache_control": {"type": "ephemeral"}}
+TEXT = {"type": "text", "text": "x"}
+THOUGHT = {"type": "thinking", "thinking": "x", "signature": "x"}
+
+
+@pytest.mark.parametrize(
+    ("content", "marked"),
+    [
+        ("x", [{**TEXT, **CONTROL}]),
+        ([TEXT, TEXT], [TEXT, {**TEXT, **CONTROL}]),
+        ([TEXT, THOUGHT], [{**TEXT, **CONTROL}, THOUGHT]),
+        ([TEXT, {"type": "text", "text": " "}], [{**TEXT, **CONTROL}, {"type": "text", "text": " "}]),
+        ([{"type": "tool_result", "tool_use_id": "1"}], [{"type": "tool_result", "tool_use_id": "1", **CONTROL}]),
+        ([TEXT, object], [{**TEXT, **CONTROL}, object]),
+        ([{"text": "x"}], [{"text": "x"}, {"cachePoint": {"type": "default"}}]),
+        ([{"text": "x"}, {"cachePoint": {"type": "default"}}], [{"text": "x"}, {"cachePoint": {"type": "default"}}]),
+    ],
+)
+def test_last_block_that_may_be_marked(content: Any, marked: Any) -> None:
+    """The marker goes where the provider takes one: not on a thought, not on a blank text; what was given stays."""
+    before = repr(content)
+    messages = [{"role": "user", "content": "first"}, {"role": "user", "content": content}]
+    assert mark_last_message(messages) == [messages[0], {"role": "user", "content": marked}]
+    assert repr(content) == before
+    assert mark_last_message(mark_last_message(messages)) == mark_last_message(messages)
+
+
+@pytest.mark.parametrize("content", ["", " \n", [], [THOUGHT], None, 5])
+def test_message_before_is_marked_where_the_last_cannot_be(content: Any) -> None:
+    """A message that can hold no marker leaves it to the one before; where none can, there is none."""
+    last = {"role": "assistant", "content": content}
+    assert mark_last_message([{"role": "user", "content": "x"}, last]) == [
+        {"role": "user", "content": [{**TEXT, **CONTROL}]},
+        last,
+    ]
+    assert mark_last_message([last]) == [last]
+    assert mark_last_message([]) == []
+
+
+def test_last_tool_is_marked() -> None:
+    """The last tool that is in the prompt gets the marker; Converse gets a cache point, and one is enough."""
+    deferred = {"name": "c", "defer_loading": True}
+    assert mark_last_tool([{"name": "a"}, {"name": "b"}, deferred], ttl="1h") == [
+        {"name": "a"},
+        {"name": "b", "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+        deferred,
+    ]
+    assert mark_last_tool(iter([{"type": "mcp_toolset"}])) == [{"type": "mcp_toolset", **CONTROL}]
+    assert mark_last_tool([deferred]) == [deferred]
+    assert mark_last_tool([]) == []
+    point = {"cachePoint": {"type": "default"}}
+    spec: dict[str, Any] = {"toolSpec": {"name": "a"}}
+    assert mark_last_tool([spec]) == mark_last_tool([spec, point]) == [spec, point]
+
+
+@pytest.mark.parametrize("mark", [mark_last_message, mark_last_tool])
+def test_what_cannot_be_marked_is_told(mark: Any) -> None:
+    """A text, an entry that is none, and a lifetime that is none are refused."""
+    for wrong in ("x", None, 5, ["x"], [None]):
+        with pytest.raises(InvalidValueError, match=r"must be a (list|mapping)"):
+            mark(wrong)
+    with pytest.raises(InvalidValueError, match="ttl must be None, '5m' or '1h', not '30m'"):
+        mark([], ttl="30m")
 
 
 def test_prewarming_warms_real_traffic(provider: Loopback, claude: anthropic.Anthropic) -> None:
@@ -339,6 +591,8 @@ def test_system_text_is_no_blocks() -> None:
         {"system": [{"type": "text", "text": f"{n}", "cache_control": {"type": "ephemeral"}} for n in range(5)]},
         {"tools": [tool("a", marked=False), tool("a", marked=False)]},
         {"messages": []},
+        {"tools": [{**tool("a"), "defer_loading": True}]},
+        {"messages": [{"role": "user", "content": [{**THOUGHT, **CONTROL}]}]},
     ],
 )
 def test_loopback_refuses(claude: anthropic.Anthropic, change: dict[str, Any]) -> None:
@@ -351,7 +605,11 @@ def test_loopback_refuses(claude: anthropic.Anthropic, change: dict[str, Any]) -
 
 def test_loopback_refuses_for_openai(gpt: openai.OpenAI) -> None:
     """The server of these tests refuses a blank input and a breakpoint of another kind."""
-    for part in ({"text": " "}, {"text": "a", "prompt_cache_breakpoint": {"mode": "implicit"}}):
+    for part in (
+        {"text": " "},
+        {"text": "a", "prompt_cache_breakpoint": {"mode": "implicit"}},
+        {"text": "a", "prompt_cache_breakpoint": {"mode": "explicit", "ttl": "1h"}},
+    ):
         request: dict[str, Any] = {"input": [{"role": "developer", "content": [{"type": "input_text", **part}]}]}
         with pytest.raises(openai.BadRequestError):
             gpt.responses.create(model="gpt-5.6", **request)

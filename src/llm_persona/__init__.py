@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .loading import validate_file as validate_file
     from .persona import Persona as Persona
     from .prompt import Prompt as Prompt
+    from .providers import mark_last_message as mark_last_message
+    from .providers import mark_last_tool as mark_last_tool
     from .reading import Limits as Limits
     from .registry import PersonaRegistry as PersonaRegistry
     from .session import multiline as multiline
@@ -41,6 +43,7 @@ _HOMES = {
     "loading": ("validate_file",),
     "persona": ("Persona",),
     "prompt": ("Prompt",),
+    "providers": ("mark_last_message", "mark_last_tool"),
     "reading": ("Limits",),
     "registry": ("PersonaRegistry",),
     "session": ("multiline", "trusted"),

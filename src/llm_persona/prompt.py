@@ -11,7 +11,17 @@ from .fingerprints import keyed_fingerprint, text_fingerprint
 from .names import join_reference, kind_of
 
 if TYPE_CHECKING:
-    from .providers import TTL, DeveloperMessage, InputMessage, SystemMessage, TextBlock
+    from .providers import (
+        TTL,
+        DeveloperMessage,
+        InputMessage,
+        OpenAITTL,
+        Role,
+        SDKTexts,
+        SystemContentBlock,
+        SystemMessage,
+        TextBlock,
+    )
 
 STAMP_FORMAT = "llm-persona/stamp/2"
 STAMP_TEXTS = ("ref", "template", "persona_fingerprint", "template_fingerprint", "stable_fingerprint")
@@ -256,11 +266,26 @@ class Prompt(str):
             "llm_persona.template.fingerprint": self.template_fingerprint,
         }
 
-    def message(self, role: Literal["system", "developer"] = "system") -> SystemMessage | DeveloperMessage:
-        """Return the prompt as one message for OpenAI-style chats; InvalidValueError for another role or a blank prompt."""
+    def _parts(self) -> tuple[str, ...]:
+        """Return the text in the parts that providers are sent: a cache ends after each but the last."""
+        return self.stable, self.rest
+
+    def message(
+        self,
+        role: Role = "system",
+        *,
+        cache: Literal["openai", "anthropic"] | None = None,
+        ttl: Literal["5m", "1h", "30m", "12h"] | None = None,
+    ) -> SystemMessage | DeveloperMessage:
+        """Return the prompt as one message for OpenAI-style chats.
+
+        With `cache` its content is text parts, the stable one marked: "openai" for Chat Completions (from gpt-5.6 on),
+        "anthropic" for LiteLLM and others that pass Anthropic's markers on. `ttl` is "30m" or "12h" there, "5m" or "1h"
+        here. Raises InvalidValueError for another role, cache or ttl, and for a blank prompt.
+        """
         from .providers import message
 
-        return message(self.text, role)
+        return message(*self._parts(), role=role, cache=cache, ttl=ttl)
 
     def anthropic_system(self, *, cache: bool = True, ttl: TTL | None = None) -> list[TextBlock]:
         """Return the blocks for Anthropic's `system`, the stable part marked for the cache.
@@ -269,17 +294,35 @@ class Prompt(str):
         """
         from .providers import anthropic_system
 
-        return anthropic_system(self.stable, self.rest, cache=cache, ttl=ttl)
+        return anthropic_system(*self._parts(), cache=cache, ttl=ttl)
 
-    def openai_input(self, *, cache: bool = True) -> list[InputMessage]:
+    def openai_input(self, *, cache: bool = True, ttl: OpenAITTL | None = None) -> list[InputMessage]:
         """Return the prompt for OpenAI's Responses `input`: a developer message, a cache breakpoint after its stable part.
 
-        Models before gpt-5.6 refuse the breakpoint: `cache=False` leaves it out. Raises InvalidValueError for a blank
-        prompt.
+        Models before gpt-5.6 refuse the breakpoint: `cache=False` leaves it out. `ttl` is "30m" or "12h", else that of
+        the request. Raises InvalidValueError for another one or a blank prompt.
         """
         from .providers import openai_input
 
-        return openai_input(self.stable, self.rest, cache=cache)
+        return openai_input(*self._parts(), cache=cache, ttl=ttl)
+
+    def bedrock_system(self, *, cache: bool = True, ttl: TTL | None = None) -> list[SystemContentBlock]:
+        """Return the blocks for `system` of Bedrock's Converse, a cache point after the stable part.
+
+        `ttl` is "5m" (the provider's default) or "1h". Raises InvalidValueError for another one or a blank prompt.
+        """
+        from .providers import bedrock_system
+
+        return bedrock_system(*self._parts(), cache=cache, ttl=ttl)
+
+    def gemini_system(self) -> SDKTexts:
+        """Return the texts for Gemini's `system_instruction`, the stable part first: it caches what begins alike by itself.
+
+        Raises InvalidValueError for a blank prompt.
+        """
+        from .providers import gemini_system
+
+        return gemini_system(*self._parts())
 
     def anthropic_prewarm(
         self,
