@@ -29,7 +29,7 @@ CORE = """
     shared_nodes remedies other_names mistakes validation
     rollouts
     plain_data acceptances provenance bounds tool_files file_keys resolution findings borrowed_names oversights suspicions loading
-    recordings recorded_views explorations rehearsals near_misses omissions spoken_names pitfalls session_names stable_shares coverage
+    recordings recorded_views explorations shapes rehearsals near_misses omissions spoken_names pitfalls session_names stable_shares coverage
     explaining writing comparison registry_files registry_pickles registry
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Protocol
 
@@ -23,12 +23,13 @@ from .recordings import Line
 from .rehearsals import Rehearsal, SessionSample
 from .resolution import State
 from .session import neutralise
-from .session_names import check_names, check_slips
+from .session_names import Asking, check_names, check_slips
 from .spoken_names import check_spoken_name
 from .stable_shares import StableShare, stable_share
 from .suspicions import suspicions
 from .templates import BUNDLED_PREFIX, Template, Templates
 
+MAX_SHAPES = 1_024  # of personas whose recordings are kept for others
 SessionNames = Mapping[str, Any] | Iterable[str]
 
 
@@ -57,9 +58,10 @@ def check(
     for problem in oversights(state, state.places):
         findings.add(problem)
     check_borrowed_names(state, findings)
-    rehearsals = list(_rehearsals(state, sample))
     lacking: set[str] = set()
-    for rehearsal in rehearsals:
+    asking: list[Asking] = []
+    for rehearsal in _rehearsals(state, sample):  # none is kept: each has all of its recordings
+        asking.append((rehearsal.texts, rehearsal.template))
         check_omissions(rehearsal, findings)
         check_spoken_name(rehearsal, findings)
         check_line_starts(rehearsal, findings)
@@ -72,7 +74,7 @@ def check(
         if not problems and not lacked - rehearsal.greeting_only:
             _check_runs(rehearsal, findings)
     if sample.names is not None:
-        check_slips(rehearsals, sample.names | sample.optional, lacking, findings)
+        check_slips(asking, sample.names | sample.optional, lacking, findings)
     return findings.problems(looked_for(session, optional))
 
 
@@ -121,6 +123,7 @@ def _unfit(values: Mapping[str, object]) -> Iterator[Problem]:
 
 
 def _rehearsals(state: State, sample: SessionSample) -> Iterator[Rehearsal]:
+    alike: dict[Hashable, Rehearsal] = {}
     for key, persona in state.complete.items():
         if persona.abstract:
             continue
@@ -128,7 +131,9 @@ def _rehearsals(state: State, sample: SessionSample) -> Iterator[Rehearsal]:
             template = persona.own_template()
         except TemplateError:
             continue
-        yield Rehearsal(persona, state.lineages[key], template, sample)
+        yield Rehearsal(persona, state.lineages[key], template, sample, alike)
+        if len(alike) > MAX_SHAPES:
+            del alike[next(iter(alike))]
 
 
 def _template_problems(state: State) -> Iterator[Problem]:
@@ -170,16 +175,16 @@ def _problem(error: TemplateError, code: str) -> Problem:
 
 def _check_any_run(rehearsal: Rehearsal, findings: Findings) -> None:
     """Note what goes wrong when the persona is rendered, whatever the session holds."""
-    if rehearsal.failure is not None:
-        _note(rehearsal.failure, rehearsal, findings)
+    if (failure := rehearsal.like.failure) is not None:
+        _note(failure, rehearsal, findings)
 
 
 def _check_runs(rehearsal: Rehearsal, findings: Findings) -> None:
     """Note all that goes wrong for some session that the handler may pass."""
-    errors, always = rehearsal.failures
+    errors, always = rehearsal.like.failures
     for error in errors:
         _note(error, rehearsal, findings, "" if always else "for some sessions: ")
-    for line in rehearsal.doubts:
+    for line in rehearsal.like.doubts:
         _note_doubt(line, rehearsal, findings)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
 from .codes import finding
 from .findings import Findings
-from .inheritance import texts
+from .inheritance import Path, joined_texts, texts
 from .names import nearest, shorten
 from .persona import Persona
 from .placeholders import OWN_NAMES, Placeholders, normal
@@ -16,7 +16,7 @@ from .provenance import Origin, Places, origin_of
 from .rehearsals import Rehearsal
 from .source import LINE_BREAK
 from .suspicions import told_as_jinja
-from .templates import Template
+from .syntax import Syntax
 
 MOST = 10  # told of one text
 
@@ -74,41 +74,69 @@ def check_near_misses(rehearsal: Rehearsal, places: Places, findings: Findings) 
     """Find the names that a session or the persona has, where their value will not stand in the prompt."""
     persona = rehearsal.persona
     placeholders = Placeholders(persona.variables)
-    names = _names(rehearsal)
-    known = {_key(name): name for name in sorted(names)}
-    _check_template(rehearsal.template, known, persona.key, findings)
-    if not placeholders.active:
+    suspects = [(path, text, _bracketed(text)) for path, text in _suspects(rehearsal)] if placeholders.active else []
+    suspects = [suspect for suspect in suspects if suspect[2]]
+    in_templates = rehearsal.once(_in_templates)
+    never_filled = list(_never_filled(rehearsal)) if placeholders.active else []
+    if not (suspects or in_templates or never_filled):
         return
-    for path, text in texts(rehearsal.lineage.persona):
-        for shown, name in dict.fromkeys(islice(_misses(text, known, persona.variables or ()), MOST)):
+    known = {_key(name): name for name in sorted(_names(rehearsal))}
+    _check_templates(in_templates, known, persona.key, findings)
+    for path, text, bracketed in suspects:
+        for shown, name in dict.fromkeys(islice(_misses(bracketed, known, persona.variables or ()), MOST)):
             origin = origin_of(rehearsal.lineage, path)
             # Of a file, this is told already.
             document = places.get(origin.persona or "")
             if document is None or told_as_jinja(document, str(origin.persona), text) != shown:
                 hint = _remedy(shown, name, placeholders)
                 findings.add(findings.at(origin, "near-placeholder", f"prints {_printed(shown)}", hint), persona.key)
-    for origin, text, what in _never_filled(rehearsal):
-        missed = (shown for shown, _ in islice(_misses(text, known), MOST))
+    for origin, text, what in never_filled:
+        missed = (shown for shown, _ in islice(_misses(_bracketed(text), known), MOST))
         fillers = (f"{{{name}}}" for name in placeholders.names(text) + placeholders.undeclared(text))
         for shown in dict.fromkeys((*fillers, *missed)):
             message = f"prints {shorten(shown)}, as nothing is filled in {what}"
             findings.add(findings.at(origin, "never-filled", message, "write it out"), persona.key)
 
 
-def _check_template(template: Template, known: Mapping[str, str], key: str, findings: Findings) -> None:
+def _suspects(rehearsal: Rehearsal) -> list[tuple[Path, str]]:
+    """Return the persona's texts that may have a name in brackets."""
+    persona = rehearsal.lineage.persona
+    return texts(persona, "{" if _is_bare(joined_texts(persona)) else "")
+
+
+def _is_bare(text: str) -> bool:
+    """Tell whether no bracket but a brace is in a text."""
+    return text.isascii() and not any(mark in text for mark in ("%", "$(", "[", "<"))
+
+
+def _in_templates(rehearsal: Rehearsal) -> list[tuple[Syntax, int, str, list[str], list[Bracketed]]]:
+    """Return the templates' own texts with what may be names in brackets, each with the line that it begins on."""
+    found = [
+        (syntax, first, text, Placeholders(None).names(text), _bracketed(text))
+        for syntax in rehearsal.template.syntaxes.values()
+        for first, text in syntax.own_texts()
+    ]
+    return [each for each in found if each[3] or each[4]]
+
+
+def _check_templates(
+    found: Iterable[tuple[Syntax, int, str, list[str], list[Bracketed]]],
+    known: Mapping[str, str],
+    key: str,
+    findings: Findings,
+) -> None:
     """Find known names in brackets that a template's own text has, where nothing but what Jinja runs is filled."""
     names = frozenset(known.values())
-    for syntax in template.syntaxes.values():
-        for first, text in syntax.own_texts():
-            filled = ((name, f"{{{name}}}") for name in Placeholders(None).names(text) if name in names)
-            missed = ((name, shown) for shown, name in islice(_misses(text, known), MOST))
-            for name, shown in dict.fromkeys((*filled, *missed)):
-                line = first + text[: text.index(shown)].count("\n")
-                column = LINE_BREAK.split(syntax.source)[line - 1].find(shown.partition("\n")[0]) + 1
-                hint = f"write {{{{ {_expression(name)} }}}} to fill it"
-                place = (syntax.path, line, column or 1)
-                message = f"template prints {shorten(shown)}"
-                findings.add(finding("near-placeholder", message, hint, place), key)
+    for syntax, first, text, placeholders, bracketed in found:
+        filled = ((name, f"{{{name}}}") for name in placeholders if name in names)
+        missed = ((name, shown) for shown, name in islice(_misses(bracketed, known), MOST))
+        for name, shown in dict.fromkeys((*filled, *missed)):
+            line = first + text[: text.index(shown)].count("\n")
+            column = LINE_BREAK.split(syntax.source)[line - 1].find(shown.partition("\n")[0]) + 1
+            hint = f"write {{{{ {_expression(name)} }}}} to fill it"
+            place = (syntax.path, line, column or 1)
+            message = f"template prints {shorten(shown)}"
+            findings.add(finding("near-placeholder", message, hint, place), key)
 
 
 def _expression(name: str) -> str:
@@ -131,10 +159,10 @@ def _undeclared(persona: Persona) -> list[str]:
     return _DOLLAR.findall("\0".join(found)) if any(map(placeholders.names, found)) else []
 
 
-def _misses(text: str, known: Mapping[str, str], declared: Collection[str] = ()) -> Iterator[Miss]:
+def _misses(bracketed: Iterable[Bracketed], known: Mapping[str, str], declared: Collection[str] = ()) -> Iterator[Miss]:
     """Yield the known names in brackets that do not fill; in double braces the slips of declared ones too."""
     slips = _MOST_SLIPS if declared else 0
-    for candidates, shown in _bracketed(text):
+    for candidates, shown in bracketed:
         found = (known.get(_key(written)) for written in candidates)
         name = next((name for name in found if name is not None), None)
         if name is None and slips and shown[:2] == "{{":
@@ -144,18 +172,17 @@ def _misses(text: str, known: Mapping[str, str], declared: Collection[str] = ())
             yield shown, name
 
 
-def _bracketed(text: str) -> Iterator[Bracketed]:
-    """Yield what may be names in brackets that do not fill, and what is shown of each."""
-    if "{" in text:
-        yield from filter(None, (_in_braces(match, text) for match in _BRACES.finditer(text)))
+def _bracketed(text: str) -> list[Bracketed]:
+    """Return what may be names in brackets that do not fill, and what is shown of each."""
+    found = [_in_braces(match, text) for match in _BRACES.finditer(text)] if "{" in text else []
     if "%" in text or "$(" in text:
-        for match in _IN_PARENTHESES.finditer(text):
-            yield (match[1] or match[2] or match[3],), match[0]
+        found += [((match[1] or match[2] or match[3],), match[0]) for match in _IN_PARENTHESES.finditer(text)]
     if _OTHERS.search(text):
         for match in _IN_OTHERS.finditer(text):
             written = match[1] or match[2] or match[3]
             if _SEPARATED.search(written) and f"</{written}>" not in text:
-                yield (written,), match[0]
+                found.append(((written,), match[0]))
+    return [each for each in found if each is not None]
 
 
 def _in_braces(match: re.Match[str], text: str) -> Bracketed | None:
@@ -223,5 +250,5 @@ def _never_filled(rehearsal: Rehearsal) -> Iterator[tuple[Origin, str, str]]:
         if "{" in name and any(name in taken.text for taken in rehearsal.good):  # not every template prints them
             yield origin_of(lineage, ("custom_sections", name)), name, "a section's name"
     for name, default in (persona.variables or {}).items():
-        if default:
+        if default and ("{" in default or not _is_bare(default)):
             yield origin_of(lineage, ("variables", name)), default, "a default"

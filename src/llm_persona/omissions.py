@@ -46,17 +46,25 @@ def _hint(origin: Origin, verdict: str) -> str:
 
 def _lost(rehearsal: Rehearsal) -> dict[Path, str]:
     """Return the texts that are lost, and how."""
-    paths = rehearsal.paths
+    lost = rehearsal.once(_unprinted)
+    if not lost:
+        return {}
+    company = _folded(rehearsal.persona.company or "")
+    if ("company",) in lost and any(company in _folded(taken.text) for taken in rehearsal.good):
+        lost = {path: verdict for path, verdict in lost.items() if path != ("company",)}  # other texts speak of it
+    return {path: lost[path] for path in rehearsal.paths if path in lost}
+
+
+def _unprinted(rehearsal: Rehearsal) -> dict[Path, str]:
+    """Return the texts that the template loses, given or not."""
+    texts = dict(_all_texts(rehearsal.texts.fields))
     if not rehearsal.good:
         # No recording tells what this template does: believe what it mentions.
-        return {path: NEVER for path in paths if path[0] not in rehearsal.template.fields}
-    texts = dict(_all_texts(rehearsal.texts.fields))
+        return {path: NEVER for path in texts if path[0] not in rehearsal.template.fields}
     printed = [_printed(taken, texts) for taken in rehearsal.good]
     lost: dict[Path, str] = {}
-    for path in paths:
+    for path in texts:
         verdicts = {each.get(path, NEVER) for each in printed}
-        if path == ("company",) and any(_folded(texts[path]) in _folded(taken.text) for taken in rehearsal.good):
-            continue  # other texts may speak of it
         if WHOLE not in verdicts:
             lost[path] = CUT if CUT in verdicts else NEVER
         elif len(verdicts) > 1 and path[0] == "constraints":
@@ -112,7 +120,7 @@ def _grouped(rehearsal: Rehearsal, lost: Mapping[Path, str]) -> Iterator[tuple[O
     def field(path: Path) -> str:
         return str(path[0])
 
-    for name, of_field in groupby(sorted(lost, key=rehearsal.paths.index), field):
+    for name, of_field in groupby(lost, field):
         paths = list(of_field)
         verdicts = {lost[path] for path in paths}
         is_all = (

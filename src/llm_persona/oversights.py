@@ -157,4 +157,4 @@ def _names_used(persona: Persona, names: Set[str]) -> Set[str]:
     if template.dynamic:
         return names
     placeholders = Placeholders(persona.variables)
-    return template.session_names.union(*(placeholders.names(text) for _, text in texts(persona))) & names
+    return template.session_names.union(*(placeholders.names(text) for _, text in texts(persona, "{"))) & names

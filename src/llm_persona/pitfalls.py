@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from .codes import finding
 from .errors import Problem
-from .explorations import Take
 from .findings import Findings
 from .provenance import origin_of
 from .recordings import Line, Part, Printed
@@ -49,7 +48,7 @@ def check_line_starts(rehearsal: Rehearsal, findings: Findings) -> None:
     """Warn of session values that begin a line of the prompt, where they could pass for the template's own words."""
     if rehearsal.template.family.escapes:
         return
-    for part, line in _at_line_starts(rehearsal.good):
+    for part, line in rehearsal.once(_at_line_starts):
         if isinstance(rehearsal.session.given.get(part.variable or ""), Multiline | Trusted):
             continue
         if part.path is not None and part.path[0] != "session":
@@ -60,10 +59,10 @@ def check_line_starts(rehearsal: Rehearsal, findings: Findings) -> None:
             findings.add(_printed_at(part.variable, line, rehearsal), None)
 
 
-def _at_line_starts(takes: Iterable[Take]) -> Iterator[tuple[Part, Line | None]]:
-    """Yield the parts that a session gave and that begin a line, each with the template's line that printed it."""
+def _at_line_starts(rehearsal: Rehearsal) -> list[tuple[Part, Line | None]]:
+    """Return the parts that a session gave and that begin a line, each with the template's line that printed it."""
     found: dict[tuple[Part, Line | None], None] = {}
-    for taken in takes:
+    for taken in rehearsal.good:
         blank = True  # nothing but blanks stands on the line so far
         for piece in taken.assembled.pieces:
             begins = 0
@@ -74,7 +73,7 @@ def _at_line_starts(takes: Iterable[Take]) -> Iterator[tuple[Part, Line | None]]
                     found[part._replace(length=0), piece.line] = None
                 last = text.rpartition("\n")[2]
                 blank = not last.strip(" \t") and (blank or "\n" in text) and not (part.session and text)
-    yield from found
+    return list(found)
 
 
 def _printed_at(variable: str, where: Line, rehearsal: Rehearsal) -> Problem:

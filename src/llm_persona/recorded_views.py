@@ -101,7 +101,7 @@ class _Names(Table):
             path = (self._field, str(name))
             shown = name if self._filling._safe is None else self._filling._safe(name)
             marker = self._recording.stand_for(
-                shown, (Part(len(name), path, session=False),), whole=False, how=("name", path)
+                shown, (Part(len(name), path, session=False),), whole=False, how=("name", path), of=frozenset()
             )
             yield marker, self._filling.fill(text)
 

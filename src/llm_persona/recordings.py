@@ -74,6 +74,9 @@ TOTAL_FILTERS = frozenset(
     ]
 )
 
+# What makes of a text one that says the same.
+KEEPING_FILTERS = frozenset(["upper", "lower", "capitalize", "title", "trim", "indent", "string", "escape"])
+
 
 class Part(NamedTuple):
     """A part of a text: its length, the persona's field or the session's variable that it is from, and whether a value
@@ -133,12 +136,16 @@ class Recording:
         self._known: dict[object, Any] = {}
         self.asked: list[tuple[Asked, Any]] = []
         self.doubtful: list[Line | None] = []
+        self.looked = False  # at what a text of the persona says, and not only at whether it is there
 
     # ---- markers
 
-    def stand_for(self, value: Any, parts: tuple[Part, ...], **more: Any) -> Marker:
-        more.setdefault("of", frozenset(part.path for part in parts if part.path is not None))
-        return Marker(self, Token(value, parts, **more))
+    def stand_for(
+        self, value: Any, parts: tuple[Part, ...], *, of: frozenset[Path] | None = None, **more: Any
+    ) -> Marker:
+        if of is None:
+            of = frozenset([part.path for part in parts if part.path is not None])
+        return Marker(self, Token(value, parts, of=of, **more))
 
     def variable(self, name: str, value: object, *, unknown: bool, wild: bool) -> Marker:
         """Return what stands for a variable of the session."""
@@ -152,8 +159,16 @@ class Recording:
             self.asked.append((Asked(what, answers), answer))
         return self._known[what]
 
+    def _look(self, *tokens: Token) -> None:
+        """Note that it is asked what texts say; the names of sections and defaults of variables are known without."""
+        for token in tokens:
+            if not (type(token.how) is tuple and token.how[0] == "name"):
+                self.looked |= any(path[0] not in ("session", "variables") for path in token.of)
+
     def ask(self, kind: str, marker: Marker, other: object = None) -> bool:
         tokens = [token_of(each) for each in (marker, other) if type(each) is Marker]
+        if kind != "bool" or not _is_field(tokens[0]):
+            self._look(*tokens)
         how = (kind, *map(_how, (marker, other)))
         value = tokens[0].value
         try:
@@ -168,6 +183,7 @@ class Recording:
 
     def count(self, marker: Marker) -> int:
         token = token_of(marker)
+        self._look(token)
         length = len(token.value)
         if not token.unknown or token.sized or not (token.wild or isinstance(token.value, list | tuple)):
             return length
@@ -204,6 +220,12 @@ class Recording:
     def derive(self, function: Callable[..., Any], *arguments: object, **named: object) -> Any:
         """Return what a function makes of values, some of which are markers."""
         tokens = list(_tokens((*arguments, *named.values())))
+        self._look(*tokens)
+        return self._derived(tokens, function, arguments, named)
+
+    def _derived(
+        self, tokens: Sequence[Token], function: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any]
+    ) -> Any:
         wild = next((token for token in tokens if token.wild), None)
         try:
             value = function(*map(actual, arguments), **{name: actual(each) for name, each in named.items()})
@@ -242,6 +264,7 @@ class Recording:
     def item(self, function: Callable[..., Any], holder: object, key: object) -> Any:
         """Return an item; where it may not be there for other values, that is a question."""
         token = token_of(holder) if type(holder) is Marker else None
+        self._look(*_tokens((holder, key)))
         where = (_how(holder), _how(key))
         if token is not None and token.unknown and isinstance(actual(key), int):
             there = token.wild or (isinstance(token.value, str) and token.name is not None and actual(key) in (0, -1))
@@ -276,9 +299,12 @@ class Recording:
             return self._items(value)
         if name in ("int", "float") and value is not None and (odd := self._odd_number(name, token_of(value))):
             return self.stand_for(odd, token_of(value).parts, unknown=True, how=("odd", odd, _how(value)))
-        if name not in TOTAL_FILTERS and any(token.unknown for token in _tokens(arguments)):
+        tokens = list(_tokens((*arguments, *named.values())))
+        if name not in TOTAL_FILTERS and any(token.unknown for token in tokens):
             self.doubt()
-        return self.derive(function, *arguments, **named)
+        if name not in KEEPING_FILTERS or len(tokens) > 1 or (name == "trim" and (named or len(arguments) > 1)):
+            self._look(*tokens)
+        return self._derived(tokens, function, arguments, named)
 
     def _odd_number(self, name: str, token: Token) -> float | None:
         """Choose whether a text is one that Python takes for a number with which hardly anything can be done."""
@@ -305,6 +331,8 @@ class Recording:
         self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]
     ) -> bool:
         answer = bool(function(*map(actual, arguments), **{key: actual(each) for key, each in named.items()}))
+        if name not in _OF_KINDS:
+            self._look(*_tokens((*arguments, *named.values())))
         if name in _OF_KINDS or not any(token.unknown for token in _tokens((*arguments, *named.values()))):
             return answer
         return bool(self.choose((name, *map(_how, arguments)), answer, not answer))
@@ -341,7 +369,7 @@ class Recording:
             return ["", *token.value.pieces, ""]
         (text,) = environment.printed(token.value)
         parts = token.parts
-        if sum(part.length for part in parts) != len(text):
+        if sum([part.length for part in parts]) != len(text):
             parts = _mixed(parts, text)
         printed = Printed(text)
         printed.parts, printed.name, printed.whole, printed.unknown = parts, token.name, token.whole, token.unknown
@@ -415,6 +443,10 @@ def _how(value: object) -> object:
 
 def _called(function: Callable[..., Any]) -> object:
     return getattr(function, "__qualname__", None) or getattr(function, "func", function).__class__
+
+
+def _is_field(token: Token) -> bool:
+    return type(token.how) is tuple and token.how[0] == "field"
 
 
 def _is_open(kind: str, token: Token, other: object) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Hashable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from typing import Any, TypeVar, cast
 
 from .errors import PersonaError, TemplateError
 from .explorations import Exploration, Take, explore
@@ -14,10 +15,12 @@ from .persona import Persona
 from .placeholders import Placeholders
 from .recordings import Line
 from .session import neutralise
+from .shapes import shape_of
 from .templates import Template
 from .texts import Path, PersonaTexts
 
 EXTRA = "extra_sections"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,43 @@ class SessionSample:
 class Rehearsal:
     """One persona in its own template."""
 
-    def __init__(self, persona: Persona, lineage: Lineage, template: Template, session: SessionSample) -> None:
+    def __init__(
+        self,
+        persona: Persona,
+        lineage: Lineage,
+        template: Template,
+        session: SessionSample,
+        alike: dict[Hashable, Rehearsal],
+    ) -> None:
+        """Take a persona, and those rehearsals that were the first of their shape."""
         self.persona = persona
         self.lineage = lineage
         self.template = template
         self.texts: PersonaTexts = persona._prepared()
         self.session = session
-        self.paths = tuple(_printed_paths(persona))
+        self._told: dict[object, Any] = {}
+        self._first = alike.setdefault((id(template), shape_of(self.texts)), self)
+
+    @cached_property
+    def like(self) -> Rehearsal:
+        """The one whose recordings tell what this one's would: another's, unless they look at what texts say."""
+        return self if self._first._looks else self._first
+
+    @cached_property
+    def _looks(self) -> bool:
+        return any(taken.looked for taken in self.takes)
+
+    def once(self, tell: Callable[[Rehearsal], T]) -> T:
+        """Return what recordings tell: worked out once for all personas whose recordings would say the same."""
+        told = self.like._told
+        if tell not in told:
+            told[tell] = tell(self.like)
+        return cast(T, told[tell])
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """The ways to the texts that were given and that a prompt should have."""
+        return tuple(_printed_paths(self.persona))
 
     @cached_property
     def required(self) -> Mapping[str, Path]:

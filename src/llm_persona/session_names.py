@@ -10,7 +10,10 @@ from .findings import Findings
 from .names import did_you_mean, nearest, shorten
 from .provenance import origin_of
 from .rehearsals import Rehearsal
+from .templates import Template
+from .texts import PersonaTexts
 
+Asking = tuple[PersonaTexts, Template]  # what asks for names: a persona and its template
 _SLIP = 0.8  # likeness, as `difflib` counts it
 
 
@@ -25,7 +28,7 @@ def check_names(rehearsal: Rehearsal, names: frozenset[str], findings: Findings)
             hint = _always(name, names, optional) or "pass it, or give it a default under variables"
             findings.add(findings.at(origin, code, _lacks(name, optional), hint), key)
     # All that the persona requires is in every recording, so what a template finds absent is nothing of that.
-    asked = rehearsal.lacking
+    asked = rehearsal.like.lacking
     for name, where in asked.items():
         findings.add(_lacking(name, where, names, optional), key)
     return {*asked, *rehearsal.required, *greeting} - names
@@ -52,16 +55,16 @@ def _place(error: PersonaError) -> Place:
     return (error.path, error.line, error.column) if isinstance(error, TemplateError) else NOWHERE
 
 
-def check_slips(rehearsals: Iterable[Rehearsal], names: frozenset[str], lacking: Set[str], findings: Findings) -> None:
+def check_slips(asking: Iterable[Asking], names: frozenset[str], lacking: Set[str], findings: Findings) -> None:
     """Find the names that are passed, that no persona uses, and that are slips of names that are not passed.
 
     Those that are `lacking` are told already, with what may have been meant.
     """
-    rehearsals = list(rehearsals)
-    if any(rehearsal.template.dynamic for rehearsal in rehearsals):
+    asking = list(asking)
+    if any(template.dynamic for _, template in asking):
         return
-    known = {"extra_sections"}.union(*(each.texts.names | each.template.session_names for each in rehearsals))
-    defaulted = set().union(*(each.texts.defaults for each in rehearsals)) - names
+    known = {"extra_sections"}.union(*(texts.names | template.session_names for texts, template in asking))
+    defaulted = set().union(*(texts.defaults for texts, _ in asking)) - names
     for name in sorted(names - known - {"template"}):
         # A slip of a name with a default is refused by each persona that has it.
         if nearest(name, lacking) is None and nearest(name, defaulted, _SLIP) is None:

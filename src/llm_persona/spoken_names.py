@@ -6,9 +6,10 @@ from .explorations import Take
 from .findings import Findings
 from .names import shorten
 from .provenance import Origin, origin_of
-from .recordings import Printed
+from .recordings import Path, Printed
 from .rehearsals import Rehearsal
 
+NAME: Path = ("name",)
 NEVER = "never says the persona's name"
 SOMETIMES = "says the persona's name for some sessions only"
 WORD_FOR_WORD = "verbatim"  # prints foreign prompts, which say themselves who they are; so does what extends it
@@ -16,19 +17,25 @@ WORD_FOR_WORD = "verbatim"  # prints foreign prompts, which say themselves who t
 
 def check_spoken_name(rehearsal: Rehearsal, findings: Findings) -> None:
     """Find a prompt in which no place comes from the persona's name: `persona.name`, or `{name}` in a text."""
-    if rehearsal.template.ends_in(WORD_FOR_WORD):
+    said = rehearsal.once(_said)
+    if (said and all(NAME in each for each in said)) or rehearsal.template.ends_in(WORD_FOR_WORD):
         return
-    names = {("name",), *rehearsal.named, *([("display_name",)] if rehearsal.persona.display_name else [])}
-    if not rehearsal.good:
+    names = {NAME, *rehearsal.named, *([("display_name",)] if rehearsal.persona.display_name else [])}
+    if not said:
         # No recording tells what this template does: believe what it mentions.
         if rehearsal.template.fields.isdisjoint({str(path[0]) for path in names} | {"display_name"}):
             _tell(rehearsal, findings, "template-never-says-name", NEVER, [])
         return
-    silent = [taken for taken in rehearsal.good if not any(names & piece.of for piece in taken.printed if piece)]
-    if len(silent) == len(rehearsal.good):
+    silent = [taken for taken, each in zip(rehearsal.like.good, said, strict=True) if not names & each]
+    if len(silent) == len(said):
         _tell(rehearsal, findings, "template-never-says-name", NEVER, silent)
     elif silent:
         _tell(rehearsal, findings, "template-sometimes-says-name", SOMETIMES, silent)
+
+
+def _said(rehearsal: Rehearsal) -> list[frozenset[Path]]:
+    """Return what each prompt says something of."""
+    return [frozenset().union(*(piece.of for piece in taken.printed if piece)) for taken in rehearsal.good]
 
 
 def _tell(rehearsal: Rehearsal, findings: Findings, code: str, what: str, takes: list[Take]) -> None:
