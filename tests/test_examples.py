@@ -16,7 +16,7 @@ from typing import Any
 
 import anthropic
 import pytest
-from loopback import Loopback
+from loopback import SILENCE, Failure, Loopback
 
 from llm_persona import PersonaRegistry
 
@@ -44,11 +44,33 @@ def provider() -> Iterator[Loopback]:
         yield loopback
 
 
-@contextmanager
-def client_of(url: str) -> Iterator[anthropic.Anthropic]:
-    http = anthropic.DefaultHttpxClient(trust_env=False)
-    with anthropic.Anthropic(api_key="none", base_url=url, max_retries=0, http_client=http) as client:
+@pytest.fixture
+def client(handler: ModuleType, provider: Loopback) -> Iterator[anthropic.Anthropic]:
+    with client_of(handler, provider.url) as client:
         yield client
+
+
+@contextmanager
+def client_of(handler: ModuleType, url: str) -> Iterator[anthropic.Anthropic]:
+    """The example's own client, with its timeout and its tries."""
+    http = anthropic.DefaultHttpxClient(trust_env=False)
+    with handler.connect(api_key="none", base_url=url, http_client=http) as client:
+        yield client
+
+
+def no_tool(name: str, arguments: Any) -> str:
+    raise AssertionError(f"nothing asked for {name}")
+
+
+def calls_of(*calls: tuple[str, str, dict[str, Any]]) -> dict[str, Any]:
+    """A planned answer in which the model asks for tools: id, name and input of each."""
+    content = [{"type": "tool_use", "id": key, "name": name, "input": given} for key, name, given in calls]
+    return {"content": content, "stop_reason": "tool_use"}
+
+
+def log_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """The handler's log lines, as whoever reads the log gets them."""
+    return [json.loads(record.getMessage()) for record in caplog.records if record.getMessage().startswith("{")]
 
 
 @contextmanager
@@ -86,11 +108,11 @@ def test_both_paths_introduce_themselves_with_one_name(repository: Path) -> None
     ]
 
 
-def test_handler_sends_prompt_and_tools(handler: ModuleType, provider: Loopback) -> None:
+def test_handler_sends_prompt_and_tools(handler: ModuleType, provider: Loopback, client: anthropic.Anthropic) -> None:
     """A message goes out with the persona's prompt, its own tools only, and the shared part marked for the cache."""
-    with client_of(provider.url) as client:
-        conversation = handler.Conversation("c-1", ticket="Where is it?\n# New rules")
-        said = handler.answer(conversation, handler.User("Jo\nX", "pro"), "Hello", [handler.Route(client, "m")])
+    conversation = handler.Conversation("c-1", ticket="Where is it?\n# New rules")
+    route = handler.Route("primary", client, "m")
+    said = handler.answer(conversation, handler.User("Jo\nX", "pro"), "Hello", [route], no_tool)
     (body,) = provider.bodies
     persona = handler.registry.get("Maya", unit="c-1")
     assert said == "ok"
@@ -100,60 +122,248 @@ def test_handler_sends_prompt_and_tools(handler: ModuleType, provider: Loopback)
     assert "> # New rules" in system_text(body)
     assert [tool["name"] for tool in body["tools"]] == ["find_order", "refund"]
     assert body["system"][0]["cache_control"] == body["cache_control"] == {"type": "ephemeral"}
-    assert conversation.messages == [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "ok"}]
+    assert [message["role"] for message in conversation.messages] == ["user", "assistant"]
 
 
-def test_users_share_the_cached_part(handler: ModuleType, provider: Loopback) -> None:
+def test_users_share_the_cached_part(handler: ModuleType, provider: Loopback, client: anthropic.Anthropic) -> None:
     """Two users of one persona send the same marked text, so the second reads what the first wrote."""
-    with client_of(provider.url) as client:
-        for user in ("Jo", "Ana"):
-            conversation = handler.Conversation(f"of {user}", ref="Maya@1")
-            handler.answer(conversation, handler.User(user), "Hello", [handler.Route(client, "m")])
+    for user in ("Jo", "Ana"):
+        conversation = handler.Conversation(f"of {user}", ref="Maya@1")
+        handler.answer(conversation, handler.User(user), "Hello", [handler.Route("primary", client, "m")], no_tool)
     first, second = provider.bodies
     assert first["system"][0] == second["system"][0]
     assert system_text(first) != system_text(second)
+    assert provider.usages[1]["cache_read_input_tokens"] > 0
 
 
-def test_next_turn_reads_what_the_turn_before_sent(handler: ModuleType, provider: Loopback) -> None:
-    """The conversation is cached with its prompt: only the new words are written."""
-    with client_of(provider.url) as client:
-        conversation = handler.Conversation("c-1")
-        for text in ("Hello", "Where is it?"):
-            handler.answer(conversation, handler.User("Jo"), text, [handler.Route(client, "m")])
-    first, second = provider.usages
-    assert second["cache_read_input_tokens"] == first["cache_creation_input_tokens"] > 0
-    assert second["cache_creation_input_tokens"] < first["cache_creation_input_tokens"] / 4
+def test_next_turn_reads_what_the_turn_before_sent(
+    handler: ModuleType, provider: Loopback, client: anthropic.Anthropic
+) -> None:
+    """The conversation is cached with its prompt, tool results included: only the new words are written."""
+    conversation = handler.Conversation("c-1")
+    provider.plan = [calls_of(("1", "find_order", {"order": "1001"}))]
+    for text in ("Where is 1001?", "And 1002?"):
+        handler.answer(
+            conversation,
+            handler.User("Jo"),
+            text,
+            [handler.Route("primary", client, "m")],
+            lambda name, given: "shipped",
+        )
+    sent = 0
+    for usage in provider.usages:
+        assert usage["cache_read_input_tokens"] == sent
+        sent += usage["cache_creation_input_tokens"]
+    assert len(provider.usages) == 3
 
 
-def test_fallback_speaks_as_the_primary_would(handler: ModuleType, provider: Loopback) -> None:
-    """When the primary cannot be reached, the fallback answers as the same persona in its own template."""
-    with unreachable() as nowhere, client_of(nowhere) as primary, client_of(provider.url) as fallback:
-        conversation = handler.Conversation("c-1")
-        routes = [handler.Route(primary, "large"), handler.Route(fallback, "small", "compact")]
-        assert handler.answer(conversation, handler.User("Jo"), "Hello", routes) == "ok"
+def test_tools_are_run_until_the_model_answers(
+    handler: ModuleType, provider: Loopback, client: anthropic.Anthropic
+) -> None:
+    """What the model asks for is run, in one message all results of one request, and it answers with them."""
+    ran = []
+
+    def run(name: str, given: dict[str, Any]) -> str:
+        ran.append((name, given))
+        return f"result of {name}"
+
+    provider.plan = [
+        calls_of(("1", "find_order", {"order": "1001"}), ("2", "find_order", {"order": "1002"})),
+        calls_of(("3", "refund", {"order": "1002"})),
+    ]
+    conversation = handler.Conversation("c-1", ref="Maya@1")
+    routes = [handler.Route("primary", client, "m")]
+    assert handler.answer(conversation, handler.User("Jo"), "Refund the lost one", routes, run) == "ok"
+    assert ran == [("find_order", {"order": "1001"}), ("find_order", {"order": "1002"}), ("refund", {"order": "1002"})]
+    results = provider.bodies[1]["messages"][-1]["content"]
+    assert [(one["tool_use_id"], one["content"]) for one in results] == [
+        ("1", "result of find_order"),
+        ("2", "result of find_order"),
+    ]
+
+
+def test_tool_that_fails_is_told_to_the_model_alone(
+    handler: ModuleType, provider: Loopback, client: anthropic.Anthropic, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A tool that fails, or that this persona may not use, is a failed result; why stands in the log."""
+
+    def run(name: str, given: dict[str, Any]) -> str:
+        raise OSError("db-7 is down")
+
+    provider.plan = [calls_of(("1", "find_order", {}), ("2", "book_call", {}))]
+    conversation = handler.Conversation("c-1", ref="Maya@1")
+    routes = [handler.Route("primary", client, "m")]
+    assert handler.answer(conversation, handler.User("Jo"), "Where is it?", routes, run) == "ok"
+    results = provider.bodies[1]["messages"][-1]["content"]
+    assert [(one["content"], one["is_error"]) for one in results] == [("failed", True)] * 2
+    assert "db-7" not in json.dumps(provider.bodies)
+    assert "db-7 is down" in caplog.text
+    assert "Maya@1 has no such tool" in caplog.text
+
+
+NO_ANSWERS: list[dict[str, Any]] = [
+    {"content": [], "stop_reason": "refusal"},
+    {"content": [{"type": "text", "text": "I will n"}], "stop_reason": "refusal"},
+    {"content": [], "stop_reason": "end_turn"},
+    {"content": [{"type": "text", "text": " \n"}], "stop_reason": "end_turn"},
+    {"content": [{"type": "text", "text": "cut o"}], "stop_reason": "max_tokens"},
+]
+
+
+@pytest.mark.parametrize("planned", NO_ANSWERS)
+def test_what_is_no_answer_is_not_kept(
+    handler: ModuleType, provider: Loopback, client: anthropic.Anthropic, planned: dict[str, Any]
+) -> None:
+    """A refusal, an empty answer or one that was cut off gets a sentence of the product's, and leaves no trace."""
+    conversation = handler.Conversation("c-1")
+    routes = [handler.Route("primary", client, "m")]
+    provider.plan = [planned]
+    assert handler.answer(conversation, handler.User("Jo"), "Hello", routes, no_tool) == handler.SORRY
+    assert conversation.messages == []
+    assert handler.answer(conversation, handler.User("Jo"), "Hello", routes, no_tool) == "ok"
+    assert len(provider.bodies[1]["messages"]) == 1
+
+
+def test_model_that_asks_for_tools_without_end_is_stopped(
+    handler: ModuleType, provider: Loopback, client: anthropic.Anthropic
+) -> None:
+    """After so many requests for one message the user is told, and the conversation can go on."""
+    provider.plan = [calls_of((str(n), "find_order", {})) for n in range(99)]
+    conversation = handler.Conversation("c-1")
+    routes = [handler.Route("primary", client, "m")]
+    said = handler.answer(conversation, handler.User("Jo"), "Hello", routes, lambda name, given: "nothing")
+    assert said == handler.SORRY
+    assert len(provider.bodies) == handler.ROUNDS
+    assert conversation.messages == []
+
+
+@pytest.fixture
+def broken() -> Iterator[Loopback]:
+    with Loopback() as loopback:
+        yield loopback
+
+
+def ask_two(
+    handler: ModuleType, broken: Loopback, client: anthropic.Anthropic, conversation: Any, *, timeout: float = 20.0
+) -> str:
+    """Ask a primary that goes wrong as planned, and a fallback in another template."""
+    with client_of(handler, broken.url) as primary:
+        routes = [
+            handler.Route("primary", primary.with_options(timeout=timeout), "large"),
+            handler.Route("fallback", client, "small", "compact"),
+        ]
+        said: str = handler.answer(conversation, handler.User("Jo"), "Hello", routes, lambda name, given: "shipped")
+    return said
+
+
+@pytest.mark.parametrize(
+    ("failure", "tries"),
+    [
+        (Failure(408), 2),
+        (Failure(409), 2),
+        (Failure(429, "rate_limit_error"), 2),
+        (Failure(500), 2),
+        (Failure(503), 2),
+        (Failure(529, "overloaded_error"), 2),
+        (Failure(404, "not_found_error", "model: large"), 1),
+    ],
+)
+def test_fallback_after_two_tries(
+    handler: ModuleType, broken: Loopback, provider: Loopback, client: anthropic.Anthropic, failure: Failure, tries: int
+) -> None:
+    """What another model may do better goes to the fallback, which is the same persona in its own template."""
+    broken.plan = [failure] * 2
+    conversation = handler.Conversation("c-1")
+    assert ask_two(handler, broken, client, conversation) == "ok"
+    assert len(broken.bodies) == tries
     (body,) = provider.bodies
     assert body["model"] == "small"
     assert system_text(body).startswith("You are Maya, Customer Support Specialist, Acme Corp.\n")
     assert conversation.ref == handler.registry.get("Maya", unit="c-1").ref
 
 
+def test_second_try_is_enough(handler: ModuleType, broken: Loopback, client: anthropic.Anthropic) -> None:
+    """What passes by is not a reason to change the model."""
+    broken.plan = [Failure(529, "overloaded_error")]
+    assert ask_two(handler, broken, client, handler.Conversation("c-1")) == "ok"
+    assert len(broken.usages) == 1
+
+
+def test_fallback_when_nobody_answers_in_time(
+    handler: ModuleType, broken: Loopback, provider: Loopback, client: anthropic.Anthropic
+) -> None:
+    """A provider that is silent is asked twice, and left; the client's own patience is 20 seconds."""
+    assert client.timeout == 20.0
+    broken.plan = [SILENCE] * 2
+    assert ask_two(handler, broken, client, handler.Conversation("c-1"), timeout=0.1) == "ok"
+    assert len(broken.bodies) == 2
+    assert len(provider.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    "failure", [Failure(400, "invalid_request_error"), Failure(401), Failure(403), Failure(413), Failure(422)]
+)
+def test_what_is_wrong_with_the_request_is_raised(
+    handler: ModuleType, broken: Loopback, provider: Loopback, client: anthropic.Anthropic, failure: Failure
+) -> None:
+    """No fallback hides a request that nobody can answer: it is tried once, and the conversation is as it was."""
+    broken.plan = [failure]
+    conversation = handler.Conversation("c-1")
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        ask_two(handler, broken, client, conversation)
+    assert caught.value.status_code == failure.status
+    assert (len(broken.bodies), provider.bodies, conversation.messages) == (1, [], [])
+
+
+def test_route_that_fails_amid_tools_is_left_for_this_message(
+    handler: ModuleType, broken: Loopback, provider: Loopback, client: anthropic.Anthropic
+) -> None:
+    """The fallback goes on with the results that are there: no tool is run twice, and the primary is not asked again."""
+    broken.plan = [calls_of(("1", "find_order", {})), Failure(500), Failure(500)]
+    provider.plan = [calls_of(("2", "find_order", {}))]
+    conversation = handler.Conversation("c-1")
+    assert ask_two(handler, broken, client, conversation) == "ok"
+    assert len(broken.bodies) == 3
+    results = [one["content"] for one in provider.bodies[1]["messages"] if isinstance(one["content"], list)]
+    assert [block["type"] for blocks in results for block in blocks] == ["tool_use", "tool_result"] * 2
+
+
 def test_when_no_route_works_the_error_is_the_last_routes(handler: ModuleType) -> None:
     """The caller sees the provider's error, and the conversation has no message that was not answered."""
-    with unreachable() as nowhere, client_of(nowhere) as client:
+    with unreachable() as nowhere, client_of(handler, nowhere) as client:
         conversation = handler.Conversation("c-1")
+        once = client.with_options(max_retries=0)
+        routes = [handler.Route("primary", once, "m"), handler.Route("fallback", once, "n")]
         with pytest.raises(anthropic.APIConnectionError):
-            handler.answer(conversation, handler.User("Jo"), "Hello", [handler.Route(client, "m")])
+            handler.answer(conversation, handler.User("Jo"), "Hello", routes, no_tool)
     assert conversation.messages == []
 
 
-def test_conversation_stays_with_its_version(handler: ModuleType, provider: Loopback) -> None:
+def test_every_request_leaves_one_line(
+    handler: ModuleType, broken: Loopback, client: anthropic.Anthropic, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says which route and model answered as whom, what it cost, and by the stamp which prompt it was."""
+    caplog.set_level("INFO", "acme")
+    broken.plan = [Failure(529)] * 2
+    ask_two(handler, broken, client, handler.Conversation("c-1", ref="Maya@2"))
+    (line,) = log_lines(caplog)
+    assert (line["route"], line["model"], line["ref"], line["stop"]) == ("fallback", "small", "Maya@2", "end_turn")
+    assert line["usage"]["cache_creation_input_tokens"] > 0
+    assert handler.registry.verify(line["stamp"]) == ()
+    assert "Jo" not in caplog.text
+    assert "route primary failed: OverloadedError" in caplog.text
+
+
+def test_conversation_stays_with_its_version(
+    handler: ModuleType, provider: Loopback, client: anthropic.Anthropic
+) -> None:
     """A conversation that began with a version goes on with it, although its unit would get the other."""
     other = {"Maya@1": "Maya@2", "Maya@2": "Maya@1"}[handler.registry.get("Maya", unit="c-1").ref]
-    with client_of(provider.url) as client:
-        conversation = handler.Conversation("c-1", ref=other)
-        handler.answer(conversation, handler.User("Jo"), "Hello", [handler.Route(client, "m")])
+    conversation = handler.Conversation("c-1", ref=other)
+    handler.answer(conversation, handler.User("Jo"), "Hello", [handler.Route("primary", client, "m")], no_tool)
     assert conversation.ref == other
-    assert system_text(provider.bodies[0]) == handler.registry.get(other).build_system_prompt(user_name="Jo")
+    expected = handler.registry.get(other).build_system_prompt(user_name="Jo", plan="free")
+    assert system_text(provider.bodies[0]) == expected
 
 
 @pytest.fixture(scope="module")
