@@ -110,7 +110,7 @@ def test_prompt_test_writes_the_files_below_it(readme: str, product: Path) -> No
 
 
 def test_answer_shown_caches_and_falls_back(product: Path) -> None:
-    """The second turn reads what the first one sent, and the fallback, which knows no breakpoint, gets the same text."""
+    """The second turn reads what the first one sent, and the fallback gets the same text with its own mark."""
     program: dict[str, Any] = {}
     exec((product / "answer.py").read_text(encoding="utf-8"), program)
     persona = PersonaRegistry.from_file(product / "personas.yaml").get("Maya")
@@ -131,9 +131,12 @@ def test_answer_shown_caches_and_falls_back(product: Path) -> None:
     first, second, _ = provider.usages
     assert second["cache_read_input_tokens"] == first["cache_creation_input_tokens"] > 0
     _, primary, fallback = provider.bodies
-    assert fallback["model"] == "gpt-5.4"
-    whole = "".join(block["text"] for block in primary["system"])
-    assert fallback["input"][0] == {"role": "developer", "content": [{"type": "input_text", "text": whole}]}
+    assert fallback["model"] == "gpt-5.6"
+    parts = fallback["input"][0]["content"]
+    assert [part["text"] for part in parts] == [block["text"] for block in primary["system"]]
+    assert ["prompt_cache_breakpoint" in part for part in parts] == [
+        "cache_control" in block for block in primary["system"]
+    ]
 
 
 def test_templates_shown_compile(product: Path) -> None:
