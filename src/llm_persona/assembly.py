@@ -37,6 +37,49 @@ class Assembled(NamedTuple):
         return tuple([(name, begins[i] + first, begins[j] + last) for name, (i, first), (j, last) in self.spans])
 
 
+class Stand(NamedTuple):
+    """How far the putting together of a prompt is."""
+
+    out: list[Any]
+    spans: list[Span]
+    begun: list[Place | None]  # where each open block begins
+    stable: Place | None = None
+    pending: str = ""
+    dropping: bool = True  # at the start of all, and of a block that a blank line sets apart: white space is dropped
+    between: str | None = None  # what the template wrote since a block ended, if only white space
+    waiting: int = 0  # open blocks, the innermost ones, that printed nothing yet
+    inner: int = 0  # open blocks that are not OUTER
+
+    def joined(self) -> Stand:
+        """Return the same with one text in the place of its pieces."""
+        begins = [0, *accumulate(map(len, self.out))]
+
+        def moved(place: Place) -> Place:
+            return 0, begins[place[0]] + place[1]
+
+        spans = [(name, moved(first), moved(last)) for name, first, last in self.spans]
+        begun = [None if first is None else moved(first) for first in self.begun]
+        return self._replace(out=["".join(self.out)] if self.out else [], spans=spans, begun=begun)
+
+
+class Beginning(NamedTuple):
+    """What a template writes before it looks at the session: the same in every run for a persona and a set of names."""
+
+    steps: list[int]  # of the functions that are not at their end there, the outermost last
+    passed: int  # pieces that they write nevertheless
+    stand: Stand
+
+
+class Known(dict[str, Any]):
+    """What parts of a template come to that mention nothing but the persona, and what all its prompts begin with.
+
+    Nothing is kept of a first run: most that are asked for once never come again.
+    """
+
+    seen = False  # a run
+    beginning: Beginning | None = None
+
+
 class _Touch:
     """Where the session was looked at first."""
 
@@ -48,23 +91,24 @@ def assemble(watch: Watch) -> Assembled:
     """Put together what a template wrote under a watch.
 
     Invariant: white space that a template writes is pending until something follows it. What is emitted is never
-    taken back, so what was emitted before the session was looked at is the same for every session. In one function, as
-    every run goes through it with each of its pieces.
+    taken back, so what was emitted before the session was looked at is the same for every session.
     """
-    pieces = watch.pieces
     if watch.at is not None:
-        pieces.insert(watch.at, _TOUCH)
-    out: list[Any] = []
+        watch.pieces.insert(watch.at, _TOUCH)
+    if watch.beginning is None:
+        stand = put_together(watch.pieces)
+    else:
+        stand = put_together(watch.pieces[watch.beginning.passed :], watch.beginning.stand)
+    return Assembled(stand.out, stand.stable, stand.spans)
+
+
+def put_together(pieces: list[Any], since: Stand | None = None) -> Stand:
+    """Return how far a prompt is after more pieces. In one function, as every run goes through it with each of them."""
+    if since is None:
+        since = Stand([], [], [])
+    out, spans, begun, stable, pending, dropping, between, waiting, inner = since
+    out, spans, begun = out[:], spans[:], begun[:]
     emit = out.append
-    pending = ""
-    dropping = True  # at the start of all, and of a block that a blank line sets apart: white space is dropped
-    between: str | None = None  # what the template wrote since a block ended, if only white space
-    blocks: list[str] = []  # open ones
-    begun: list[Place | None] = []  # where each of them begins
-    waiting = False  # whether the innermost of them printed nothing yet
-    inner = 0  # of them, those that are not OUTER
-    spans: list[Span] = []
-    stable: Place | None = None
     for piece in pieces:
         kind = type(piece)
         if kind is TemplateText:
@@ -80,16 +124,15 @@ def assemble(watch: Watch) -> Assembled:
             elif pending:
                 text = piece.known.get(pending) or piece.after(pending)
             if waiting:
-                _begin(begun, (len(out), len(text) - len(text.lstrip())))
-                waiting = False
+                begun[-waiting:] = [(len(out), len(text) - len(text.lstrip()))] * waiting
+                waiting = 0
             emit(text)
             pending = piece.tail
             dropping = False
             between = None
         elif kind is Begin:
-            blocks.append(piece)
             begun.append(None)
-            waiting = True
+            waiting += 1
             if not inner:  # a block within another stands in its lines
                 if between is not None and (not between or "\n" in between):
                     pending = "\n\n" if out else ""
@@ -100,9 +143,9 @@ def assemble(watch: Watch) -> Assembled:
             if piece != OUTER:
                 inner += 1
         elif kind is End:
-            blocks.pop()
             first = begun.pop()
-            waiting = not begun or begun[-1] is None
+            if first is None:
+                waiting -= 1
             if piece != OUTER:
                 inner -= 1
             if not inner:
@@ -117,12 +160,12 @@ def assemble(watch: Watch) -> Assembled:
                 emit(_TIDY.get(pending) or tidy(pending))
                 pending = ""
             if waiting:
-                _begin(begun, (len(out), 0))
-                waiting = False
+                begun[-waiting:] = [(len(out), 0)] * waiting
+                waiting = 0
             emit(piece)
             dropping = False
             between = None
-    return Assembled(out, stable, spans)
+    return Stand(out, spans, begun, stable, pending, dropping, between, waiting, inner)
 
 
 def condensed(pieces: list[Any]) -> list[Any]:
@@ -138,21 +181,12 @@ def condensed(pieces: list[Any]) -> list[Any]:
     if type(begins) is TemplateText:
         lead += begins[: len(begins) - len(begins.lstrip())]
         begins = TemplateText(begins.lstrip())
-    watch = Watch()
-    watch.pieces = [begins, *pieces[first + 1 : last + 1]]
-    found = [TemplateText(lead), assemble(watch).text, TemplateText(tail)]
+    text = "".join(put_together([begins, *pieces[first + 1 : last + 1]]).out)
+    found = [TemplateText(lead), text, TemplateText(tail)]
     return [piece for piece in found if piece]
 
 
 _TIDY = {white: white for white in (" ", "\n", "\n\n")}  # what most often stands before data
-
-
-def _begin(begun: list[Place | None], place: Place) -> None:
-    """Let the open blocks that printed nothing yet begin at a place: the innermost ones."""
-    for index in range(len(begun) - 1, -1, -1):
-        if begun[index] is not None:
-            return
-        begun[index] = place
 
 
 def _last_line(out: list[Any]) -> Place:

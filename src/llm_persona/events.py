@@ -87,12 +87,13 @@ class Pieces(str):
 class Watch:
     """How often a run has looked at the session, and how many pieces it had written when it did first."""
 
-    __slots__ = ("at", "looks", "pieces")
+    __slots__ = ("at", "beginning", "looks", "pieces")
 
     def __init__(self) -> None:
         self.pieces: list[Any] = []
         self.at: int | None = None
         self.looks = 0
+        self.beginning: Any = None  # what was passed over (see `assembly`)
 
     def touch(self) -> None:
         self.looks += 1

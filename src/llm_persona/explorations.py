@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from .assembly import Assembled
+from .assembly import Assembled, Known
 from .errors import PersonaError, let_through
 from .markers import Marker, Unfollowed
 from .recorded_views import Lacking, OpenSession, SourcedFilling, as_fields
@@ -76,7 +76,7 @@ def take(
         defaults = {name: text for name, text in texts.defaults.items() if name not in markers or name in maybe}
         owner, marked = texts.persona.key, _defaults(defaults, template, recording)
         filling = SourcedFilling(owner, markers, marked, maybe, recording, template)
-        ready = Ready(owner, {}, as_fields(texts.fields), {}, {})
+        ready = Ready(owner, {}, as_fields(texts.fields), {}, Known())
         session = OpenSession(filling, frozenset(markers))
         made = Take(asked=recording.asked, doubtful=recording.doubtful, lacking=lacking)
         try:

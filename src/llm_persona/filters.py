@@ -20,6 +20,7 @@ from .complaints import described, unprintable
 from .errors import TemplateError, let_through
 from .events import Pieces
 from .session import ARITHMETIC, MAX_DIGITS, Record, Verbatim, escape, printable
+from .views import Table
 
 MAX_INDENT = 200  # characters
 MAX_PRECISION = 30  # digits
@@ -62,6 +63,8 @@ TESTS = frozenset(
 
 def text_of(value: object) -> str:
     """Return the text of a value that may be printed. Raises TemplateError or UndefinedError for any other."""
+    if type(value) is str:
+        return value
     if isinstance(value, Pieces):
         return value.tidied()
     if type(value) is Undefined:  # an inline `if` without `else`
@@ -97,6 +100,9 @@ def title(value: object) -> str:
 
 def trim(value: object, chars: str | None = None) -> str:
     return text_of(value).strip(chars)
+
+
+_TABLES = frozenset((Record, Table))
 
 
 @pass_environment
@@ -152,13 +158,13 @@ def reverse(value: Any) -> Any:
     return text_of(value)[::-1] if isinstance(value, str) else list(value)[::-1]
 
 
-def items(value: object) -> Iterable[tuple[str, object]]:
+def items(value: Any) -> Iterable[tuple[str, object]]:
     """Return the names and values of a mapping, each value when it is reached."""
     if isinstance(value, Undefined):
         unprintable(value)
-    if not isinstance(value, Record) and not isinstance(value, Mapping):  # a Record is sooner known
+    if type(value) not in _TABLES and not isinstance(value, Mapping):  # these are sooner known
         raise TemplateError(f"'items' takes a mapping, not {described(value)}")
-    return value.items()
+    return value.items()  # type: ignore[no-any-return]  # a mapping
 
 
 def rounded(value: float, precision: int = 0, method: Any = "common") -> float:

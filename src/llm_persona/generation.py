@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from jinja2 import Template, Undefined, nodes
@@ -12,7 +13,7 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import BlockReference, Context
 from jinja2.utils import missing
 
-from .assembly import condensed
+from .assembly import Beginning, Known, condensed, put_together
 from .events import Pieces, Watch, tidy
 
 ROOTS = ("persona", "session")  # what a template is given
@@ -61,17 +62,83 @@ def _kind(node: nodes.Node) -> tuple[bool, int]:
 
 
 def _single(statements: Iterable[nodes.Node]) -> Iterator[nodes.Node]:
-    """Yield statements, each that prints cut where what it prints begins to be of another kind."""
+    """Yield statements, each that prints cut where what it prints begins to be of another kind; text goes with either."""
     for node in statements:
         if not isinstance(node, nodes.Output):
             yield node
             continue
-        for _, parts in groupby(node.nodes, lambda part: _is_of_persona(_output([part]))):
-            yield _output(list(parts))
+        for _, group in groupby(_by_kind(node.nodes), itemgetter(0)):
+            yield _output([part for _, part in group])
+
+
+def _by_kind(parts: Iterable[nodes.Expr]) -> Iterator[tuple[bool, nodes.Expr]]:
+    """Yield what is printed, with whether it is of the persona; a template's text is of the kind of what it follows."""
+    of_persona = True
+    for part in parts:
+        if not isinstance(part, nodes.TemplateData):
+            of_persona = _is_of_persona(_output([part]))
+        yield of_persona, part
 
 
 def _output(parts: list[nodes.Expr]) -> nodes.Output:
     return nodes.Output(parts, lineno=parts[0].lineno, environment=parts[0].environment)
+
+
+_AT_HAND = {  # in every function, by name
+    "resolve": "resolve = context.resolve_or_missing",
+    "out": "out = context.pieces",
+    "known": "known = context.known",
+    "way": "way = context.way",
+}
+_SILENT = (nodes.Assign, nodes.AssignBlock, nodes.Import, nodes.FromImport, nodes.Macro)
+
+
+class Run(NamedTuple):
+    """Statements that follow one another and are of one kind."""
+
+    of_persona: bool
+    nodes: list[nodes.Node]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether they are the template's own text."""
+        return all(isinstance(node, nodes.Output) and _is_data(node) for node in self.nodes)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether they write nothing, but set what others after them see."""
+        return isinstance(self.nodes[0], _SILENT)
+
+    @property
+    def sets(self) -> bool:
+        """Whether they may do both."""
+        return any(isinstance(node, nodes.If) and any(True for _ in node.find_all(_SILENT)) for node in self.nodes)
+
+    @property
+    def has_block(self) -> bool:
+        return any(isinstance(node, nodes.Block) or node.find(nodes.Block) for node in self.nodes)
+
+    @property
+    def prints_block(self) -> bool:
+        return isinstance(self.nodes[0], nodes.Block) and not self.nodes[0].scoped
+
+
+def _steps(runs: list[Run]) -> Iterator[list[Run]]:
+    """Yield what is passed over together: a template's text goes with what follows it."""
+    step: list[Run] = []
+    for at, run in enumerate(runs):
+        if run.sets:
+            yield [*step, *runs[at:]]
+            return
+        if run.is_silent and step:
+            yield step
+            step = []
+        step.append(run)
+        if not run.is_idle:
+            yield step
+            step = []
+    if step:
+        yield step
 
 
 class Unfolded(CodeGenerator):
@@ -111,7 +178,7 @@ class Generator(Unfolded):
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - jinja2's name
         self._constants: list[str] = []
-        self._remembering = False
+        self._remembering = self._stepping = False
         super().visit_Template(node, frame)
         # What Jinja2 makes local in every function is the same for all of a module.
         self.writeline("undefined = environment.undefined")
@@ -125,9 +192,8 @@ class Generator(Unfolded):
         return f"c_{len(self._constants) - 1}"
 
     def write_commons(self) -> None:
-        self.writeline("resolve = context.resolve_or_missing")
-        self.writeline("out = context.pieces")
-        self.writeline("known = context.known")
+        for line in _AT_HAND.values():
+            self.writeline(line)
 
     def enter_frame(self, frame: Frame) -> None:
         super().enter_frame(frame)
@@ -140,16 +206,41 @@ class Generator(Unfolded):
 
     def blockvisit(self, statements: Iterable[nodes.Node], frame: Frame) -> None:
         """Write statements; a run of them in which nothing but the persona is mentioned comes to the same each time."""
-        if frame.buffer != "out" or self._remembering or (frame.toplevel and self.has_known_extends):
+        if frame.buffer != "out" or self._remembering or frame.require_output_check:
             super().blockvisit(statements, frame)
             return
+        runs = [Run(of_persona, list(run)) for (of_persona, _), run in groupby(_single(statements), _kind)]
+        if not self._stepping and (len(runs) > 1 or any(run.has_block for run in runs)):
+            self._stepping = True
+            self._visit_steps(runs, frame)
+            self._stepping = False
+        else:
+            self._visit_runs(runs, frame)
+
+    def _visit_steps(self, runs: list[Run], frame: Frame) -> None:
+        """Write the statements of a function, of which a run may pass over the first."""
+        self.writeline("step = way.pop() if way else 1")
+        number = 0
+        for step in _steps(runs):
+            if step[0].is_silent:
+                self._visit_runs(step, frame)
+                continue
+            number += 1
+            *before, last = step
+            leads_on = last.prints_block and all(run.is_idle for run in before)
+            self.writeline(f"if step <= {number}:")
+            self.indent()
+            self.writeline(f"if step < 1: way.reach(step, {number}, {leads_on})")
+            self._visit_runs(step, frame)
+            self.outdent()
+
+    def _visit_runs(self, runs: list[Run], frame: Frame) -> None:
         self.writeline("pass")
-        for (of_persona, _), run in groupby(_single(statements), _kind):
-            found = list(run)
-            if of_persona and not all(isinstance(node, nodes.Output) and _is_data(node) for node in found):
-                self._remember(found, frame)
+        for run in runs:
+            if run.of_persona and not run.is_idle:
+                self._remember(run.nodes, frame)
             else:
-                super().blockvisit(found, frame)
+                super().blockvisit(run.nodes, frame)
 
     def _remember(self, statements: list[nodes.Node], frame: Frame) -> None:
         """Write statements that are run until it is known what they come to, unless they look at the session."""
@@ -163,11 +254,11 @@ class Generator(Unfolded):
         self.outdent()
         self.writeline("else:")
         self.indent()
-        self.writeline(f"{before} = context.looks(out)")
+        self.writeline(f"{before} = (context.watch.looks, len(out)) if {found} is None else ()")
         super().blockvisit(statements, frame)
         self.writeline(f"if {found} is None:")
         self.indent()
-        self.writeline(f"context.remember({key}, {before}, out)")
+        self.writeline(f"context.remember({key}, out, *{before})")
         self.outdent(2)
         self._remembering = False
 
@@ -301,9 +392,16 @@ class Generator(Unfolded):
 def appending(source: str) -> str:
     """Return generated code whose functions append to `out`, where Jinja2 would have them yield."""
     source = re.sub(r"resolve\('(persona|session)'\)", r"context.\1", source)
-    return source.replace(
-        "yield from parent_template.root_render_func(context)", "return parent_template.root_render_func(context)"
-    )
+    source = source.replace("yield from parent_template.root_render_func", "return parent_template.root_render_func")
+    return "\ndef ".join(map(_without_unused, source.split("\ndef ")))
+
+
+def _without_unused(function: str) -> str:
+    """Return a function's code without what it has at hand and does not use."""
+    for name, line in _AT_HAND.items():
+        if len(re.findall(rf"\b{name}\b", function)) == 1:
+            function = function.replace(line, "pass", 1)
+    return function
 
 
 def _stays(text: str) -> bool:
@@ -326,14 +424,49 @@ class SuperReference(BlockReference):
         return parent if isinstance(parent, Undefined) else own(parent)
 
 
-class _NothingKnown(dict[str, Any]):
+class _NothingKnown(Known):
     """Remembers nothing."""
+
+    seen = True
 
     def get(self, key: str, default: object = None) -> bool:
         return False
 
 
 NOTHING_KNOWN = _NothingKnown()
+
+
+class Reached:
+    """The way of a run to where it looks at the session: the steps that it takes, of functions that call one another.
+
+    Only a step that does nothing but to print a block leads on to the next function.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._steps: list[tuple[int, int, int]] = []  # its number, and the pieces before its function and before it
+        self._descends = True
+
+    def pop(self) -> int:
+        """Return what a function is known by; 1 for one that is not on the way."""
+        if not self._descends or self._watch.at is not None:
+            return 1
+        self._descends = False
+        self._steps.append((1, len(self._watch.pieces), len(self._watch.pieces)))
+        return 1 - len(self._steps)
+
+    def reach(self, function: int, number: int, descends: bool) -> None:
+        """Note that a function takes a step."""
+        if self._watch.at is None:
+            _, before, _ = self._steps[-function]
+            self._steps[-function:] = [(number, before, len(self._watch.pieces))]
+            self._descends = descends
+
+    def beginning(self) -> Beginning:
+        """Return what was written before the last step on the way."""
+        passed = sum(inner[1] - outer[2] for outer, inner in pairwise(self._steps))
+        stand = put_together(self._watch.pieces[: self._steps[-1][2] if self._steps else 0])
+        return Beginning([number for number, _, _ in reversed(self._steps)], passed, stand.joined())
 
 
 class Start(NamedTuple):
@@ -352,7 +485,8 @@ class EventContext(Context):
         super().__init__(*arguments, **named)
         self.pieces: list[Any] = []
         self.watch = Watch()
-        self.known: dict[str, Any] = NOTHING_KNOWN
+        self.known: Known = NOTHING_KNOWN
+        self.way: Any = ()  # the steps to begin with, or what notes them
         self.persona = self.parent.get("persona", missing)
         self.session = self.parent.get("session", missing)
 
@@ -363,24 +497,20 @@ class EventContext(Context):
         names: dict[str, Any],
         blocks: dict[str, list[Any]],
         watch: Watch,
-        known: dict[str, Any],
+        known: Known,
+        way: Reached | list[int] | tuple[()],
     ) -> EventContext:
         """Return a context for a run, as `__init__` would make it: what is the same in every run is that of another."""
         context = object.__new__(cls)
         context.parent, context.persona, context.session = names, names["persona"], names["session"]
         context.vars, context.exported_vars, context.blocks = {}, set(), blocks
-        context.pieces, context.watch, context.known = watch.pieces, watch, known
+        context.pieces, context.watch, context.known, context.way = watch.pieces, watch, known, way
         context.environment, context.eval_ctx = like.environment, like.eval_ctx
         context.name, context.globals_keys = like.name, like.globals_keys
         return context
 
-    def looks(self, pieces: list[Any]) -> tuple[int, int]:
-        """Return how often the session was looked at, and how many pieces there are."""
-        return self.watch.looks, len(pieces)
-
-    def remember(self, key: str, before: tuple[int, int], pieces: list[Any]) -> None:
-        """Keep what was written since, where the session was not looked at; else, that it was."""
-        looks, first = before
+    def remember(self, key: str, pieces: list[Any], looks: int, first: int) -> None:
+        """Keep what was written since there were so many looks and pieces, where no look came; else, that one did."""
         self.known[key] = condensed(pieces[first:]) if self.watch.looks == looks else False
 
     def super(self, name: str, current: Callable[[Context], Iterator[str]]) -> BlockReference | Undefined:
@@ -395,12 +525,12 @@ class EventContext(Context):
 
     def caught(self, block: Callable[[Context], Any]) -> list[Any]:
         """Return what a block appends."""
-        before, self.pieces = self.pieces, []
+        before, self.pieces, self.way = (self.pieces, self.way), [], ()
         try:
             block(self)
             return self.pieces
         finally:
-            self.pieces = before
+            self.pieces, self.way = before
 
     def include(self, template: Template, pieces: list[Any], locals: dict[str, Any]) -> None:
         """Run another template in this context, which appends to a list."""

@@ -23,11 +23,12 @@ from jinja2.runtime import BlockReference, Context, LoopContext, TemplateReferen
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from markupsafe import Markup
 
+from .assembly import Known
 from .complaints import absent, described
 from .errors import TemplateError
 from .events import Begin, End, Pieces, TemplateText, Watch, trimmed, white_ends
 from .filters import FILTERS, TESTS, XML_FILTERS, calculating, joined, sequence, text_of
-from .generation import EventContext, Generator, Start, appending, own
+from .generation import NOTHING_KNOWN, EventContext, Generator, Reached, Start, appending, own
 from .session import ARITHMETIC, Record, Verbatim, escape
 from .views import PersonaView, SessionView, Table, Texts
 
@@ -147,13 +148,23 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
         return appending(super()._generate(source, *args, **options))
 
-    def run(self, compiled: Template, names: dict[str, Any], watch: Watch, known: dict[str, Any]) -> None:
+    def run(self, compiled: Template, names: dict[str, Any], watch: Watch, known: Known) -> None:
         """Run a template with these names under a watch; `known` is what was found before of its parts."""
         start = self._starts.get(str(compiled.name))
         if start is None:
             start = self._starts[str(compiled.name)] = self._start(compiled)
         blocks = start.blocks if start.whole else {name: list(stack) for name, stack in start.blocks.items()}
-        start.root(EventContext.of(start.context, names, blocks, watch, known))
+        if not known.seen:
+            known.seen, known = True, NOTHING_KNOWN
+        watch.beginning = known.beginning
+        way: Any = ()
+        if watch.beginning is not None:
+            way = watch.beginning.steps[:]
+        elif known is not NOTHING_KNOWN and start.whole:
+            way = Reached(watch)
+        start.root(EventContext.of(start.context, names, blocks, watch, known, way))
+        if type(way) is Reached:
+            known.beginning = way.beginning()
 
     def _start(self, compiled: Template) -> Start:
         """Return where a template begins: a parent's beginning, where all that it does is to give it blocks."""

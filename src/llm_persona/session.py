@@ -221,15 +221,23 @@ class _Neutraliser:
     def _nested(self, value: list[object] | tuple[object, ...] | Mapping[object, object], depth: int) -> object:
         if depth >= MAX_DEPTH:
             raise self._refused(f"is nested more than {MAX_DEPTH} deep, or holds itself")
+        depth += 1
         if not is_mapping(value):
-            return tuple([self.value(item, depth + 1) for item in value])
-        entries: dict[str, object] = {}
-        for key, item in value.items():
-            key = plain(key)
-            if not is_text(key):
-                raise self._refused(f"holds a mapping with a key that is not a text but {kind_of(key)}")
-            entries[self.line(key)] = self.value(item, depth + 1)
-        return Record(entries)
+            return tuple([self._item(item, depth) for item in value])
+        return Record.over({self._key(key): self._item(item, depth) for key, item in value.items()})
+
+    def _item(self, value: object, depth: int) -> object:
+        if type(value) is str and value.isprintable():
+            return SessionText(value) if self._family.escapes else value
+        return self.value(value, depth)
+
+    def _key(self, key: object) -> str:
+        if type(key) is str and key.isprintable():
+            return SessionText(key) if self._family.escapes else key
+        key = plain(key)
+        if not is_text(key):
+            raise self._refused(f"holds a mapping with a key that is not a text but {kind_of(key)}")
+        return self.line(key)
 
     def _scalar(self, value: object) -> object:
         # Subclasses are copied to the plain type: their own attributes and `str` could say anything.

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,7 +143,10 @@ def name_problem(name: object) -> str | None:
     """Say why a name can be no template's, before anything looks for it."""
     if not is_text(name):
         return f"a template's name is a text, not {kind_of(name)}"
+    return None if _is_name(str.__str__(name)) else f"{shorten(name)!r} cannot be a template's name"
+
+
+@lru_cache(maxsize=256)
+def _is_name(name: str) -> bool:
     parts = name.removesuffix(ENDING).split("/")
-    if all(_PART.fullmatch(part) and part.strip(".") and not _DEVICES.match(part) for part in parts):
-        return None
-    return f"{shorten(name)!r} cannot be a template's name"
+    return all(_PART.fullmatch(part) and part.strip(".") and not _DEVICES.match(part) for part in parts)

@@ -18,7 +18,7 @@ from jinja2 import BaseLoader, Environment, TemplateSyntaxError, nodes
 from jinja2 import Template as JinjaTemplate
 from jinja2.parser import Parser
 
-from .assembly import Assembled, assemble
+from .assembly import Assembled, Known, assemble
 from .complaints import explain
 from .errors import InvalidValueError, PersonaError, TemplateError, let_through
 from .events import Watch
@@ -114,7 +114,7 @@ def _run(
     ready: Ready,
     filling: Filling,
     session: SessionView,
-    known: dict[str, Any],
+    known: Known,
 ) -> None:
     """Run a template with all that it is given."""
     persona = PersonaView(ready.fields, ready.waiting, filling)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from .assembly import Known
 from .errors import InvalidValueError, MissingVariableError, field_text
 from .events import Watch
 from .fingerprints import fingerprint
@@ -222,7 +223,7 @@ class PersonaTexts:
             else:
                 fields[name] = Record(field.entries) if isinstance(field, TextTable) else field
         texts = {name: Verbatim(text) for name, text in defaults.items()} if family.escapes else defaults
-        return Ready(self.persona.key, fields, waiting, texts, {})
+        return Ready(self.persona.key, fields, waiting, texts, Known())
 
     def _check_given(
         self, required: Mapping[str, Path], values: Mapping[str, object], given: Mapping[str, object]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .assembly import Known
 from .errors import InvalidValueError, TemplateError
 from .events import Watch
 from .names import did_you_mean, kind_of, shorten
@@ -59,7 +60,7 @@ class Ready(NamedTuple):
     fields: dict[str, object]  # as templates see them
     waiting: Mapping[str, Field]  # those that the session's values are filled into
     defaults: Mapping[str, object]  # of the variables that are not given
-    known: dict[str, Any]  # what parts of a template come to that mention nothing but the persona
+    known: Known  # what parts of a template come to that mention nothing but the persona
 
 
 class Filling:
@@ -77,8 +78,8 @@ class Filling:
 
     def fill(self, text: str | Text) -> str:
         """Return the text with its placeholders filled, in one pass."""
-        if not isinstance(text, Text):
-            return text
+        if type(text) is not Text:
+            return text  # type: ignore[return-value]  # a str
         self.watch.touch()
         values, escapes = self.values, self._safe is not None
         pieces: list[str] = []
@@ -95,13 +96,16 @@ class Filling:
 
     def ready(self, field: Field) -> object:
         """Return a field as templates see it: what waits to be filled is filled when it is reached."""
-        if isinstance(field, Text):
-            return self.fill(field)
-        if isinstance(field, tuple):
-            return Texts(field, self)
+        kind = type(field)
+        if kind is TextTable:
+            return Table(field.entries, self)  # type: ignore[union-attr]  # a TextTable
+        if kind is Text:
+            return self.fill(field)  # type: ignore[arg-type]  # a Text
+        if kind is tuple:
+            return Texts(field, self)  # type: ignore[arg-type]  # a tuple
         if isinstance(field, Undescribed):
             raise field.error()
-        return Table(field.entries, self) if isinstance(field, TextTable) else field
+        return field
 
     def _shown(self, value: object, name: str, asking: Text) -> str:
         text = shown(value, escapes=self._safe is not None)
@@ -178,9 +182,11 @@ class PersonaView:
         self.__dict__ = fields  # nothing changes it: templates set no attributes
 
     def __getattr__(self, name: str) -> object:
-        if name in self._waiting:
-            return self._filling.ready(self._waiting[name])
-        raise AttributeError(name)
+        try:
+            field = self._waiting[name]
+        except KeyError:
+            raise AttributeError(name) from None
+        return self._filling.ready(field)
 
     def lookup(self, name: str) -> object:
         """Return a field by its name. Raises TemplateError for one that there is not."""
@@ -208,9 +214,8 @@ class SessionView:
 
     def lookup(self, name: str) -> object:
         """Return a variable's value. What is not given is the same for every session that gives the same names."""
-        try:
-            value = self._values[name]
-        except KeyError:
+        value = self._values.get(name, _ABSENT)
+        if value is _ABSENT:
             return NO_SECTIONS if name == "extra_sections" else self._undefined(self._absent(name), name)
         if name in self._given:
             self._watch.touch()
@@ -231,6 +236,7 @@ class SessionView:
 
 
 NO_SECTIONS = Record()
+_ABSENT = object()
 
 
 def unknown_field(name: str, known: Mapping[str, object] | Sequence[str]) -> TemplateError:
