@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import yaml
+
 GUIDE = (
     "Answer in short sentences. Ask one question at a time. When you are not sure, say so and offer to ask a colleague. "
     * 4
@@ -61,20 +63,8 @@ def personas(count: int) -> dict[str, dict[str, object]]:
 
 def write_yaml(path: Path, count: int) -> Path:
     """Write them as YAML, in block style, with quotes where YAML wants them."""
-    lines: list[str] = []
-    for name, fields in personas(count).items():
-        lines.append(f"{name}:")
-        for field, value in fields.items():
-            if isinstance(value, str):
-                lines.append(f"  {field}: {json.dumps(value)}" if "{" in value else f"  {field}: {value}")
-            elif isinstance(value, list):
-                lines.append(f"  {field}:")
-                lines += [f"    - {item}" for item in value]
-            elif isinstance(value, dict):
-                lines.append(f"  {field}:")
-                for key, text in value.items():
-                    lines.append(f"    {key}: {'null' if text is None else json.dumps(text)}")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    written = yaml.dump(personas(count), Dumper=yaml.CSafeDumper, sort_keys=False, width=10_000)
+    path.write_text(written, encoding="utf-8")
     return path
 
 

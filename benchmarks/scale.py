@@ -1,39 +1,38 @@
-"""Prompts for 1,000 personas in 4 templates: how many a second beside plain Jinja2, and at what memory?
+"""A million prompts for 1,000 personas in 4 templates: how many in a second beside plain Jinja2, and at what memory?
 
-`python benchmarks/scale.py [PROMPTS]`, a million unless it says otherwise. The personas come from one YAML file, each
-with texts of its own; the templates of plain Jinja2 print the same bytes.
+The personas come from one YAML file, each with texts of its own; the templates of plain Jinja2 print the same bytes.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import gc
 import resource
-import statistics
-import sys
 import tempfile
-import time
+import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import jinja2
 import yaml
-from harness import report, versions
+from harness import multiples, spent
+from kinds_of_request import OPTIONAL, SETS
 from products import TEMPLATES, write_yaml
 
 from llm_persona import PersonaRegistry
 
-PERSONAS = 1_000
-COUNTS = (10, 100, 1_000, 10_000)
+PROMPTS = 1_000_000
+COUNTS = (10, 1_000)
 NAMES = tuple(TEMPLATES)
 TURNS = 10
-PROCESSES = 5
+SMALL = 500_000
 
 Render = Callable[[int], str]
 
 
-def ours(path: Path) -> Render:
-    registry = PersonaRegistry.from_file(path)
+def ours(registry: PersonaRegistry) -> Render:
     names = registry.list_names()
     count = len(names)
 
@@ -73,25 +72,34 @@ def prepared(render: Render, count: int) -> Render:
     return fill
 
 
-def seconds(render: Render, numbers: range) -> float:
-    start = time.perf_counter()
+def every(render: Render, numbers: range) -> None:
     for number in numbers:
         render(number)
-    return (time.perf_counter() - start) / len(numbers)
 
 
 def side_by_side(path: Path, count: int, prompts: int) -> dict[str, float]:
-    """Return the median seconds of one prompt, of turns over all personas and templates."""
-    renders = {"ours": ours(path), "jinja": raw_jinja(path)}
-    for number in range(4 * count):  # also fills what is kept
+    """Return what turns over all personas and templates take beside plain Jinja2 and the floor, and what they add to memory."""
+    renders = {"ours": ours(PersonaRegistry.from_file(path)), "jinja": raw_jinja(path)}
+    for number in range(8 * count):  # also fills what is kept
         assert renders["ours"](number) == renders["jinja"](number), f"they print different things: {number}"
     renders["floor"] = prepared(renders["ours"], count)
-    samples: dict[str, list[float]] = {name: [] for name in renders}
-    for turn in range(TURNS):  # as the machine's speed drifts
+    taken: dict[str, list[float]] = {name: [] for name in renders}
+    before = peak()
+    for turn in range(TURNS):
         for name, render in renders.items():
-            share = prompts // TURNS if name == "ours" else max(prompts // TURNS // 10, 1_000)
-            samples[name].append(seconds(render, range(turn * share, (turn + 1) * share)))
-    return {name: statistics.median(times) for name, times in samples.items()}
+            share = prompts // TURNS if name == "ours" else max(prompts // TURNS // 10, 4 * count)
+            taken[name].append(spent(partial(every, render, range(turn * share, (turn + 1) * share))) / share)
+    said = f"{count:,} personas"
+    figures = {
+        f"{said}: prompts a second / plain Jinja2's": multiples(taken, "ours")["jinja"],
+        f"{said}: time / an f-string's over prepared text": multiples(taken, "floor")["ours"],
+    }
+    if prompts == PROMPTS:
+        figures |= {
+            f"{said}: microseconds a prompt": median(taken["ours"]) * 1e6,
+            f"{said}: peak memory, after a million prompts / before": peak() / before,
+        }
+    return figures
 
 
 def peak() -> float:
@@ -99,69 +107,39 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def memory(path: Path, prompts: int) -> tuple[float, float]:
-    """Return the peak once every prompt was made, and what all further prompts add to it."""
-    render = ours(path)
-    seconds(render, range(8 * PERSONAS))
-    before = peak()
-    seconds(render, range(prompts))
-    return before, peak() - before
+def held() -> int:
+    """Return the bytes that are held since tracemalloc began."""
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
 
 
-def loaded(path: Path) -> float:
-    data = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
-    return peak() + 0 * len(data)
+def kept(path: Path, count: int) -> dict[str, float]:
+    """Return what a persona of a file keeps, and what prepared prompts take of a small budget where many are asked for."""
+    every(ours(PersonaRegistry.from_file(path)), range(8 * count))  # what is made once in a process is made now
+    gc.collect()
+    tracemalloc.start()
+    registry = PersonaRegistry.from_file(path)
+    loaded = held()
+    every(ours(registry), range(8 * count))
+    figures = {
+        "kB a persona, loaded": loaded / count / 1_000,
+        "kB a persona, after four templates": held() / count / 1_000,
+    }
+    maya = PersonaRegistry.from_dict({"Maya": OPTIONAL}).get("Maya")
+    maya._bound.budget.most = SMALL  # which nothing public sets
+    for number in range(8 * len(SETS)):
+        if number == 8:  # each template was asked for twice
+            before = held()
+        maya.build_system_prompt(NAMES[number % 4], **SETS[number // 8])
+    figures[f"memory of {4 * len(SETS)} kinds of prompt / a budget of {SMALL:,} bytes"] = (held() - before) / SMALL
+    tracemalloc.stop()
+    return figures
 
 
-def worker(path: Path, prompts: int, together: Any) -> float:
-    render = ours(path)
-    seconds(render, range(8 * PERSONAS))
-    together.wait()
-    start = time.perf_counter()
-    for number in range(prompts):
-        render(number)
-    return prompts / (time.perf_counter() - start)
-
-
-def processes(path: Path, prompts: int, count: int) -> float:
-    """Return the prompts a second of this many processes together."""
-    with multiprocessing.Manager() as manager, multiprocessing.get_context("spawn").Pool(count) as pool:
-        together = manager.Barrier(count)
-        return sum(pool.starmap(worker, [(path, prompts, together)] * count, chunksize=1))
-
-
-def apart(function: Callable[..., Any], *arguments: object) -> Any:
-    """Return what a function returns in a process of its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
-
-
-def main() -> None:
-    prompts = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    figures: dict[str, object] = {}
+def measure() -> dict[str, float]:
+    figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for count in COUNTS:
             path = write_yaml(Path(folder, f"{count}.yaml"), count)
-            share = prompts if count == PERSONAS else prompts // 5
-            # Where in memory things come to lie is another matter in each process.
-            runs = [apart(side_by_side, path, count, share) for _ in range(PROCESSES)]
-            ratios = [(run["jinja"] / run["ours"], run["ours"] / run["floor"]) for run in runs]
-            figures[f"{count:,} personas: prompts a second / plain Jinja2's"] = statistics.median(r for r, _ in ratios)
-            figures[f"{count:,} personas: time / an f-string's over prepared text"] = statistics.median(
-                r for _, r in ratios
-            )
-            if count == PERSONAS:
-                figures["the least and the most of the runs"] = " to ".join(
-                    f"{r:.1f}" for r in sorted(r for r, _ in ratios)[:: PROCESSES - 1]
-                )
-        path = Path(folder, f"{PERSONAS}.yaml")
-        full, added = apart(memory, path, prompts)
-        figures["peak memory, every prompt made once / the file parsed by yaml.load"] = full / apart(loaded, path)
-        figures[f"peak memory, {prompts:,} prompts / every prompt made once"] = (full + added) / full
-        one, two = zip(*((processes(path, prompts, 1), processes(path, prompts, 2)) for _ in range(3)), strict=True)
-        figures["prompts a second, two processes / one"] = statistics.median(two) / statistics.median(one)
-    report("scale", figures, versions("llm-persona", "jinja2", "pyyaml"))
-
-
-if __name__ == "__main__":
-    main()
+            figures |= side_by_side(path, count, PROMPTS if count == max(COUNTS) else PROMPTS // 10)
+        return figures | kept(write_yaml(Path(folder, "few.yaml"), 50), 50)

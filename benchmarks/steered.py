@@ -1,6 +1,7 @@
-"""What does a prompt cost whose template the session steers? As parts of plain Jinja2's time for the same template.
+"""What does a prompt cost whose template works with what the session gives? As parts of plain Jinja2's time.
 
-Such a template is run at every render. `alone` is one that extends none, `extending` fills a block of a bundled one.
+Both run the same sources and print the same bytes. A text of the persona that has placeholders is filled in this library,
+and given to plain Jinja2 as it is when filled.
 """
 
 from __future__ import annotations
@@ -12,20 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from harness import interleaved, report, versions
-from products import GUIDE, SESSION, persona
+from harness import interleaved, multiples
+from products import persona
 
 from llm_persona import PersonaRegistry
 
-CUSTOMER = """\
-{% if session.plan == "pro" %}
-{{ session.user_name }} has the pro plan: answer within the hour.
-{% else %}
-{{ session.user_name }} has the {{ session.plan }} plan.
-{% endif %}
-"""
-SOURCES = {
-    "alone": """\
+SESSION = {"user_name": "Ana", "plan": "pro"}
+ORDERS = {"orders": ["A-1", "A-2", "A-3"]}
+FIELDS: dict[str, Any] = persona(7)
+FILLED = {name: text.format_map(SESSION) for name, text in FIELDS["custom_sections"].items()}
+PERSONA = {"name": "Maya", **FIELDS, "custom_sections": FILLED}
+HOUSE = """\
 You are {{ persona.name }}, a {{ persona.role }} at {{ persona.company }}.
 
 Tone: {{ persona.tone }}
@@ -40,51 +38,50 @@ Do not:
 - {{ constraint }}
 {% endfor %}
 
-{% for name, text in persona.custom_sections|items %}
-## {{ name }}
+{% block texts %}
+{{ persona.custom_sections.guide }}
+{{ persona.custom_sections.customer }}{% endblock %}
 
-{{ text }}
 
-{% endfor %}
+CUSTOMER
 """
-    + CUSTOMER,
-    "extending": '{% extends "llm_persona/markdown.j2" %}\n{% block session %}\n## The customer\n\n'
-    + CUSTOMER
-    + "{% endblock %}\n",
+CUSTOMERS = {
+    "equality": '{% if session.plan == "pro" %}Answer within the hour.{% else %}Answer.{% endif %}',
+    "truth": "{% if session.plan %}{{ session.user_name }} has the {{ session.plan }} plan.{% else %}No plan.{% endif %}",
+    "filter": "The customer is {{ session.user_name|upper }}.",
+    "default-filter": 'The customer is {{ session.user_name|default("a guest") }}.',
+    "loop": "{% for order in session.orders %}\n- {{ order }}\n{% endfor %}\nThat is all.",
+    "macro": "{% macro line(label, value) %}{{ label }}: {{ value }}{% endmacro %}\n"
+    '{{ line("Customer", session.user_name) }}, {{ line("plan", session.plan) }}',
+    "plain": "The customer is {{ session.user_name }}, on the {{ session.plan }} plan.",
 }
-BUNDLED = Path(__file__).parents[1] / "templates"
-FIELDS: dict[str, Any] = persona(7)
-# Plain Jinja2 prints `{user_name}` as it is written; the second persona's text is filled, in this library.
-PERSONAS = {
-    "no placeholders": FIELDS | {"custom_sections": {"guide": GUIDE}},
-    "placeholders in its texts": FIELDS,
+SOURCES = {name: HOUSE.replace("CUSTOMER", customer) for name, customer in CUSTOMERS.items()} | {
+    "super": '{% extends "plain" %}\n{% block texts %}\n{{ super() }}\nMention {{ session.plan }}.{% endblock %}'
 }
 
 
-def pair(template: str, fields: dict[str, Any]) -> tuple[Callable[[], object], Callable[[], object]]:
+def pair(template: str, *, precompile: bool = True) -> tuple[Callable[[], object], Callable[[], object]]:
     """Return what renders the prompt with llm-persona, and with plain Jinja2."""
+    session = SESSION | (ORDERS if template == "loop" else {})
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, f"{template}.j2").write_text(SOURCES[template], encoding="utf-8")
-        registry = PersonaRegistry.from_dict({"Maya": fields}, templates=folder)
-    ours = partial(registry.get("Maya").build_system_prompt, template, **SESSION)
-    bundled = {f"llm_persona/{path.name}": path.read_text(encoding="utf-8") for path in BUNDLED.glob("*.j2")}
-    loader = jinja2.DictLoader({**bundled, template: SOURCES[template]})
+        for name, source in SOURCES.items():
+            Path(folder, f"{name}.j2").write_text(source, encoding="utf-8")
+        registry = PersonaRegistry.from_dict({"Maya": FIELDS}, templates=folder, precompile=precompile)
+        ours = partial(registry.get("Maya").build_system_prompt, template, **session)
+        ours()  # which reads the template
+    loader = jinja2.DictLoader(SOURCES)
     plain = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True).get_template(template)
-    given = {"persona": {"name": "Maya", **fields}, "session": {**SESSION, "extra_sections": {}}}
-    words = str(ours()).split()
-    assert words == plain.render(given).format_map(SESSION).split(), "they print different things"
-    return ours, partial(plain.render, given)
+    return ours, partial(plain.render, persona=PERSONA, session=session)
 
 
-def main() -> None:
-    figures: dict[str, object] = {}
-    for template in SOURCES:
-        for said, fields in PERSONAS.items():
-            ours, plain = pair(template, fields)
-            times = interleaved({"ours": ours, "plain": plain})
-            figures[f"{template}, {said}: llm-persona / Jinja2"] = times["ours"] / times["plain"]
-    report("steered", figures, versions("llm-persona", "jinja2"))
-
-
-if __name__ == "__main__":
-    main()
+def measure() -> dict[str, float]:
+    figures = {}
+    for said, template, precompile in (
+        *((template, template, True) for template in SOURCES),
+        ("plain, recording off", "plain", False),
+        ("equality, recording off", "equality", False),
+    ):
+        ours, plain = pair(template, precompile=precompile)
+        taken = interleaved({"ours": ours, "plain": plain})
+        figures[f"{said}: time / plain Jinja2's"] = multiples(taken, "plain")["ours"]
+    return figures

@@ -1,7 +1,7 @@
-"""How long does one prompt take, once everything is loaded? As multiples of the physical floor.
+"""How long does one prompt take, once everything is loaded? As multiples of the floor.
 
-One persona of about 2,400 characters, two session variables, output identical to the byte wherever a peer can make it.
-The floor is an f-string over text prepared beforehand.
+One persona of about 2,400 characters, two session variables, the same bytes from everybody. The floor is an f-string over
+text prepared beforehand.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import jinja2
-from harness import interleaved, report, versions
+from harness import interleaved, multiples
 from products import LAST, SESSION, TEMPLATES, persona
 
 from llm_persona import PersonaRegistry
@@ -143,34 +144,33 @@ PEERS = {
 }
 
 
-def optional(name: str, make: Callable[[], Callable[[], object]]) -> dict[str, Callable[[], object]]:
-    try:
-        return {name: make()}
-    except Exception as error:  # a peer that is not installed, or that changed, is left out and named
-        print(f"left out: {name}: {type(error).__name__}: {str(error)[:100]}")
-        return {}
+def peers() -> dict[str, Callable[[], object]]:
+    """Return the peers that are installed."""
+    made: dict[str, Callable[[], object]] = {}
+    for name, make in PEERS.items():
+        try:
+            made[name] = make()
+        except ImportError as error:
+            print(f"left out: {name}: {error}")
+    return made
 
 
-def main() -> None:
+def measure() -> dict[str, float]:
     made = registry()
     held = made.get("Maya")
-    functions: dict[str, Callable[[], object]] = {
-        FLOOR: floor(),
-        "llm-persona, persona held": lambda: held.build_system_prompt(user_name="Ana", plan="pro"),
-        "llm-persona, registry.get each time": lambda: made.get("Maya").build_system_prompt(
-            user_name="Ana", plan="pro"
-        ),
-        "llm-persona, render() with its Prompt": lambda: held.render(user_name="Ana", plan="pro"),
-        "building by hand": hand_written(),
-    }
-    for name, make in PEERS.items():
-        functions |= optional(name, make)
-    times = interleaved(functions)
-    base = times[FLOOR]
-    figures = {name: spent / base for name, spent in sorted(times.items(), key=lambda item: item[1])}
-    packages = ("llm-persona", "jinja2", "minijinja", "banks", "langchain-core", "haystack-ai", "prompty")
-    report("warm_render", figures, versions(*packages))
-
-
-if __name__ == "__main__":
-    main()
+    taken = interleaved(
+        {
+            FLOOR: floor(),
+            "llm-persona, persona held": lambda: held.build_system_prompt(user_name="Ana", plan="pro"),
+            "llm-persona, registry.get each time": lambda: made.get("Maya").build_system_prompt(
+                user_name="Ana", plan="pro"
+            ),
+            "llm-persona, render() with its Prompt": lambda: held.render(user_name="Ana", plan="pro"),
+            "building by hand": hand_written(),
+            **peers(),
+        }
+    )
+    figures = multiples(taken, FLOOR)
+    return {"nanoseconds of the floor": median(taken[FLOOR]) * 1e9} | dict(
+        sorted(figures.items(), key=lambda each: each[1])
+    )

@@ -1,13 +1,12 @@
-"""What the benchmarks compare prints the same, so that they compare like with like. No test measures time."""
+"""What the benchmarks compare prints the same, and their pages say what was measured. No test measures time."""
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jinja2
@@ -15,25 +14,39 @@ import pytest
 
 from llm_persona import PersonaRegistry
 
+MODULES = (
+    "products",
+    "warm_render",
+    "kinds_of_request",
+    "steered",
+    "scale",
+    "loading",
+    "cold_start",
+    "pages",
+    "harness",
+)
+NAMES = re.compile(r"^\| (?!`|-)([^|\n]+) \|", re.MULTILINE)
+
 
 @pytest.fixture(scope="module")
-def products(repository: Path) -> Iterator[ModuleType]:
+def benchmarks(repository: Path) -> Iterator[dict[str, Any]]:
+    """The modules of the benchmarks by name."""
     sys.path.insert(0, str(repository / "benchmarks"))
-    import products
-
-    yield products
+    yield {name: import_module(name) for name in MODULES}
     sys.path.remove(str(repository / "benchmarks"))
 
 
 @pytest.mark.parametrize("suffix", ["yaml", "json"])
-def test_the_files_hold_the_personas(products: Any, tmp_path: Path, suffix: str) -> None:
+def test_the_files_hold_the_personas(benchmarks: dict[str, Any], tmp_path: Path, suffix: str) -> None:
     """Both kinds of file say what `personas` returns."""
+    products = benchmarks["products"]
     path = getattr(products, f"write_{suffix}")(tmp_path / f"p.{suffix}", 3)
     assert PersonaRegistry.from_file(path) == PersonaRegistry.from_dict(products.personas(3))
 
 
-def test_plain_jinja_prints_the_same_bytes(products: Any) -> None:
+def test_plain_jinja_prints_the_same_bytes(benchmarks: dict[str, Any]) -> None:
     """The templates for plain Jinja2 print what the bundled ones print, and the persona is as long as is said."""
+    products = benchmarks["products"]
     registry = PersonaRegistry.from_dict(products.personas(2))
     for name, source in products.TEMPLATES.items():
         template = jinja2.Environment(keep_trailing_newline=True).from_string(source)
@@ -44,20 +57,72 @@ def test_plain_jinja_prints_the_same_bytes(products: Any) -> None:
     assert set(products.TEMPLATES) == {"default", "markdown", "xml", "compact"}
 
 
-def written(figure: float) -> str:
-    """Write a figure as README does."""
-    digits = 0 if figure >= 100 else 1 if figure >= 2 else 2
-    return f"{figure:,.{digits}f}"
+@pytest.mark.filterwarnings("default")  # of packages that are not ours
+def test_every_peer_prints_the_same_bytes(benchmarks: dict[str, Any]) -> None:
+    """The floor, the prompt by hand and every peer that is installed print what this library prints."""
+    warm = benchmarks["warm_render"]
+    made = {"floor": warm.floor(), "by hand": warm.hand_written(), **warm.peers()}
+    assert {name: str(render()) for name, render in made.items()} == dict.fromkeys(made, warm.expected())
+    assert {"Jinja2", "Jinja2, flat names"} <= made.keys()
 
 
-def test_readme_has_the_figures_that_were_measured(repository: Path) -> None:
-    """Every row of its tables is one of `benchmarks/results`, and all of the warm render are there."""
-    readme = (repository / "README.md").read_text(encoding="utf-8")
+def test_requests_of_each_kind_print_what_their_template_prints(benchmarks: dict[str, Any]) -> None:
+    """Prepared or run, a request of each kind is answered alike; that of no prompt gives the same versions."""
+    kinds = benchmarks["kinds_of_request"]
+    prepared, run = kinds.requests(), kinds.requests(precompile=False)
+    for name, request in prepared.items():
+        turns = range(3 * len(kinds.SETS) if "sets" in name else 9)
+        assert [request() for _ in turns] == [run[name]() for _ in turns], name
+
+
+def test_templates_that_are_steered_print_the_same_bytes(benchmarks: dict[str, Any]) -> None:
+    """Each of them prints what plain Jinja2 prints, prepared or run."""
+    steered = benchmarks["steered"]
+    for name in steered.SOURCES:
+        for precompile in (True, False):
+            ours, plain = steered.pair(name, precompile=precompile)
+            assert [ours(), ours(), ours()] == [plain()] * 3
+
+
+def test_a_thousand_personas_print_the_same_bytes(benchmarks: dict[str, Any], tmp_path: Path) -> None:
+    """Personas of a file take turns in four templates as they do in plain Jinja2, and in the floor."""
+    scale, products = benchmarks["scale"], benchmarks["products"]
+    path = products.write_yaml(tmp_path / "p.yaml", 3)
+    ours, plain = scale.ours(PersonaRegistry.from_file(path)), scale.raw_jinja(path)
+    floor = scale.prepared(plain, 3)
+    for number in range(24):
+        assert ours(number) == plain(number) == floor(number)
+
+
+def test_the_pages_say_what_was_measured(benchmarks: dict[str, Any]) -> None:
+    """Every row of their tables is a figure of `benchmarks/results`, as it was measured, and every figure is there."""
+    pages = benchmarks["pages"]
+    figures = pages.all_figures()
+    assert len(figures) == sum(map(len, benchmarks["harness"].results().values())), "two figures have one name"
+    readme, page = (path.read_text(encoding="utf-8") for path in pages.PAGES)
     section = readme.partition("## How fast")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (?:(?:`\w+`)? \| )?([^|`]*[a-z][^|]*?) \| ([\d.,]+) \|", section, re.MULTILINE)
-    results = [json.loads(path.read_text("utf-8")) for path in (repository / "benchmarks/results").glob("*.json")]
-    figures = {name: figure for result in results for name, figure in result["figures"].items()}
-    assert {name: written(figures[name]) for name, _ in rows} == dict(rows)
-    warm = next(result["figures"] for result in results if result["question"] == "warm_render")
-    assert warm.keys() <= dict(rows).keys()
-    assert len(rows) >= len(warm) + 20
+    for text in (section, page):
+        assert pages.filled(text, figures) == text
+    assert sorted(NAMES.findall(page)) == sorted(figures)
+    assert set(NAMES.findall(section)) == benchmarks["harness"].results()["warm_render"].keys() - {
+        "nanoseconds of the floor"
+    }
+
+
+def test_the_page_gives_a_reason_for_each_figure_that_is_not_reached(benchmarks: dict[str, Any]) -> None:
+    """Its last section names them, those and no others."""
+    page = benchmarks["pages"].PAGES[1].read_text(encoding="utf-8")
+    reasons = page.partition("## What is not reached")[2]
+    missed = re.findall(r"^\| ([^|\n]+) \|[^|\n]*\|[^|\n]*\|[^|\n]*: not reached \|", page, re.MULTILINE)
+    assert sorted(re.findall(r"\*\*(.+?)\*\*", reasons)) == sorted(missed)
+
+
+def test_a_row_says_whether_a_figure_that_is_wanted_is_reached(benchmarks: dict[str, Any]) -> None:
+    """More than `at most`, and less than `at least`, is not reached; what is no figure is left alone."""
+    filled = benchmarks["pages"].filled
+    figures = {"a": {"median": 3.36, "least": 1, "most": 1234.5}}
+    assert filled("| a | | |\n", figures) == "| a | 3.4 | 1.00 to 1,234 |\n"
+    assert filled("| a | | | at most 3.3 |", figures) == "| a | 3.4 | 1.00 to 1,234 | at most 3.3: not reached |"
+    assert filled("| a | | | at most 4: not reached |", figures) == "| a | 3.4 | 1.00 to 1,234 | at most 4 |"
+    assert filled("| a | | | at least 4 |", figures) == "| a | 3.4 | 1.00 to 1,234 | at least 4: not reached |"
+    assert filled("| b | | | at most 4 |", figures) == "| b | | | at most 4 |"
