@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 from hits import LEAST, counted
-from hypothesis import is_hypothesis_test
+from hypothesis import is_hypothesis_test, settings
 
 from llm_persona import PersonaRegistry
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared"
+
+# How long an example takes says how busy the machine is. All else stays as hypothesis has it, under CI too.
+settings.register_profile("unhurried", settings(deadline=None))
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -92,9 +92,11 @@ def broken_data(draw: st.DrawFn, data: dict[str, Any]) -> dict[str, Any]:
     keys = list(holder) or [""]
     key = draw(st.sampled_from(keys))
     other = draw(st.sampled_from(ODD_KEYS) | st.text(max_size=3))
-    match draw(st.sampled_from(["value", "rename", "remove", "repeat", "nest", "add"])):
+    match draw(st.sampled_from(["value", "text", "text", "rename", "remove", "repeat", "nest", "add"])):
         case "value":
             holder[key] = draw(st.sampled_from(ODD_VALUES))
+        case "text":
+            holder[key] = draw(st.text(max_size=9)) if isinstance(holder.get(key), str) else holder.get(key)
         case "rename":
             holder[other] = holder.pop(key, None)
         case "remove":
@@ -124,6 +126,6 @@ def broken_files(draw: st.DrawFn, ending: str) -> bytes:
         for _ in range(draw(st.integers(1, 2))):
             data = draw(broken_data(data))
         content = _written(data, ending, draw(st.booleans()))
-    for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
         content = draw(broken_bytes(content))
     return content

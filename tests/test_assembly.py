@@ -286,7 +286,7 @@ def rendered(persona: Persona, session: Mapping[str, object]) -> Prompt | None:
         return None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(files, values, values)
 def test_prompts_of_one_template_share_their_stable_prefix(
     sources: dict[str, str], one: dict[str, object], other: dict[str, object]
@@ -305,7 +305,7 @@ def test_prompts_of_one_template_share_their_stable_prefix(
     return True
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(files, values)
 def test_a_prompt_never_differs_between_two_renders(sources: dict[str, str], session: dict[str, object]) -> bool:
     """The same persona, template and session give the same prompt, in the same registry and in a new one."""
@@ -322,17 +322,17 @@ CLEAN = Persona(
 )
 
 
-@settings(max_examples=100, deadline=None)
-@pytest.mark.hits(0.15)
+@settings(max_examples=100)
 @given(files)
 def test_templates_write_no_untidy_white_space(sources: dict[str, str]) -> bool:
     """With data that has no white space of its own: LF only, no trailing spaces, no two blank lines, none at the ends."""
     for name, source in sources.items():
-        sources[name] = source.replace("\n", "\r\n").replace("indent(2)", "lower").replace("upper", "lower")
+        # What a filter returns is data: it may end in what it was given.
+        source = source.replace("n()|trim", "n()").replace("{% endfilter %}", "{% endif %}").replace("upper", "lower")
+        sources[name] = re.sub(r"{% filter .*? %}", "{% if true %}", source).replace("\n", "\r\n")
     persona = dataclasses.replace(CLEAN, _bound=bound(sources)._bound)
     prompt = rendered(persona, {"l": ["a"], "w": "b"})
-    # What a filter returns is data: it may end in what it was given.
-    if prompt is None or "n()|trim" in sources["t"] or "filter" in sources["t"]:
+    if prompt is None:
         return False
     assert "\r" not in prompt.text
     assert not re.search(r"[ \t]\n", prompt.text)
@@ -341,7 +341,7 @@ def test_templates_write_no_untidy_white_space(sources: dict[str, str]) -> bool:
     return True
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.text(st.sampled_from(" \n\t\ra\x0b\u2028"), min_size=1),
     st.sampled_from(["default", "markdown", "xml", "compact"]),

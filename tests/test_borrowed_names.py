@@ -106,7 +106,7 @@ def test_foreign_text_is_told_without_a_placeholder() -> None:
 NAMES = st.text(st.sampled_from("ab -@."), min_size=2, max_size=5).map(str.strip).filter(lambda name: len(name) > 1)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(NAMES, NAMES)
 def test_a_name_is_told_where_it_stands_alone(own: str, other: str) -> None:
     """Whatever it is made of, as long as there is a word in it; where the own name stands, nothing is."""

@@ -169,7 +169,7 @@ def test_library_needs_neither_click_nor_rich() -> None:
 # The exact text
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1).filter(str.strip))
 def test_render_prints_the_prompt_to_the_byte(text: str) -> None:
     """What render prints is the prompt's text in UTF-8, and a line break only where its last line has none."""

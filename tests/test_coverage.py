@@ -637,7 +637,7 @@ def folder() -> Any:
         yield path
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(personas())
 def test_a_template_that_prints_all_is_never_reported(folder: Path, fields: Mapping[str, Any]) -> None:
     """Whatever the texts are."""
@@ -645,7 +645,7 @@ def test_a_template_that_prints_all_is_never_reported(folder: Path, fields: Mapp
     assert [problem for problem in found.problems() if CODES[str(problem.code)].found == "in templates"] == []
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(personas())
 @example({"role": "r", "constraints": ["A"], "capabilities": [], "custom_sections": {}})
 def test_a_template_without_constraints_always_is(folder: Path, fields: Mapping[str, Any]) -> None:

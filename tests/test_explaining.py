@@ -51,6 +51,7 @@ VALUE = (
     | st.datetimes()
     | st.uuids()
 )
+SEEN = VALUE.map(lambda value: type(value)(f"a{value}") if isinstance(value, str) else value)
 FIELDS = st.fixed_dictionaries(
     {"role": PERSONA_TEXT, "variables": st.just({"plan": None, "given": "default", "days": "14"})},
     optional={
@@ -92,7 +93,7 @@ def defined(registry: PersonaRegistry, fields: dict[str, Any]) -> Persona:
 
 
 @given(st.sampled_from(NAMES), FIELDS, SESSION)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_lines_are_the_prompt(
     registry: PersonaRegistry, template: str, fields: dict[str, Any], session: dict[str, Any]
 ) -> None:
@@ -105,9 +106,9 @@ def test_lines_are_the_prompt(
         assert all(span.text for span in line.spans)
 
 
-@pytest.mark.hits(0.5)
+@pytest.mark.hits(0.65)
 @given(st.sampled_from([name for name in NAMES if name != "filters"]), FIELDS, SESSION)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_fields_are_what_they_say(
     registry: PersonaRegistry, template: str, fields: dict[str, Any], session: dict[str, Any]
 ) -> bool:
@@ -126,9 +127,9 @@ def test_fields_are_what_they_say(
     return not all(span.session for span in told)
 
 
-@pytest.mark.hits(0.15)
-@given(st.sampled_from([name for name in NAMES if name != "filters"]), st.data())
-@settings(max_examples=150, deadline=None)
+@pytest.mark.hits(0.65)
+@given(st.sampled_from([name for name in NAMES if name not in ("filters", "part", "parts")]), st.data())
+@settings(max_examples=150)
 def test_session_text_is_marked(registry: PersonaRegistry, template: str, data: st.DataObject) -> bool:
     """Whatever the session gave stands in marked spans, and nothing else does: numbers, lists and names of sections too."""
     marks = "QXJK"
@@ -140,8 +141,8 @@ def test_session_text_is_marked(registry: PersonaRegistry, template: str, data: 
             return [marked(item) for item in value]
         return {marked(key): marked(item) for key, item in value.items()} if isinstance(value, dict) else "Q"
 
-    fields = data.draw(FIELDS)
-    session = {name: marked(value) for name, value in data.draw(SESSION).items()}
+    fields = data.draw(FIELDS) | {"tone": "kind {plan}"}
+    session = {name: marked(value) for name, value in (data.draw(SESSION) | {"plan": data.draw(SEEN)}).items()}
     printed = list(spans(defined(registry, fields).render(template, **session).explain()))
     for span in printed:
         assert span.session or not set(span.text) & set(marks), span

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_persona import InheritanceError, InvalidValueError, Persona, PersonaError, PersonaFileError, PersonaRegistry
@@ -241,21 +241,28 @@ def test_metadata_that_holds_itself() -> None:
         Persona("Maya", "r", metadata=endless)
 
 
-@pytest.mark.hits(0.03)
-@given(
-    st.sampled_from(sorted(DEFAULTS)),
-    st.recursive(
-        st.none() | st.booleans() | st.floats() | st.integers() | st.text() | st.binary(),
-        lambda x: st.lists(x) | st.dictionaries(st.text() | st.integers(), x),
-        max_leaves=5,
-    )
-    | st.text(min_size=1)
-    | st.lists(st.text("ab ", min_size=1), min_size=1)
-    | st.dictionaries(st.text("ab", min_size=1), st.text("ab ", min_size=1)),
+ANY_VALUE = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text() | st.binary(),
+    lambda x: st.lists(x) | st.dictionaries(st.text() | st.integers(), x),
+    max_leaves=5,
 )
-@settings(deadline=None)
-def test_nothing_but_our_errors(field: str, value: object) -> bool:
+SOME_TEXT = st.text(min_size=1).filter(str.strip)
+FITTING: dict[str, st.SearchStrategy[object]] = {
+    "abstract": st.booleans(),
+    **dict.fromkeys(("capabilities", "constraints", "tools"), st.lists(SOME_TEXT, min_size=1)),
+    **dict.fromkeys(("custom_sections", "metadata"), st.dictionaries(SOME_TEXT, SOME_TEXT, min_size=1)),
+    "variables": st.dictionaries(st.text("ab", min_size=1), SOME_TEXT),
+}
+GIVEN = st.sampled_from(sorted(DEFAULTS)).flatmap(
+    lambda field: st.tuples(st.just(field), ANY_VALUE | FITTING.get(field, SOME_TEXT))
+)
+
+
+@pytest.mark.hits(0.3)
+@given(GIVEN)
+def test_nothing_but_our_errors(given: tuple[str, object]) -> bool:
     """Whatever is given for a field, Persona takes it or raises one of the package's errors."""
+    field, value = given
     try:
         persona = Persona("Maya", **{"role": "r", field: value})  # type: ignore[arg-type]
     except (InvalidValueError, InheritanceError):
@@ -267,7 +274,6 @@ def test_nothing_but_our_errors(field: str, value: object) -> bool:
 
 
 @given(st.dictionaries(ENCODABLE.filter(str.strip), PLAIN, max_size=3))
-@settings(deadline=None)
 def test_metadata_is_kept(data: dict[str, Any]) -> None:
     """Any plain data is metadata, hashable as it is kept and the same when it is thawed."""
     persona = Persona("Maya", "r", metadata=data)

@@ -198,7 +198,7 @@ TEXTS = st.sampled_from(["one", "two"])
 
 
 @pytest.mark.hits(0.5)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(TEXTS, TEXTS, st.booleans()), min_size=2, max_size=3), st.data())
 def test_no_file_changes_anothers_prompts(
     tmp_path_factory: pytest.TempPathFactory, files: list[tuple[str, str, bool]], data: st.DataObject

@@ -320,7 +320,6 @@ def test_undeclared_placeholders_are_told_where_they_were_written(tmp_path: Path
     assert "'{refnd}' is no declared variable; did you mean 'refund'?" in problem.message + "; " + str(problem.hint)
 
 
-@settings(deadline=None)
 @given(families())
 def test_three_ways_to_define_are_one(data: dict[str, dict[str, Any]]) -> None:
     """Any family is the same from Python, from data and from JSON."""
@@ -329,7 +328,6 @@ def test_three_ways_to_define_are_one(data: dict[str, dict[str, Any]]) -> None:
     assert complete(PersonaRegistry.from_dict(json.loads(registry.to_json()))) == complete(registry)
 
 
-@settings(deadline=None)
 @given(families(), st.randoms(use_true_random=False), st.integers(0, 6))
 def test_order_means_nothing(data: dict[str, dict[str, Any]], chance: random.Random, cut: int) -> None:
     """Any family gives the same personas in any order, at once or in two calls of define, and parents never change."""
@@ -345,7 +343,6 @@ def test_order_means_nothing(data: dict[str, dict[str, Any]], chance: random.Ran
     assert [persona.given() for persona in personas] == before
 
 
-@settings(deadline=None)
 @given(families(), families(), st.randoms(use_true_random=False))
 def test_replacing_is_as_defining_anew(
     old: dict[str, dict[str, Any]], new: dict[str, dict[str, Any]], chance: random.Random
@@ -356,7 +353,7 @@ def test_replacing_is_as_defining_anew(
     assert complete(registry) == complete(registry_of(*defined(old | new)))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(families(), st.integers(0, 6))
 def test_splitting_into_files_means_nothing(
     tmp_path_factory: pytest.TempPathFactory, data: dict[str, Any], cut: int

@@ -160,7 +160,7 @@ def test_the_policy_allows_this_script_and_this_style_alone(acme_page: Page) -> 
         assert rules[name] == f"'sha256-{digest}'"
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(text=st.one_of(TEXTS, st.sampled_from(HOSTILE)))
 def test_no_text_of_a_persona_is_anything_but_text(text: str) -> None:
     """Whatever it is, the page has the elements that it has for a plain text, hidden characters' marks aside."""

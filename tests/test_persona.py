@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_persona import InheritanceError, InvalidValueError, Persona, PersonaError, PersonaRegistry
@@ -139,7 +139,6 @@ def test_replace_keeps_what_was_not_given() -> None:
     assert (got.company, got.tone, got.capabilities) == ("Acme", "calm", ("a",))
 
 
-@settings(deadline=None)
 @given(OPTIONAL)
 def test_replace_with_nothing(fields: dict[str, Any]) -> None:
     """Any persona replaced with no change is the same, and so are its copies through pickle and copy."""

@@ -296,7 +296,7 @@ PLAIN = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     st.fixed_dictionaries(
         {"role": TEXT},

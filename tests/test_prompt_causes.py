@@ -131,7 +131,7 @@ def persona_texts(draw: st.DrawFn) -> list[str]:
 
 @pytest.mark.hits(0.7)
 @given(persona_texts(), st.integers(0, 10), TEXT)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_edited_text_is_what_made_each_change(folder: Path, texts: list[str], edited: int, text: str) -> bool:
     """Whatever text is edited, in whichever ancestor, each changed line is attributed to its line in the file."""
     old = str(written(folder, texts, TEMPLATES).render())
@@ -144,7 +144,7 @@ def test_an_edited_text_is_what_made_each_change(folder: Path, texts: list[str],
 
 @pytest.mark.hits(0.7)
 @given(persona_texts(), st.sampled_from(EDITABLE), TEXT)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_edited_line_of_a_template_is_what_made_each_change(
     folder: Path, texts: list[str], edited: tuple[str, str], text: str
 ) -> bool:

@@ -174,7 +174,7 @@ def test_yaml_agrees_with_the_safe_loader() -> None:
     """A text is a document with problems or without, and never an exception; without, the safe loader gives the same."""
     with share_of_hits(0.2) as hits:
 
-        @settings(max_examples=600, deadline=None)
+        @settings(max_examples=600)
         @given(broken_files(".yaml") | YAML_TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass")))
         def holds(content: bytes) -> None:
             document = parse(content, "x", kind="yaml")
@@ -191,7 +191,7 @@ def test_yaml_agrees_with_the_safe_loader() -> None:
 
 
 @given(st.binary(max_size=40), st.sampled_from(["yaml", "json"]))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_bytes_are_a_document(content: bytes, kind: str) -> None:
     """Any bytes give a document, with a place and a message for every problem."""
     document = parse(content, "x", kind="yaml" if kind == "yaml" else "json")
@@ -203,13 +203,16 @@ GOOD = MAYA.encode() + b"Dora:\n  greeting: \"Hi, {name}\\n\"\n  custom_sections
 
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
-@settings(max_examples=600, deadline=None)
-def test_one_changed_byte_gives_data_or_problems(at: int, byte: int) -> None:
+@settings(max_examples=600)
+def test_one_changed_byte_gives_data_or_problems(at: int, byte: int) -> bool:
     """One byte changed in a good file gives what the safe loader gives, or problems with a place."""
     content = GOOD[:at] + bytes([byte]) + GOOD[at + 1 :]
     document = parse(content, "x", kind="yaml")
-    if not document.problems:
-        assert repr(document.data) == repr(yaml.load(content, yaml.CSafeLoader))
+    if document.problems:
+        assert all(problem.line and problem.column and problem.message for problem in document.problems)
+        return False
+    assert repr(document.data) == repr(yaml.load(content, yaml.CSafeLoader))
+    return True
 
 
 JSON_VALUES = st.recursive(
@@ -220,8 +223,8 @@ JSON_VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=5), JSON_VALUES, max_size=4), st.sampled_from([None, 2]), st.booleans())
-@settings(max_examples=400, deadline=None)
-def test_the_quick_and_the_careful_json_reader_agree(data: dict[str, object], indent: int | None, escape: bool) -> None:
+@settings(max_examples=400)
+def test_the_quick_and_the_careful_json_reader_agree(data: dict[str, object], indent: int | None, escape: bool) -> bool:
     """What the quick reader takes, the careful one reads as the same data, with the same places and written texts."""
     text = json.dumps(data, indent=indent, ensure_ascii=escape)
     quick = load_json(text, Limits(), len(text))
@@ -229,18 +232,19 @@ def test_the_quick_and_the_careful_json_reader_agree(data: dict[str, object], in
     read_carefully = careful.document()
     if quick is None:
         assert "\\u0000" in text or "\\\\" in text
-        return
+        return False
     assert repr(quick) == repr(read_carefully)
     located = locate_json(text)
     for name in Nodes.__slots__:
         assert getattr(located, name) == getattr(careful.nodes, name)
+    return True
 
 
 def test_json_agrees_with_the_standard_parser() -> None:
     """A text that reads without problems is JSON, and the standard parser gives the same."""
     with share_of_hits(0.2) as hits:
 
-        @settings(max_examples=600, deadline=None)
+        @settings(max_examples=600)
         @given(broken_files(".json") | JSON_TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass")))
         def holds(content: bytes) -> None:
             document = parse(content, "x", kind="json")
@@ -254,7 +258,7 @@ def test_what_the_standard_parser_refuses_is_told() -> None:
     """No text that is no JSON is read."""
     with share_of_hits(0.2) as refused, share_of_hits(0.2) as taken:
 
-        @settings(max_examples=600, deadline=None)
+        @settings(max_examples=600)
         @given(broken_files(".json"))
         def holds(content: bytes) -> None:
             document = parse(content, "x", kind="json")
@@ -490,7 +494,7 @@ def test_threads_may_ask_one_document() -> None:
         st.sampled_from(["\\ud83d", "\\ude00", "\\\\", "u", "d83d", "\\uDBFF", "\\u0041", "x", "\\uDC00"]), max_size=6
     )
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_no_lone_surrogate_slips_through(parts: list[str]) -> None:
     """However halves of characters and backslashes follow one another, only text that can be encoded is accepted."""
     document = parse('{"a": "' + "".join(parts) + '"}', "x", kind="json")

@@ -494,7 +494,7 @@ def registries(draw: st.DrawFn) -> PersonaRegistry:
     return PersonaRegistry.from_dict(data)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(registries())
 def test_written_registries_read_back_equal(
     tmp_path_factory: pytest.TempPathFactory, registry: PersonaRegistry

@@ -162,7 +162,7 @@ def test_what_check_lets_pass_renders(tmp_path: Path) -> None:
     """With any texts for the names, whether or not those are given that are passed only sometimes."""
     counts = {"passed": 0, "refused": 0, "steered": 0, "sometimes": 0}
 
-    @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=400, suppress_health_check=list(HealthCheck))
     @given(personas(), templates(), st.sets(names, min_size=1), st.sets(names, max_size=2), st.data())
     def property_of(
         persona: dict[str, Any], sources: dict[str, str], session: set[str], optional: set[str], data: st.DataObject
@@ -243,7 +243,7 @@ def test_what_check_lets_pass_with_samples_renders_with_their_kinds(
             passed.append((use, found.get("Maya")))
     assert 1 <= len(passed) < len(USES)
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(values())
     def property_of(value: Any) -> None:
         for use, maya in passed:

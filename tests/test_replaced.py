@@ -473,7 +473,7 @@ def at_the_end(data: Mapping[str, Any], asked: str) -> str | None:
 
 
 @pytest.mark.hits(0.5)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(chains())
 def test_every_chain_that_loads_ends(data: dict[str, dict[str, Any]]) -> bool:
     """Whatever loads answers for every key and version as the chain of lines says, in any order of its entries."""
@@ -492,7 +492,7 @@ def test_every_chain_that_loads_ends(data: dict[str, dict[str, Any]]) -> bool:
     return any(made.replaced.values())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.permutations("ABCDE"), st.integers(1, 5), st.permutations("ABCDE"))
 def test_no_circle_loads(order: list[str], length: int, written: list[str]) -> None:
     """However many lines a circle has, and in whatever order they stand: it is one problem, and who leads there has none."""

@@ -120,12 +120,12 @@ texts = st.recursive(
     ),
     max_leaves=6,
 )
-expressions = st.recursive(atoms, grow, max_leaves=6) | texts
+expressions = st.sampled_from([texts, texts, st.recursive(atoms, grow, max_leaves=6)]).flatmap(lambda found: found)
 SESSION: dict[str, object] = {"u": "<u>&\n&#10;a", "l": ["<l>", None], "r": {"<k>": ["v"]}, "flag": True}
 
 
-@settings(max_examples=800, deadline=None)
-@pytest.mark.hits(0.25)
+@settings(max_examples=800)
+@pytest.mark.hits(0.4)
 @given(expressions, st.booleans())
 def test_no_expression_prints_what_it_must_not(expression: str, xml: bool) -> bool:
     """It gives text of the persona, the session or its own, or an error; never an object's own text."""

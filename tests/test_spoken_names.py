@@ -184,7 +184,7 @@ def test_where_a_template_ends_is_known(tmp_path: Path) -> None:
 TEXTS = st.text(st.characters(exclude_characters="{}$", exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(TEXTS, st.fixed_dictionaries({"role": TEXTS, "company": TEXTS, "capabilities": st.lists(TEXTS, max_size=2)}))
 def test_whatever_the_name_and_the_texts_are(tmp_path_factory: Any, name: str, fields: Mapping[str, Any]) -> None:
     """A template without a place for the name is always told, also where texts hold the same letters; with one, never."""

@@ -278,7 +278,7 @@ SECRETS = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), min
 
 
 @given(st.lists(SECRETS, min_size=5, max_size=5, unique=True))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_stamp_holds_no_session_value(values: list[str]) -> None:
     """A stamp is plain JSON, and neither it nor the span attributes hold anything of a session but its names."""
     user, plan, unused, section, text = values

@@ -476,7 +476,7 @@ personas = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(personas)
 def test_default_prints_the_original_prompt_byte_for_byte(persona: Persona) -> None:
     """Whatever a persona says, `default` is DESIGN section 5."""
@@ -589,14 +589,14 @@ values = st.text(
 ).map(lambda text: text.replace("\0", "") or "x")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(values)
 def test_no_session_value_leaves_its_place(value: str) -> None:
     """The same for any text."""
     in_its_place(value, folded(value))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(values, values, st.sampled_from(BUNDLED))
 def test_no_extra_section_leaves_its_place(name: str, text: str, template: str) -> None:
     """What comes before it stays; each of its lines is set off, or escaped, and its name adds none."""
@@ -619,7 +619,7 @@ def test_no_extra_section_leaves_its_place(name: str, text: str, template: str) 
     assert len(added) == head + len(text.splitlines())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(values)
 def test_no_session_value_renames_a_persona(value: str) -> None:
     """`{company}` takes the session's only where the persona has none, and the spoken name is never a session's."""

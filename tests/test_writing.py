@@ -109,7 +109,7 @@ DATA = st.dictionaries(
 
 
 @given(DATA)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_yaml_reads_back_equal(data: dict[str, object]) -> None:
     """Any data written as YAML is read back equal, in the same order, by us and by the safe loader."""
     document = parse(dump_yaml(data), "x.yaml", kind="yaml")
@@ -119,7 +119,7 @@ def test_yaml_reads_back_equal(data: dict[str, object]) -> None:
 
 
 @given(DATA)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_json_reads_back_equal(data: dict[str, object]) -> None:
     """Any data written as JSON is read back equal, in the same order."""
     document = parse(dump_json(data), "x.json", kind="json")
@@ -208,7 +208,7 @@ def test_what_no_file_can_hold_is_refused(dump: object, value: object) -> None:
 
 @given(TEXT)
 @example("a\n\n")
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_end_of_a_text_is_kept_before_another_key(text: str) -> None:
     """The line breaks at the end of a text are neither lost nor added, in the middle of a file or at its end."""
     data: dict[str, object] = {"a": {"x": text, "y": text}, "b": text}
