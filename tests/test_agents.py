@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from llm_persona import InheritanceError, Persona, PersonaFileError, PersonaRegistry
 from llm_persona.agents import SECTION, agent, load_agent, to_agent_markdown
+from llm_persona.foreign import safe_name
 from llm_persona.imports import load_agents
+from llm_persona.names import check_name
 from llm_persona.resolution import written
 from llm_persona.writing import dump_yaml
 
@@ -156,7 +158,17 @@ def test_a_name_that_no_persona_can_have_is_kept_beside_a_safe_one(name: object,
     assert imported(to_agent_markdown(persona), "elsewhere.md") == persona
 
 
+@given(texts | st.text("$-/\t \u00a0\u3000a"))
+@example("\u00a0" * 128 + "a")
+@example("$\u00a0")
+def test_of_any_name_a_name_is_left_or_nothing(name: str) -> None:
+    """What is blank to a reader is no name, whichever blanks it is made of and wherever it is cut."""
+    found = safe_name(name)
+    assert found == "" or check_name(found) == found
+
+
 @given(fronts, bodies, st.sampled_from(["\n", "\r\n"]), st.booleans())
+@example({"name": "\u00a0"}, "", "\n", False)
 @example({"tools": "Read,Write"}, "x", "\n", True)
 @example({"tools": ["Read", "a, b"]}, "x", "\n", False)
 @example({"tools": "*"}, "x", "\n", True)

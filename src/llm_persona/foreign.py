@@ -57,7 +57,8 @@ def safe_name(name: object) -> str:
     if isinstance(name, bool) or not isinstance(name, str | int | float):
         return ""
     text = "".join("-" if ch in "/\\@" or unicodedata.category(ch) in _UNFIT else ch for ch in str(name))
-    return text.lstrip("$")[:MAX_NAME] if text.strip("$- \t") else ""
+    kept = text.lstrip("$")[:MAX_NAME]
+    return kept if re.search(r"[^\s$-]", kept) else ""
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
