@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from yaml.resolver import Resolver
 
+from llm_persona.kinds import TOO_LONG
 from llm_persona.yaml_scalars import Misread, may_be_no_text, resolve, why
 
 
@@ -25,6 +27,8 @@ from llm_persona.yaml_scalars import Misread, may_be_no_text, resolve, why
         ("no", False),
         ("=", "="),
         ("falsey", "falsey"),
+        ("FALSE", False),
+        ("0x" + "f" * 4_298, Misread(TOO_LONG)),
     ],
     ids=lambda value: repr(value)[:20],
 )
@@ -33,6 +37,13 @@ def test_what_a_plain_text_is(text: str, value: object) -> None:
     found = resolve(text)
     assert (type(found), found) == (type(value), value)
     assert may_be_no_text(text) or found == text
+
+
+def test_most_texts_are_known_for_texts_at_once() -> None:
+    """By how they begin, and by their length where it is a letter."""
+    firsts = [first for first in Resolver.yaml_implicit_resolvers if first.isalpha()]
+    assert not any(map(may_be_no_text, ["Be kind", "x", "É", *(first * 6 for first in firsts)]))
+    assert all(map(may_be_no_text, firsts))
 
 
 def test_it_is_told_in_words() -> None:

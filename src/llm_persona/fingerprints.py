@@ -20,7 +20,7 @@ FORMAT = "llm-persona/fingerprint/2"
 MAX_INTEGER = 2**53 - 1  # what every JSON reader keeps exactly (RFC 8785, appendix D)
 MAX_DEPTH = 100  # lists and mappings inside one another; a value that holds itself ends here
 
-_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 def fingerprint(kind: str, data: object) -> str:
@@ -71,9 +71,9 @@ def _plain(value: object, depth: int = 0) -> object:
     """Copy the value into what `json` writes canonically: plain types, keys in order."""
     if isinstance(value, str):
         return value if value.isascii() else _unicode(value)
-    if value is None or isinstance(value, bool):
+    if value is None:
         return value
-    if isinstance(value, int):
+    if isinstance(value, int):  # a truth value too
         return _whole(value)
     if depth == MAX_DEPTH:
         raise InvalidValueError(f"more than {MAX_DEPTH} lists and mappings inside one another")

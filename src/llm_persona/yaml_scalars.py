@@ -12,7 +12,7 @@ from yaml.resolver import Resolver
 from .kinds import TOO_LONG, too_long
 from .names import shorten
 
-_FIRSTS = [first for first in Resolver.yaml_implicit_resolvers if first is not None]
+_FIRSTS: list[str] = list(Resolver.yaml_implicit_resolvers)
 _FIRST_OF_WORDS = frozenset(first for first in _FIRSTS if first.isalpha())
 _FIRST_OF_OTHERS = frozenset(first for first in _FIRSTS if not first.isalpha())  # the empty text is one of them
 _LONGEST_WORD = len("false")
