@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
+from importlib.util import find_spec
 from typing import Any
 
 import anthropic
@@ -450,6 +454,72 @@ def test_last_tool_is_marked() -> None:
     point = {"cachePoint": {"type": "default"}}
     spec: dict[str, Any] = {"toolSpec": {"name": "a"}}
     assert mark_last_tool([spec]) == mark_last_tool([spec, point]) == [spec, point]
+
+
+BLOCKS = st.sampled_from([TEXT, {"type": "text", "text": " "}, THOUGHT, {"type": "image", "source": {}}, object()])
+CONTENTS = st.one_of(st.sampled_from(["x", "", None]), st.lists(BLOCKS, max_size=3), st.just([{"text": "x"}]))
+ENTRIES = st.builds(
+    lambda role, content: {"role": role, "content": content}, st.sampled_from(["user", "assistant"]), CONTENTS
+)
+
+
+@pytest.mark.hits(0.5)
+@given(st.lists(ENTRIES, max_size=4))
+def test_marking_changes_nothing_but_the_mark(messages: list[dict[str, Any]]) -> bool:
+    """For any messages one mark at most is there, as late as it may be, and without it they are what they were."""
+
+    def bare(content: Any) -> Any:
+        if not isinstance(content, list):
+            return [{"type": "text", "text": content}] if content else []
+        blocks = [{k: v for k, v in b.items() if k != "cache_control"} if isinstance(b, dict) else b for b in content]
+        return [block for block in blocks if not isinstance(block, dict) or "cachePoint" not in block]
+
+    marked = mark_last_message(messages)
+    marks = [
+        index
+        for index, one in enumerate(marked)
+        for block in one["content"] or ()
+        if isinstance(block, dict) and ("cache_control" in block or "cachePoint" in block)
+    ]
+    assert [(one["role"], bare(one["content"])) for one in marked] == [
+        (one["role"], bare(one["content"])) for one in messages
+    ]
+    assert len(marks) <= 1
+    tail = messages[marks[0] + 1 :] if marks else messages
+    assert mark_last_message(tail) == tail
+    return bool(marks)
+
+
+LITELLM = """
+import json, sys
+import litellm
+from llm_persona import Persona, PersonaRegistry, mark_last_message
+registry = PersonaRegistry()
+registry.define(Persona("Maya", "Guide", capabilities=["Help {user}"]))
+prompt = registry.get("Maya").render(user="Jo")
+for model, cache in (("anthropic/claude-opus-5", "anthropic"), ("openai/gpt-5.6", "openai")):
+    messages = [prompt.message(cache=cache), {"role": "user", "content": "x"}]
+    litellm.completion(
+        model=model, api_base=sys.argv[1], api_key="none", max_tokens=9,
+        messages=mark_last_message(messages) if cache == "anthropic" else messages,
+    )
+"""
+
+
+@pytest.mark.skipif(
+    find_spec("litellm") is None,
+    reason="litellm is not installed: 300 MB with what it needs, and it loads prices from the net",
+)
+def test_litellm_passes_the_marks_on(provider: Loopback) -> None:
+    """A chat of LiteLLM's reaches Anthropic and OpenAI with the marks of the message."""
+    environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_PROXY": "*"}
+    script = [sys.executable, "-c", LITELLM, provider.url]
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    claude, gpt = provider.bodies
+    assert ["cache_control" in block for block in claude["system"]] == [True, False]
+    assert claude["messages"][0]["content"] == [{**TEXT, **CONTROL}]
+    assert ["prompt_cache_breakpoint" in part for part in gpt["messages"][0]["content"]] == [True, False]
 
 
 @pytest.mark.parametrize("mark", [mark_last_message, mark_last_tool])
