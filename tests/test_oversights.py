@@ -139,6 +139,35 @@ def test_a_ref_that_pins_or_need_not_is_left_in_peace(tmp_path: Path, text: str)
     assert warnings(tmp_path, text) == []
 
 
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        ("{replace: [c]}", "2 of 2 of the parent's constraints are not in force here, nor will those be that it gains"),
+        (
+            "{replace: [b, c]}",
+            "1 of 2 of the parent's constraints is not in force here, nor will those be that it gains",
+        ),
+        ("null", "2 of 2 of the parent's constraints are not in force here, nor will those be that it gains"),
+        ("{replace: [b, a]}", None),
+        ("{remove: [a]}", None),
+        ("[c]", None),
+    ],
+)
+def test_what_a_replace_keeps_out_is_warned_of(tmp_path: Path, edit: str, told: str | None) -> None:
+    """Where it was written, also in a base; what a child removes by name, it has looked at."""
+    text = f"Maya: {{role: x, constraints: [a, b]}}\nMore:\n  parent: Maya\n  abstract: true\n  constraints: {edit}\n"
+    text += "Most: {parent: More, display_name: Maya}\n"
+    found = warnings(tmp_path, text)
+    assert [(each.line, each.field, each.message) for each in found] == ([(5, "constraints", told)] if told else [])
+    if told:
+        assert str(found[0]).endswith(
+            "; write {add: [...], remove: [...]} to inherit the rest, or accept this where it is meant "
+            "[constraints-kept-out]"
+        )
+        (tmp_path / "accepted.yaml").write_text(f"$accept: {{constraints-kept-out: [More]}}\n{text}", encoding="utf-8")
+        assert PersonaRegistry.from_file(tmp_path / "accepted.yaml").problems() == []
+
+
 def test_a_text_inside_a_line_that_ends_in_a_line_break_is_warned_of(tmp_path: Path) -> None:
     """Each once, where it was written: what goes on after it stands on a line of its own."""
     text = """\

@@ -45,6 +45,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "acceptance-unmatched": _warning("in files", "What is accepted was not found: there is nothing to accept."),
         "alike-names": _warning("in files", "Two names differ only in case, blanks or how Unicode writes them."),
         "another-name": _warning("in files", "A text says the name of another persona than the one that prints it."),
+        "constraints-kept-out": _warning(
+            "in files", "A child replaces its parent's constraints: some are not in force."
+        ),
         "cut-at-hash": _warning("in files", "YAML takes the end of a text for a comment, from a # after a blank on."),
         "ends-in-line-break": _warning("in files", "A text inside a line of the prompt ends in a line break."),
         "hidden-character": _warning("in files", "A text or a key holds characters that nobody sees."),

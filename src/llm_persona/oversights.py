@@ -6,7 +6,7 @@ from collections.abc import Iterator, Set
 
 from .codes import NOWHERE, finding
 from .errors import Problem, TemplateError, field_text
-from .inheritance import Path, became, find, standing, texts
+from .inheritance import Path, became, edit_of, find, standing, texts
 from .names import split_reference
 from .persona import Persona
 from .placeholders import Placeholders
@@ -25,6 +25,7 @@ def oversights(state: State, places: Places) -> Iterator[Problem]:
     yield from _unused_variables(state, places)
     yield from _unpinned(state, places)
     yield from _ending_in_line_breaks(state, places)
+    yield from _kept_out(state, places)
 
 
 def _warning(code: str, origin: Provenance, field: str | None, message: str, hint: str) -> Problem:
@@ -93,6 +94,25 @@ def _unpinned(state: State, places: Places) -> Iterator[Problem]:
                 "parent",
                 f"{quoted(ancestor.persona.name)} has versions and this has none, so its ref pins nothing",
                 "give it one: version: 1",
+            )
+
+
+def _kept_out(state: State, places: Places) -> Iterator[Problem]:
+    """Find the definitions that replace their parent's constraints, or empty them: what those forbid is allowed here."""
+    for key, lineage in state.lineages.items():
+        if lineage.inherited is None or edit_of(lineage.definition, "constraints").replace is None:
+            continue
+        parent = lineage.inherited.persona
+        kept_out = set(parent.constraints) - set(lineage.persona.constraints)
+        if kept_out:
+            whole = len(parent.constraints)
+            are = "is" if len(kept_out) == 1 else "are"
+            yield _warning(
+                "constraints-kept-out",
+                located(Origin(key, ("constraints",)), places),
+                "constraints",
+                f"{len(kept_out)} of {whole} of the parent's constraints {are} not in force here, nor will those be that it gains",
+                "write {add: [...], remove: [...]} to inherit the rest, or accept this where it is meant",
             )
 
 
