@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from product import FILE, PRODUCT, SUPPORT, write
 from rich.cells import cell_len
 from terminals import opened, until_closed
 
@@ -20,26 +21,12 @@ from llm_persona import Persona, PersonaRegistry
 from llm_persona.cli import cli
 from llm_persona.commands.columns import columns
 
-FILE = """\
-$templates: templates
-Base: {abstract: true, company: Acme, template: support}
-Maya:
-  parent: Base
-  version: 1
-  role: Guide
-  tone: kind
-Max: {role: Helper}
-"""
-TEMPLATE = '{% extends "markdown.j2" %}\n{% block session %}\nBe brief.\n{% endblock %}\n'
-
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose personas stand in a folder of their own; the command runs above it."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "app" / "templates").mkdir(parents=True)
-    (tmp_path / "app" / "personas.yaml").write_text(FILE)
-    (tmp_path / "app" / "templates" / "support.j2").write_text(TEMPLATE)
+    write(tmp_path / "app", PRODUCT)
     return tmp_path
 
 
@@ -102,7 +89,7 @@ def test_frozen_version_that_changed(project: Path, before: str, after: str, wha
 def test_frozen_version_whose_template_changed(project: Path) -> None:
     """An edit of a template, here the old one's and the new one's folder differ, is an edit of all that it renders."""
     edited(project, "kind", "kind")
-    (project / "new" / "templates" / "support.j2").write_text(TEMPLATE.replace("brief", "quick"))
+    (project / "new" / "templates" / "support.j2").write_text(SUPPORT.replace("brief", "quick"))
     result = diff("app/personas.yaml", "new/personas.yaml", "--frozen")
     assert (result.exit_code, "frozen: Maya@1: its template changed" in result.stderr) == (1, True)
     assert "  -Be brief.\n  +Be quick.\n" in result.stdout
@@ -261,7 +248,7 @@ def test_what_replaces_is_shown(project: Path) -> None:
 
 def test_unversioned_personas_are_not_held(project: Path) -> None:
     """A persona without a version that changed is no violation, and --frozen says once that it holds no such one."""
-    path = edited(project, "{role: Helper}", "{role: Aide}\nMia: {role: Helper}")
+    path = edited(project, "{role: Helper}", "{role: Aide}\nZoe: {role: Helper}")
     result = diff("app/personas.yaml", str(path), "--frozen")
     note = "note: changed, and not held, as without a version they promise nothing: Max\n"
     assert (result.exit_code, result.stderr) == (0, note)
@@ -297,7 +284,7 @@ def test_json_has_all_of_it(project: Path) -> None:
 
 def test_prompt_that_cannot_be_rendered(project: Path) -> None:
     """A persona that cannot be rendered is compared by its fields, with the reason; --frozen holds it all the same."""
-    bad = TEMPLATE.replace("Be brief.", "{{ session.order.total }}")
+    bad = SUPPORT.replace("Be brief.", "{{ session.order.total }}")
     (project / "app" / "templates" / "support.j2").write_text(bad)
     path = edited(project, "tone: kind", "tone: brisk")
     result = diff("app/personas.yaml", str(path), "--frozen")

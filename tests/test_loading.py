@@ -183,7 +183,7 @@ def test_a_default_template_that_is_not_there(tmp_path: Path) -> None:
         ("{Maya: {2: 50, 4: 51}}", "$rollouts.Maya: the percents add up to 101; at most 100 are allowed"),
         ("{Maya: {1: 10}}", "this is the served version"),
         ("{Maya: {5: 10}}", "$rollouts.Maya.5: Maya@5 is abstract: it serves nobody"),
-        ("{Base: {2: 10}}", "'Base' is abstract: it serves nobody; name one of its children"),
+        ("{Base: {2: 10}}", "'Base' is abstract: it serves nobody; name its children"),
         ("{Plain: {2: 10}}", "'Plain' has no version, so there is nothing to choose from; give it one: version: 1"),
         ("{Maya@2: {2: 10}}", "$rollouts.Maya@2: name 'Maya@2' holds '@', which no name may; write the name alone"),
     ],

@@ -268,7 +268,7 @@ def problems(tmp_path: Path, text: str) -> list[Problem]:
         ),
         (
             "$rollouts: {Dora: {1: 10}}\nDora: {replaced_by: Maya}",
-            "2:13: $rollouts.Dora: 'Dora' is replaced by 'Maya': it serves nobody; give 'Maya' the rollout",
+            "2:13: $rollouts.Dora: 'Dora' is replaced by 'Maya': it serves nobody; write 'Maya' in its place",
         ),
         (
             "$rollouts: {Dora: {1: 10}}\nDora: {replaced_by: null}",

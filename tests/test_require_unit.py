@@ -82,7 +82,7 @@ def test_it_goes_wherever_the_registry_goes(path: Path, tmp_path: Path) -> None:
     [
         ("[Mya]", "1:17: $require_unit[1]: there is no persona 'Mya'; did you mean 'Maya'?"),
         ("[Maya, Maya@2]", "1:23: $require_unit[2]: there is no persona 'Maya@2'; did you mean 'Maya'?"),
-        ("[May]", "1:17: $require_unit[1]: 'May' is replaced by 'Maya': it serves nobody; take it out"),
+        ("[May]", "1:17: $require_unit[1]: 'May' is replaced by 'Maya': it serves nobody; write 'Maya' in its place"),
         ("[Base]", "1:17: $require_unit[1]: 'Base' is abstract: it serves nobody; name its children"),
         ("Maya", '1:16: $require_unit: must be a list of texts, not a text; write "- Maya"'),
         ("{Maya: 1}", "1:16: $require_unit: must be a list of texts, not a mapping; "),

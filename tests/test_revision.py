@@ -12,23 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from product import FILE, PRODUCT, SHARED, SUPPORT, write
 
 from llm_persona.cli import cli
 from llm_persona.starting import start
-
-FILE = """\
-$templates: templates
-Base: {abstract: true, company: Acme, template: support}
-Maya:
-  parent: Base
-  version: 1
-  role: Guide
-  tone: kind
-Max: {role: Helper}
-Mia: {role: Writer, version: 3}
-"""
-SUPPORT = '{% extends "shared/base.j2" %}\n{% block session %}\nBe brief.\n{% endblock %}\n'
-SHARED = '{% extends "markdown.j2" %}\n'
 
 
 @pytest.fixture(autouse=True)
@@ -52,13 +39,6 @@ def git(*arguments: str, at: Path) -> str:
     return done.stdout
 
 
-def write(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, newline="")
-
-
 def commit(repository: Path) -> None:
     git("add", "-A", at=repository)
     git("commit", "-q", "--allow-empty", "-m", "as it is", at=repository)
@@ -75,8 +55,7 @@ def new_repository(folder: Path, files: Mapping[str, str]) -> Path:
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository whose branch main has personas, a template, and one that it extends; the command runs in it."""
-    files = {"personas.yaml": FILE, "templates/support.j2": SUPPORT, "templates/shared/base.j2": SHARED}
-    made = new_repository(tmp_path / "product", files)
+    made = new_repository(tmp_path / "product", PRODUCT)
     monkeypatch.chdir(made)
     return made
 

@@ -208,7 +208,7 @@ def _required_units(
         for index, name in enumerate(names if isinstance(names, list) else ()):
             if not isinstance(name, str) or not name.strip():
                 continue  # the schema refuses it
-            if name not in broken and (fault := _fault_of_required(name, definitions)):
+            if name not in broken and (fault := _why_it_serves_nobody(name, definitions)):
                 line, column = document.locate(("$require_unit", index))
                 field = field_text(("$require_unit", index))
                 loaded.problems.append(Problem(document.path, line, column, None, field, *fault))
@@ -216,14 +216,15 @@ def _required_units(
     return required
 
 
-def _fault_of_required(name: str, definitions: Mapping[str, Persona]) -> tuple[str, str | None] | None:
-    """Say why a name can require no unit, and what to do."""
+def _why_it_serves_nobody(name: str, definitions: Mapping[str, Persona]) -> tuple[str, str | None] | None:
+    """Say why a name can have no rollout and require no unit, and what to do."""
     persona = definitions.get(name)
     if persona is None or persona._side:
         names = [key for key, each in definitions.items() if not each._side and not each._gone]
         return f"there is no persona {shorten(name)!r}", did_you_mean(split_reference(name)[0], names)
     if persona._gone:
-        return f"{name!r} {said_of(persona._successor)}: it serves nobody", "take it out"
+        hint = f"write {persona._successor!r} in its place" if persona._successor else "take it out"
+        return f"{name!r} {said_of(persona._successor)}: it serves nobody", hint
     return (f"{name!r} is abstract: it serves nobody", "name its children") if persona.abstract else None
 
 
@@ -263,16 +264,9 @@ def _rollout_problems(
         return
     if name in broken:
         return
-    persona = definitions.get(name)
-    if persona is None or persona._side:
-        names = [key for key, each in definitions.items() if not each._side and not each._gone]
-        yield f"there is no persona {shorten(name)!r}", did_you_mean(split_reference(name)[0], names), ()
-    elif persona._gone:
-        hint = f"give {persona._successor!r} the rollout" if persona._successor else "take it out"
-        yield f"{name!r} {said_of(persona._successor)}: it serves nobody", hint, ()
-    elif persona.abstract:
-        yield f"{name!r} is abstract: it serves nobody", "name one of its children", ()
-    elif persona.version is None:
+    if fault := _why_it_serves_nobody(name, definitions):
+        yield (*fault, ())
+    elif (served := definitions[name].version) is None:
         yield f"{name!r} has no version, so there is nothing to choose from", "give it one: version: 1", ()
     else:
         parts = (split_reference(key) for key in broken)
@@ -286,7 +280,7 @@ def _rollout_problems(
                 yield f"{side.key} is abstract: it serves nobody", "take it out, or make it a persona", (version,)
         from . import rollouts as rules
 
-        for error in rules.problems(name, entry, served=persona.version, known=known):
+        for error in rules.problems(name, entry, served=served, known=known):
             path = error.field[2:] if error.field[:1] == ("$rollouts",) else error.field
             yield error.message, error.hint, tuple(path)
 
