@@ -19,7 +19,7 @@ from markupsafe import Markup
 from .complaints import described, unprintable
 from .errors import TemplateError, let_through
 from .events import Pieces
-from .session import ARITHMETIC, MAX_DIGITS, Record, Verbatim, escape, printable
+from .session import ARITHMETIC, MAX_DIGITS, Record, SessionText, Verbatim, escape, printable
 from .views import Table
 
 MAX_INDENT = 200  # characters
@@ -61,10 +61,13 @@ TESTS = frozenset(
 )
 
 
+_TEXTS = frozenset((str, SessionText, Verbatim))
+
+
 def text_of(value: object) -> str:
     """Return the text of a value that may be printed. Raises TemplateError or UndefinedError for any other."""
-    if type(value) is str:
-        return value
+    if type(value) in _TEXTS:
+        return value  # type: ignore[return-value]  # one of these
     if isinstance(value, Pieces):
         return value.tidied()
     if type(value) is Undefined:  # an inline `if` without `else`
@@ -187,7 +190,9 @@ def calculating(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def xml_attribute(value: object) -> Verbatim:
     """Escape a text for an attribute in double quotes."""
-    return Verbatim(str.replace(Verbatim.escape(text_of(value)), '"', "&quot;"))
+    text = text_of(value)
+    escaped = str.__str__(text) if isinstance(text, Markup) else escape(text)
+    return Verbatim(escaped.replace('"', "&quot;"))
 
 
 def _plain(filter_: Callable[[object], str]) -> Callable[[object], str]:

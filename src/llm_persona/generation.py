@@ -90,55 +90,12 @@ _AT_HAND = {  # in every function, by name
     "known": "known = context.known",
     "way": "way = context.way",
 }
-_SILENT = (nodes.Assign, nodes.AssignBlock, nodes.Import, nodes.FromImport, nodes.Macro)
+_SILENT = (nodes.Assign, nodes.AssignBlock, nodes.Import, nodes.FromImport, nodes.Macro)  # what writes nothing
 
 
-class Run(NamedTuple):
-    """Statements that follow one another and are of one kind."""
-
-    of_persona: bool
-    nodes: list[nodes.Node]
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether they are the template's own text."""
-        return all(isinstance(node, nodes.Output) and _is_data(node) for node in self.nodes)
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether they write nothing, but set what others after them see."""
-        return isinstance(self.nodes[0], _SILENT)
-
-    @property
-    def sets(self) -> bool:
-        """Whether they may do both."""
-        return any(isinstance(node, nodes.If) and any(True for _ in node.find_all(_SILENT)) for node in self.nodes)
-
-    @property
-    def has_block(self) -> bool:
-        return any(isinstance(node, nodes.Block) or node.find(nodes.Block) for node in self.nodes)
-
-    @property
-    def prints_block(self) -> bool:
-        return isinstance(self.nodes[0], nodes.Block) and not self.nodes[0].scoped
-
-
-def _steps(runs: list[Run]) -> Iterator[list[Run]]:
-    """Yield what is passed over together: a template's text goes with what follows it."""
-    step: list[Run] = []
-    for at, run in enumerate(runs):
-        if run.sets:
-            yield [*step, *runs[at:]]
-            return
-        if run.is_silent and step:
-            yield step
-            step = []
-        step.append(run)
-        if not run.is_idle:
-            yield step
-            step = []
-    if step:
-        yield step
+def _sets(node: nodes.Node) -> bool:
+    """Tell whether a statement may write, and set what others after it see."""
+    return isinstance(node, nodes.If) and any(True for _ in node.find_all(_SILENT))
 
 
 class Unfolded(CodeGenerator):
@@ -209,38 +166,39 @@ class Generator(Unfolded):
         if frame.buffer != "out" or self._remembering or frame.require_output_check:
             super().blockvisit(statements, frame)
             return
-        runs = [Run(of_persona, list(run)) for (of_persona, _), run in groupby(_single(statements), _kind)]
-        if not self._stepping and (len(runs) > 1 or any(run.has_block for run in runs)):
+        runs = [list(run) for _, run in groupby(_single(statements), _kind)]
+        if self._stepping:
+            self.writeline("pass")
+            self._visit_runs(runs, frame)
+        else:
             self._stepping = True
             self._visit_steps(runs, frame)
             self._stepping = False
-        else:
-            self._visit_runs(runs, frame)
 
-    def _visit_steps(self, runs: list[Run], frame: Frame) -> None:
+    def _visit_steps(self, runs: list[list[nodes.Node]], frame: Frame) -> None:
         """Write the statements of a function, of which a run may pass over the first."""
         self.writeline("step = way.pop() if way else 1")
-        number = 0
-        for step in _steps(runs):
-            if step[0].is_silent:
-                self._visit_runs(step, frame)
+        for number, run in enumerate(runs, 1):
+            if isinstance(run[0], _SILENT):
+                self._visit_runs([run], frame)
                 continue
-            number += 1
-            *before, last = step
-            leads_on = last.prints_block and all(run.is_idle for run in before)
+            leads_on = isinstance(run[0], nodes.Block) and not run[0].scoped
             self.writeline(f"if step <= {number}:")
             self.indent()
             self.writeline(f"if step < 1: way.reach(step, {number}, {leads_on})")
-            self._visit_runs(step, frame)
+            if any(map(_sets, run)):
+                self._visit_runs(runs[number - 1 :], frame)
+                self.outdent()
+                break
+            self._visit_runs([run], frame)
             self.outdent()
 
-    def _visit_runs(self, runs: list[Run], frame: Frame) -> None:
-        self.writeline("pass")
+    def _visit_runs(self, runs: list[list[nodes.Node]], frame: Frame) -> None:
         for run in runs:
-            if run.of_persona and not run.is_idle:
-                self._remember(run.nodes, frame)
+            if _is_of_persona(run[0]) and not all(isinstance(node, nodes.Output) and _is_data(node) for node in run):
+                self._remember(run, frame)
             else:
-                super().blockvisit(run.nodes, frame)
+                super().blockvisit(run, frame)
 
     def _remember(self, statements: list[nodes.Node], frame: Frame) -> None:
         """Write statements that are run until it is known what they come to, unless they look at the session."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Protocol
-from weakref import WeakSet
+from weakref import ref
 
 from .assembly import Assembled, Section
 from .budget import Budget
@@ -34,7 +34,7 @@ class Plan:
         self._ready: Ready | None = None  # where the template is run
         self._used = False
         self.names = names
-        self.calls: WeakSet[Call] = WeakSet()
+        self.calls: list[ref[Call]] = []
 
     @property
     def tree(self) -> Tree:
@@ -43,8 +43,9 @@ class Plan:
     def forget(self) -> None:
         """Give up what is prepared, and the functions that were made of it."""
         self._tree = Tree()
-        for call in list(self.calls):
-            call.forget()
+        for each in self.calls[:]:
+            if (call := each()) is not None:
+                call.forget()
 
     def assemble(self, values: Mapping[str, object]) -> Assembled | Filled:
         """Return the prompt for neutralised values.
@@ -115,7 +116,7 @@ class Call:
         self.unused = unused
         self.seen: Tree | None = None  # what `fill` was made of
         self.fill: Fill | None = None
-        plan.calls.add(self)
+        plan.calls.append(ref(self, plan.calls.remove))
 
     def prepare(self, names: tuple[str, ...]) -> None:
         """Make the function that fills the prompt, where the plan has something new to make it of."""

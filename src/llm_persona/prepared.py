@@ -8,10 +8,11 @@ tree. No piece, question or answer holds a value of a session.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from .assembly import Assembled, Section
 from .events import Watch, flat
@@ -31,6 +32,7 @@ Key = (
     str | tuple[str, int, int]
 )  # a variable's name; of an extra section the number, and 0 for its name, 1 for its text
 Values = Mapping[Any, object]
+T = TypeVar("T", str, tuple[str, ...])
 
 
 Answer = bool | int | None
@@ -174,7 +176,7 @@ def flattened(values: Mapping[str, object]) -> Values:
 class Prepared:
     """A prompt with places for values."""
 
-    __slots__ = ("escapes", "pieces", "places", "spans", "stable", "stable_fingerprint")
+    __slots__ = ("escapes", "names", "pieces", "places", "spans", "stable", "stable_fingerprint")
 
     def __init__(self, assembled: Assembled, *, escapes: bool) -> None:
         pieces: list[str] = [""]
@@ -189,16 +191,17 @@ class Prepared:
                 pieces[-1] += piece
         at.append((len(places), len(pieces[-1])))
 
-        def merged(place: tuple[int, int]) -> tuple[int, int]:
+        def merged(place: tuple[int, int]) -> int:
             piece, character = at[place[0]]
-            return piece, character + place[1]
+            return piece << 32 | character + place[1]
 
         # What is short is often the same for many personas, and kept once: less has to come into the processor's cache.
         self.pieces = tuple([_shared(piece) if len(piece) <= SHORT else piece for piece in pieces])
         self.places = tuple(places)
-        self.spans = tuple([(name, merged(start), merged(end)) for name, start, end in assembled.spans])
+        self.names = _shared(tuple([name for name, _, _ in assembled.spans]))  # of its sections
+        self.spans = array("Q", [merged(place) for _, *ends in assembled.spans for place in ends])  # and their places
         # No value was printed before the session was looked at: the stable prefix ends in the first piece.
-        self.stable = None if assembled.stable is None else merged(assembled.stable)[1]
+        self.stable = None if assembled.stable is None else merged(assembled.stable)
         self.escapes = escapes
         self.stable_fingerprint: str | None = None  # worked out when it is asked for
 
@@ -220,12 +223,13 @@ class Prepared:
     def sections(self, filled: list[str]) -> tuple[Section, ...]:
         """Return each section's name, and where it begins and ends in a filled text."""
         begins = [0, *accumulate(map(len, filled))][::2]
-        return tuple([(name, begins[i] + first, begins[j] + last) for name, (i, first), (j, last) in self.spans])
+        places = [begins[place >> 32] + (place & 0xFFFFFFFF) for place in self.spans]
+        return tuple(zip(self.names, places[::2], places[1::2], strict=True))
 
 
 @lru_cache(maxsize=4096)
-def _shared(piece: str) -> str:
-    """Return one text for all equal ones, so that less has to come into the processor's cache."""
+def _shared(piece: T) -> T:
+    """Return one text, or list of names, for all equal ones, so that less has to come into the processor's cache."""
     return piece
 
 

@@ -281,7 +281,7 @@ class XmlSandbox(Sandbox):
     escapes = True
 
     def printed(self, value: object) -> list[Any]:
-        if isinstance(value, Pieces):
+        if type(value) is not Verbatim and isinstance(value, Pieces):
             return ["", *value.pieces, ""]
         text = text_of(value)
         return [str.__str__(text) if isinstance(text, Markup) else escape(text)]
