@@ -455,7 +455,9 @@ def test_what_may_not_be_written_is_told(name: str) -> None:
 def test_a_signal_leaves_nothing_half_done(shop: Path, number: int) -> None:
     """A command that is ended while it writes takes away what it began, and says so by its code."""
     code = (
-        "import os, sys; from llm_persona.cli import run\n"
+        "import os, signal, sys; from llm_persona.cli import run\n"
+        # As a terminal starts it: what runs the tests may ignore the signal, and hand that on.
+        f"signal.signal({int(number)}, {'signal.default_int_handler' if number == signal.SIGINT else 'signal.SIG_DFL'})\n"
         f"def stop(descriptor): os.kill(os.getpid(), {int(number)})\n"
         "os.fsync = stop\n"
         "sys.exit(run(['export', 'Maya', '-o', 'out.md']))"
