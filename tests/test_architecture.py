@@ -20,10 +20,11 @@ CORE = """
     placeholders
     fingerprints
     invisible output frozen session
+    fields
     tools providers
     prompt
     complaints markers events assembly views generation filters sandbox recorder syntax template_files templates
-    budget bound packing texts prepared plans fields persona
+    budget bound packing texts prepared plans persona
     inheritance
     source json_reader json_syntax yaml_messages yaml_text yaml_scalars yaml_syntax reading
     shared_nodes remedies other_names mistakes validation

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import json
 import pickle
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import llm_persona
 from llm_persona import InheritanceError, InvalidValueError, Persona, PersonaError, PersonaFileError, PersonaRegistry
 from llm_persona.errors import field_text
-from llm_persona.fields import DEFAULTS, checked
+from llm_persona.fields import DEFAULTS, FIELDS, checked
 from llm_persona.frozen import FrozenDict, ListEdit, thaw
-from llm_persona.wording import FIELDS
 
 WRONG: list[object] = [
     5,
@@ -279,3 +284,89 @@ def test_metadata_is_kept(data: dict[str, Any]) -> None:
     persona = Persona("Maya", "r", metadata=data)
     hash(persona)
     assert thaw(persona.metadata) == data
+
+
+LINE = '    motto: str | None = _field(Kind.TEXT, _optional_text, None, Words.FILLED, "line")' + "\n"
+ABOVE = "    abstract: bool = "  # in the table
+FILE = """\
+$templates: mottos
+Acme: {abstract: true, company: Acme Corp, motto: "{company} {verb}"}
+Maya: {parent: Acme, role: Guide, version: 1, template: loud}
+Maya@2: {parent: Maya, motto: "{name} sings", template: default}
+Dora: {parent: Acme, role: Guide, motto: null}
+"""
+USED = """
+import pickle
+from llm_persona import Persona, PersonaError, PersonaRegistry
+
+registry = PersonaRegistry.from_file("personas.yaml")
+maya = registry.get("Maya")
+assert (maya.motto, registry.get("Dora").motto) == ("Acme Corp {verb}", None)
+assert maya.build_system_prompt(verb="helps") == "I am Maya: Acme Corp helps."
+try:
+    maya.build_system_prompt()
+except PersonaError as error:
+    print("missing:", error)
+place = registry.explain("Maya").fields["motto"]
+assert (place.persona, place.path, place.line) == ("Acme", "personas.yaml", 2), place
+spans = maya.render(verb="helps").explain()[0].spans
+assert ("Acme Corp ", "motto") in [(span.text, span.field) for span in spans], spans
+assert registry.get("Maya", version="2").motto == "Maya sings"
+for again in (pickle.loads(pickle.dumps(registry)), PersonaRegistry.from_dict({"Maya": maya.to_dict()}, templates="mottos")):
+    assert again.get("Maya").motto == maya.motto
+registry.to_yaml("written.yaml")
+assert PersonaRegistry.from_file("written.yaml").get("Maya").motto == maya.motto
+stamp = maya.render(verb="helps").stamp()
+changed = PersonaRegistry.from_dict({"Maya": {**maya.to_dict(), "motto": "No."}}, templates="mottos")
+print("changed:", changed.verify(stamp))
+"""
+
+
+def test_a_field_is_one_line_of_the_table_and_its_entry_of_the_schema(tmp_path: Path) -> None:
+    """All else follows: files, inheritance, placeholders, templates, origins, differences, pages, import and export."""
+    source = _with_a_motto(tmp_path / "house")
+    (tmp_path / "personas.yaml").write_text(FILE)
+    (tmp_path / "mottos").mkdir()
+    (tmp_path / "mottos" / "loud.j2").write_text("I am {{ persona.name }}: {{ persona.motto }}.\n")
+
+    def run(code: str, *arguments: str, ends: int = 0) -> str:
+        found = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(source)!r})\n{code}", *arguments]
+        done = subprocess.run(found, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == ends, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def command(*arguments: str, ends: int = 0) -> str:
+        return run("from llm_persona.__main__ import main; sys.exit(main())", *arguments, ends=ends)
+
+    told = run(USED)
+    assert "motto" in told.partition("missing:")[2].partition("\n")[0], told
+    assert "persona.motto" in told.partition("changed:")[2], told
+    assert "motto: Acme Corp {verb}" in command("show", "Maya")
+    difference = json.loads(command("diff", "Maya", "Maya@2", "-s", "verb=x", "--format", "json"))
+    assert ["motto"] in [each["path"] for each in difference["changed"][0]["fields"]], difference
+    command("preview", "-o", "page.html", "-s", "verb=x")
+    assert "<dt>Motto</dt>" in (tmp_path / "page.html").read_text()
+    command("export", "Maya@2", "-o", "maya.md")
+    command("import", "maya.md", "-o", "imported.yaml")
+    assert "motto: Maya sings" in (tmp_path / "imported.yaml").read_text()
+    (tmp_path / "near.yaml").write_text("Maya: {role: Guide, moto: No}\n")
+    assert "unknown field 'moto'; did you mean 'motto'?" in command("check", "near.yaml", ends=1)
+    (tmp_path / "wrong.yaml").write_text("Maya: {role: Guide, motto: [No]}\n")
+    assert "wrong.yaml:1:28: Maya.motto: must be a text, not a list" in command("check", "wrong.yaml", ends=1)
+
+
+def _with_a_motto(house: Path) -> Path:
+    """Copy the package and its templates, add the line and the entry, and return the folder that holds the package."""
+    root = Path(llm_persona.__file__).resolve().parents[2]
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    shutil.copytree(root / "src", house / "src", ignore=ignored)
+    shutil.copytree(root / "templates", house / "templates")
+    table = house / "src" / "llm_persona" / "fields.py"
+    before, above, after = table.read_text().partition(ABOVE)
+    table.write_text(before + LINE + above + after)
+    schema = next((house / "src").rglob("persona.schema.json"))
+    data = json.loads(schema.read_text())
+    entry = {"$ref": "#/$defs/text_or_null", "title": "motto", "description": "What it lives by."}
+    data["$defs"]["persona"]["properties"]["motto"] = entry
+    schema.write_text(json.dumps(data))
+    return house / "src"

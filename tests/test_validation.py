@@ -14,11 +14,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llm_persona.errors import Problem
+from llm_persona.fields import FIELDS
 from llm_persona.names import MAX_NAME
 from llm_persona.reading import Document, parse, read
 from llm_persona.suspicions import suspicions
 from llm_persona.validation import check_document, schema
-from llm_persona.wording import FIELDS
 
 CASES = Path(__file__).parent / "personas"
 SHARED = Path(__file__).parents[2] / "shared" / "bad-inputs"

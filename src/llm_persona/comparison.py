@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol
 
 from .arguments import mapping_of
 from .errors import PersonaError, field_text
+from .fields import LISTS, TABLES, TEXTS
 from .frozen import thaw
-from .inheritance import LISTS, TABLES, TEXTS
 from .names import shorten, split_reference
 from .persona import Persona
 from .prompt import Prompt

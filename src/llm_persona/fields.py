@@ -1,13 +1,14 @@
-"""The fields of a persona: their defaults, and what each may hold."""
+"""The table of a persona's fields: of what kind each is, what it may hold, and what becomes of it."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import FieldPath, InvalidValueError
 from .frozen import FrozenDict, ListEdit
@@ -41,27 +42,6 @@ class _NotGiven(Enum):
 
 NOT_GIVEN = _NotGiven.NOT_GIVEN
 
-# Every field but the name, in the constructor's order.
-DEFAULTS: dict[str, object] = {
-    "role": "",
-    "company": None,
-    "tone": DEFAULT_TONE,
-    "capabilities": (),
-    "constraints": (),
-    "greeting": None,
-    "custom_sections": FrozenDict(),
-    "display_name": None,
-    "parent": None,
-    "version": None,
-    "variables": None,
-    "template": None,
-    "tools": (),
-    "abstract": False,
-    "description": None,
-    "metadata": FrozenDict(),
-    "replaced_by": None,
-}
-
 VARIABLES = "a mapping of names to defaults, or a list of names"
 TEXT_MAPPING = "a mapping of names to texts"
 
@@ -71,7 +51,7 @@ _UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
 def checked(name: str, value: object, persona: str) -> object:
     """Return a field's value as the persona keeps it. Raises InvalidValueError for one that it may not hold."""
     try:
-        return _CHECKS[name](plain(value), (name,))
+        return TABLE[name].check(plain(value), (name,))
     except InvalidValueError as error:
         error.persona = persona
         if not error.field:
@@ -257,30 +237,9 @@ def _plain(value: object, path: FieldPath) -> object:
     raise _wrong(must_be("a text, a number, true, false, null, a list or a mapping", value), path, QUOTE_IT)
 
 
-_CHECKS: dict[str, Callable[[object, FieldPath], object]] = {
-    "role": _required_text,
-    "tone": _required_text,
-    "company": _optional_text,
-    "greeting": _optional_text,
-    "display_name": _display_name,
-    "template": _text_if_any,
-    "description": _optional_text,
-    "parent": _reference,
-    "version": _version,
-    "capabilities": _list,
-    "constraints": _list,
-    "tools": _list,
-    "custom_sections": _sections,
-    "variables": _variables,
-    "abstract": _truth,
-    "metadata": _metadata,
-    "replaced_by": _replaced_by,
-}
-
-
 def as_read(name: str, value: object, persona: str) -> object:
     """Return the value of a field of a file, which was read and checked there, as the persona keeps it."""
-    keep = _AS_READ.get((name, type(value)))
+    keep = _AS_READ.get((TABLE[name].check, type(value)))
     return checked(name, value, persona) if keep is None else keep(value)
 
 
@@ -319,13 +278,112 @@ def _frozen(value: Any) -> object:
     )
 
 
-# What needs no second look: by the field and the value's type.
-_AS_READ: dict[tuple[str, type], Callable[[Any], object]] = {
-    **{(name, str): _same for name in ("role", "tone", "parent", "template")},
-    **{(name, str): _or_none for name in ("company", "greeting", "display_name", "description")},
-    **{(name, list): tuple for name in ("capabilities", "constraints", "tools")},
-    ("custom_sections", dict): FrozenDict.over,
-    ("variables", dict): _ascii_variables,
-    ("metadata", dict): _read_metadata,
-    ("abstract", bool): _same,
+# What needs no second look: by the check and the value's type.
+_AS_READ: dict[tuple[Callable[..., object], type], Callable[[Any], object]] = {
+    **{(check, str): _same for check in (_required_text, _reference, _text_if_any)},
+    **{(check, str): _or_none for check in (_optional_text, _display_name)},
+    (_list, list): tuple,
+    (_sections, dict): FrozenDict.over,
+    (_variables, dict): _ascii_variables,
+    (_metadata, dict): _read_metadata,
+    (_truth, bool): _same,
 }
+
+
+class Kind(Enum):
+    """What a field holds."""
+
+    TEXT = TEXT
+    TEXTS = LIST
+    ENTRIES = MAPPING  # names to values
+    TRUTH = TRUTH
+
+
+class Words(Enum):
+    """What a field's texts are."""
+
+    FILLED = "people's words, in which placeholders are filled"
+    AS_WRITTEN = "people's words, printed as they are written"
+    NONE = "no words of a prompt: names, notes, switches"
+
+
+class PersonaField(NamedTuple):
+    """What is known of a field: all lists of fields are made of this."""
+
+    name: str
+    kind: Kind
+    default: object
+    check: Callable[[object, FieldPath], object]  # returns the value as it is kept, or raises InvalidValueError
+    words: Words
+    place: (
+        str | None
+    )  # what the bundled templates make of it: "sentence", part of one; "line"; "paragraph"; None: nothing
+    inherited: bool
+    printed: bool  # whether a template may ask for it
+
+
+def _field(
+    kind: Kind,
+    check: Callable[[object, FieldPath], object],
+    default: object = None,
+    words: Words = Words.NONE,
+    place: str | None = None,
+    *,
+    inherited: bool = True,
+    printed: bool = True,
+) -> Any:
+    row = (kind, default, check, words, place, inherited, printed)
+    return dataclasses.field(default=NOT_GIVEN, metadata={"row": row})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fields:
+    """Every field of a persona, in the order of its constructor, as it is kept."""
+
+    name: str
+    role: str = _field(Kind.TEXT, _required_text, "", Words.FILLED, "sentence")
+    company: str | None = _field(Kind.TEXT, _optional_text, None, Words.FILLED, "sentence")
+    tone: str = _field(Kind.TEXT, _required_text, DEFAULT_TONE, Words.FILLED, "line")
+    capabilities: tuple[str, ...] = _field(Kind.TEXTS, _list, (), Words.FILLED, "line")
+    constraints: tuple[str, ...] = _field(Kind.TEXTS, _list, (), Words.FILLED, "line")
+    greeting: str | None = _field(Kind.TEXT, _optional_text, None, Words.FILLED)
+    custom_sections: Mapping[str, str] = _field(Kind.ENTRIES, _sections, FrozenDict(), Words.FILLED, "paragraph")
+    _: dataclasses.KW_ONLY
+    display_name: str | None = _field(Kind.TEXT, _display_name, None, Words.AS_WRITTEN, "sentence")
+    parent: str | None = _field(Kind.TEXT, _reference, inherited=False, printed=False)
+    version: str | None = _field(Kind.TEXT, _version, inherited=False)
+    # A default reaches a prompt where a text names the variable.
+    variables: Mapping[str, str | None] | None = _field(Kind.ENTRIES, _variables, None, Words.AS_WRITTEN, printed=False)
+    template: str | None = _field(Kind.TEXT, _text_if_any, printed=False)
+    tools: tuple[str, ...] = _field(Kind.TEXTS, _list, ())
+    abstract: bool = _field(Kind.TRUTH, _truth, False, inherited=False, printed=False)
+    description: str | None = _field(Kind.TEXT, _optional_text, inherited=False, printed=False)
+    metadata: Mapping[str, Any] = _field(Kind.ENTRIES, _metadata, FrozenDict(), printed=False)
+    replaced_by: str | None = _field(Kind.TEXT, _replaced_by, inherited=False, printed=False)
+
+
+# Every field but the name.
+TABLE = {
+    each.name: PersonaField(each.name, *each.metadata["row"]) for each in dataclasses.fields(Fields) if each.metadata
+}
+DEFAULTS = {name: field.default for name, field in TABLE.items()}
+FIELDS = ("name", *TABLE)
+
+
+def those(**properties: object) -> tuple[str, ...]:
+    """Return the names of the fields of which all of this is true: `those(kind=Kind.TEXTS, inherited=True)`."""
+    return tuple(
+        field.name for field in TABLE.values() if all(getattr(field, key) == value for key, value in properties.items())
+    )
+
+
+LISTS = those(kind=Kind.TEXTS)
+TABLES = those(kind=Kind.ENTRIES)
+TEXTS = those(kind=Kind.TEXT, inherited=True)
+OWN = tuple(name for name in those(inherited=False) if name != "replaced_by")  # of a persona; that is of a line
+FILLED = those(words=Words.FILLED)
+AS_WRITTEN = those(words=Words.AS_WRITTEN)
+NEVER_RENDERED = those(printed=False)
+TEMPLATE_FIELDS = ("name", *those(printed=True), "key", "tool_descriptions")
+# What a prompt is expected to have of a persona, beside its name.
+EXPECTED = tuple(name for name in FILLED if TABLE[name].place)

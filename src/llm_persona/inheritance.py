@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from .errors import InheritanceError, InvalidValueError
+from .fields import FILLED, LISTS, OWN, TABLES, TEXTS, Kind, Words, those
 from .frozen import FrozenDict, ListEdit
 from .names import Guesses, did_you_mean, shorten, split_reference
 from .persona import Persona
@@ -14,10 +16,6 @@ from .wording import said_of
 
 Path = tuple[str | int, ...]
 MAX_DEPTH = 32  # parents above one another
-TEXTS = ("role", "company", "tone", "greeting", "display_name", "template")
-LISTS = ("capabilities", "constraints", "tools")
-TABLES = ("custom_sections", "metadata", "variables")
-OWN = ("parent", "version", "abstract", "description")
 
 Definitions = Mapping[str, Persona]  # key -> as it was defined
 T = TypeVar("T")
@@ -262,25 +260,45 @@ def filled(lineage: Lineage) -> dict[str, Any]:
             changes[field] = new
         else:
             changes.setdefault(field, {})[path[1]] = new
-    for field in changes.keys() & {"capabilities", "constraints"}:
-        items = enumerate(getattr(persona, field))
-        changes[field] = tuple(changes[field].get(index, text) for index, text in items)
-    if "custom_sections" in changes:
-        changes["custom_sections"] = FrozenDict({**persona.custom_sections, **changes["custom_sections"]})
+    for field, new in changes.items():
+        if field in LISTS:
+            changes[field] = tuple(new.get(index, text) for index, text in enumerate(getattr(persona, field)))
+        elif field in TABLES:
+            changes[field] = FrozenDict({**getattr(persona, field), **new})
     return changes
 
 
-def texts(persona: Persona, holding: str = "") -> list[tuple[Path, str]]:
-    """Return every text of a persona that may hold placeholders, and that holds this, with its path."""
-    fields = {"role": persona.role, "company": persona.company, "tone": persona.tone, "greeting": persona.greeting}
-    found: list[tuple[Path, str]] = [((name,), text) for name, text in fields.items() if text and holding in text]
-    for name, items in (("capabilities", persona.capabilities), ("constraints", persona.constraints)):
-        found += [((name, index), text) for index, text in enumerate(items) if holding in text]
-    sections = persona.custom_sections.items()
-    return found + [(("custom_sections", name), text) for name, text in sections if text and holding in text]
+def texts(persona: Persona, holding: str = "", fields: Iterable[str] = FILLED) -> list[tuple[Path, str]]:
+    """Return every text of some fields that holds this, with its path; of all that may hold placeholders, if not told."""
+    found: list[tuple[Path, str]] = []
+    for field in fields:
+        value = getattr(persona, field)
+        if not value:
+            continue
+        if field in LISTS:
+            found += [((field, index), text) for index, text in enumerate(value) if holding in text]
+        elif field in TABLES:
+            found += [((field, entry), text) for entry, text in value.items() if text and holding in text]
+        elif holding in value:
+            found.append(((field,), value))
+    return found
 
 
 def joined_texts(persona: Persona) -> str:
-    """Return the same texts as one, parted by NUL, which none of them holds: for a first look."""
-    some = (persona.role, persona.company or "", persona.tone, persona.greeting or "")
-    return "\0".join((*some, *persona.capabilities, *persona.constraints, *persona.custom_sections.values()))
+    """Return the texts that may hold placeholders as one, parted by NUL, which none of them holds: for a first look."""
+    found = [text for text in _filled_texts(persona) if text]
+    for items in _filled_lists(persona):
+        found += items
+    for entries in _filled_tables(persona):
+        found += entries.values()
+    return "\0".join(found)
+
+
+def _getter(names: Iterable[str]) -> Callable[[Persona], list[Any]]:
+    getters = [attrgetter(name) for name in names]
+    return lambda persona: [get(persona) for get in getters]
+
+
+_filled_texts = _getter(those(kind=Kind.TEXT, words=Words.FILLED))
+_filled_lists = _getter(those(kind=Kind.TEXTS, words=Words.FILLED))
+_filled_tables = _getter(those(kind=Kind.ENTRIES, words=Words.FILLED))

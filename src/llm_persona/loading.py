@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from .acceptances import Acceptances, read_acceptances
 from .bounds import Bounds
 from .errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text, let_through
+from .fields import LISTS
 from .file_keys import Arguments, Folders, file_bounds
-from .inheritance import LISTS, versions
+from .inheritance import versions
 from .names import did_you_mean, shorten, split_reference
 from .persona import Persona
 from .reading import NO_PATH, Document, Limits, read

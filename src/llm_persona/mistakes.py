@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, cast
 
 from . import remedies
 from .errors import InvalidValueError, Problem
+from .fields import FIELDS, TABLES
 from .names import Guesses, check_name, shorten, spelled, split_reference
 from .other_names import meant
 from .source import where
 from .wording import (
     BESIDE_REPLACED_BY,
     EMPTY,
-    FIELDS,
     LINE_FIELDS,
     LINE_HOLDS,
     LIST,
     LIST_EDITS,
-    MAPPING_FIELDS,
     MISSING,
     REPLACED_BY_ALONE,
     TEXT,
@@ -114,7 +113,7 @@ def _unknown_keys(path: tuple[str | int, ...], value: Mapping[str, object], gues
     elif path[-1] == "variables":
         faults = ((key, variable_fault(key)) for key in value)
         yield from (Mistake(path, fault, NAME_A_VARIABLE, key=key) for key, fault in faults if fault)
-    elif path[-1] in MAPPING_FIELDS:
+    elif path[-1] in TABLES:
         yield from (Mistake(path, "has an empty name", "write the name", key=key) for key in value if is_blank(key))
     else:
         yield from _unknown_edits(path, value, guess)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from .explorations import Take
+from .fields import EXPECTED
 from .findings import Findings
 from .provenance import Origin, origin_of
 from .rehearsals import Rehearsal
@@ -98,7 +99,7 @@ def _folded(text: str) -> str:
 
 
 def _all_texts(fields: Mapping[str, Field]) -> Iterator[tuple[Path, str]]:
-    for name in ("role", "company", "tone", "capabilities", "constraints", "custom_sections"):
+    for name in EXPECTED:
         value = fields[name]
         if isinstance(value, tuple):
             yield from (((name, index), _written(text)) for index, text in enumerate(value))

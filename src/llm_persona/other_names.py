@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from .wording import FIELDS
+from .fields import TABLE
 
 FOR_EITHER = "for the prompt: custom_sections; for programs: metadata"
 
@@ -171,7 +171,7 @@ def _negated(words: list[str]) -> tuple[str | None, str] | None:
 
 
 _SAID = ("custom_sections", "capabilities", "constraints")
-_OWN = {_plain(field): field for field in FIELDS[1:]}
+_OWN = {_plain(field): field for field in TABLE}
 
 
 def _is_slip(key: str, field: str) -> bool:

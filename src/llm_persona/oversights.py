@@ -6,6 +6,7 @@ from collections.abc import Iterator, Set
 
 from .codes import NOWHERE, finding
 from .errors import Problem, TemplateError, field_text
+from .fields import those
 from .inheritance import Path, became, edit_of, find, standing, texts
 from .names import split_reference
 from .persona import Persona
@@ -135,14 +136,11 @@ def _ending_in_line_breaks(state: State, places: Places) -> Iterator[Problem]:
 def _inside_lines(persona: Persona) -> Iterator[tuple[Path, str, str]]:
     """Yield the texts of which templates print no line of its own, each with what a line break at its end does."""
     sentence, line = "and a sentence goes on behind it", "and leaves an empty line behind it"
-    for name in ("role", "company", "display_name"):
-        yield (name,), getattr(persona, name) or "", sentence
-    for name, text in (persona.variables or {}).items():
-        if text and len(text.splitlines()) == 1:  # of several lines, it is meant to
-            yield ("variables", name), text, sentence
-    yield ("tone",), persona.tone, line
-    for name in ("capabilities", "constraints"):
-        yield from (((name, index), text, line) for index, text in enumerate(getattr(persona, name)))
+    yield from ((path, text, sentence) for path, text in texts(persona, fields=those(place="sentence")))
+    for path, text in texts(persona, fields=("variables",)):
+        if len(text.splitlines()) == 1:  # of several lines, it is meant to
+            yield path, text, sentence
+    yield from ((path, text, line) for path, text in texts(persona, fields=those(place="line")))
 
 
 def _unused_variables(state: State, places: Places) -> Iterator[Problem]:

@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 from .comparison import PersonaChange, compare
 from .errors import PersonaError, field_text
+from .fields import FILLED
 from .frozen import thaw
+from .inheritance import texts
 from .names import split_reference
 from .page_diffs import Row, side_by_side
 from .page_prompts import PromptBody, prompt_body
@@ -26,6 +28,11 @@ class Ancestor:
     key: str
     colour: int
     anchor: str
+
+
+# The fields for which a card has no place of its own, below the tone.
+_ARRANGED = ("role", "company", "tone", "greeting", "capabilities", "constraints", "custom_sections", "tools")
+_FURTHER = tuple(name for name in FILLED if name not in _ARRANGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ class Card:
     tools: tuple[Value, ...]
     variables: tuple[Variable, ...]
     template: str | None
+    further: tuple[tuple[str, tuple[Value, ...]], ...]
     versions: tuple[Version, ...]
 
     @property
@@ -129,6 +137,9 @@ def _card(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[str, 
     def items(field: str) -> tuple[Value, ...]:
         return tuple(map(value, getattr(persona, field), explanation.lists[field]))
 
+    def values(field: str) -> Iterator[Value]:
+        return (value(found, explanation.origin(path)) for path, found in texts(persona, fields=(field,)))
+
     return Card(
         name=persona.name,
         anchor=anchor(key),
@@ -146,8 +157,13 @@ def _card(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[str, 
         tools=items("tools"),
         variables=tuple(Variable(name, default) for name, default in (persona.variables or {}).items()),
         template=persona.template,
+        further=tuple((_title(name), found) for name in _FURTHER if (found := tuple(values(name)))),
         versions=tuple(_versions(registry, keys, session)),
     )
+
+
+def _title(field: str) -> str:
+    return field.replace("_", " ").capitalize()
 
 
 def _ancestors(registry: PersonaRegistry, key: str) -> tuple[Ancestor, ...]:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .bound import Bound, bundled
 from .errors import InheritanceError, InvalidValueError, PersonaError, let_through
-from .fields import DEFAULTS, NOT_GIVEN, as_read, checked
+from .fields import DEFAULTS, LISTS, NOT_GIVEN, Fields, as_read, checked
 from .frozen import FrozenDict, Given, ListEdit, thaw
 from .kinds import is_text, plain
 from .names import check_name, join_reference, kind_of, shorten, split_reference
@@ -27,7 +27,7 @@ Texts = Sequence[str] | Mapping[str, Sequence[str]] | None  # a list, an edit of
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Persona:
+class Persona(Fields):
     """Who an agent is: a name, a role, and how it speaks. Presentation is the templates' affair.
 
     `Persona(name="Maya@2")` is version 2 of Maya, beside the one that is served. Fields that were not given are told
@@ -38,25 +38,7 @@ class Persona:
     not what it may be, InheritanceError for an edit of a list that no parent has.
     """
 
-    name: str
-    role: str = cast(str, NOT_GIVEN)
-    company: str | None = cast(str, NOT_GIVEN)
-    tone: str = cast(str, NOT_GIVEN)
-    capabilities: tuple[str, ...] = cast("tuple[str, ...]", NOT_GIVEN)
-    constraints: tuple[str, ...] = cast("tuple[str, ...]", NOT_GIVEN)
-    greeting: str | None = cast(str, NOT_GIVEN)
-    custom_sections: Mapping[str, str] = cast("Mapping[str, str]", NOT_GIVEN)
     _: dataclasses.KW_ONLY
-    display_name: str | None = cast(str, NOT_GIVEN)
-    parent: str | None = cast(str, NOT_GIVEN)
-    version: str | None = cast(str, NOT_GIVEN)
-    variables: Mapping[str, str | None] | None = cast("Mapping[str, str | None]", NOT_GIVEN)
-    template: str | None = cast(str, NOT_GIVEN)
-    tools: tuple[str, ...] = cast("tuple[str, ...]", NOT_GIVEN)
-    abstract: bool = cast(bool, NOT_GIVEN)
-    description: str | None = cast(str, NOT_GIVEN)
-    metadata: Mapping[str, Any] = cast("Mapping[str, Any]", NOT_GIVEN)
-    replaced_by: str | None = cast(str, NOT_GIVEN)
     # Fields, and not attributes beside them, so that `dataclasses.replace` and pickle carry them along.
     _given: Given | None = None
     _side: bool = False
@@ -149,7 +131,7 @@ class Persona:
         elif self.parent is None:
             if not self.role and not self.abstract:
                 raise InvalidValueError("role is missing", persona=self.key, hint="say what the persona is")
-            for name in ("capabilities", "constraints", "tools"):
+            for name in LISTS:
                 edit = getattr(self, name)
                 if isinstance(edit, ListEdit):
                     if edit.written() is None:
@@ -393,7 +375,7 @@ class Persona:
 
 _PLAIN = frozenset((str, bool, type(None), tuple, list, dict, FrozenDict, ListEdit))  # what a default may equal
 _SLOTS = tuple(each.name for each in dataclasses.fields(Persona))
-_lists = itemgetter("capabilities", "constraints", "tools")
+_lists = itemgetter(*LISTS)
 _UNREAD: dict[str, Any] = {**dict.fromkeys(_SLOTS), **DEFAULTS, "_side": False}  # in the order of _SLOTS
 _values = attrgetter(*_SLOTS)
 _SET = [getattr(Persona, name).__set__ for name in _SLOTS]

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from .errors import PersonaError, field_text
 from .explaining import Segment, is_own, lines_of, origin_of, segments
 from .explorations import take
-from .inheritance import LISTS, OWN, TABLES, TEXTS, Lineage
+from .fields import AS_WRITTEN, FIELDS, FILLED, NEVER_RENDERED
+from .inheritance import Lineage
 from .persona import Persona
 from .placeholders import Placeholder, Placeholders
 from .prompt_cases import PromptCase
@@ -24,11 +25,11 @@ Lines = list[tuple[Segment, ...]]
 
 PLAIN = "llm_persona/markdown"  # prints every field, whatever the product's template drops
 BUNDLED = "llm_persona/"
-_TAKEN_BACK = [name for name in (*TEXTS, *LISTS, *TABLES) if name not in ("template", "tools", "metadata", "variables")]
+_TAKEN_BACK = [name for name in (*FILLED, *AS_WRITTEN) if name not in NEVER_RENDERED]
 
 
 _NAMED = ("name", "company")  # what a text may ask for
-_ROOTS = frozenset([*TEXTS, *LISTS, *TABLES, *OWN, "name", "key", "session"])  # what paths begin with
+_ROOTS = frozenset([*FIELDS, "key", "session"])  # what paths begin with
 
 
 class Cause(NamedTuple):

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .errors import FieldPath
-from .inheritance import LISTS, OWN, TABLES, TEXTS, Lineage, edit_of, merged
+from .fields import LISTS, OWN, TABLES, TEXTS
+from .inheritance import Lineage, edit_of, merged
 from .persona import Persona
 from .reading import Document
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from .errors import PersonaError, TemplateError
 from .explorations import Exploration, Take, explore
+from .fields import EXPECTED
 from .inheritance import Lineage, texts
 from .persona import Persona
 from .placeholders import Placeholders
@@ -188,12 +189,5 @@ def _place(error: PersonaError) -> object:
 
 def _printed_paths(persona: Persona) -> Iterator[Path]:
     """Yield the way to every text of the persona that was given and that its prompt should have."""
-    for name in ("role", "company", "tone"):
-        if persona._gives(name) and getattr(persona, name):
-            yield (name,)
-    for name in ("capabilities", "constraints"):
-        for index in range(len(getattr(persona, name))):
-            yield (name, index)
-    for name, text in persona.custom_sections.items():
-        if text:
-            yield ("custom_sections", name)
+    given = [name for name in EXPECTED if persona._gives(name)]
+    yield from (path for path, _ in texts(persona, fields=given))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .errors import InvalidValueError
+from .fields import LISTS, TABLES
 from .names import check_name, split_reference
-from .wording import LIST_EDITS, LIST_FIELDS, MAPPING_FIELDS
+from .wording import LIST_EDITS
 
-_SHARABLE = (*LIST_FIELDS, *MAPPING_FIELDS)
+_SHARABLE = (*LISTS, *TABLES)
 _STAND_IN = ["x"]  # a list of texts that is well
 
 
@@ -77,7 +78,7 @@ def _fields(name: str, entry: dict[str, object], shared: Shared) -> dict[str, ob
 
 def _edit(name: str, field: str, value: dict[str, object], shared: Shared) -> dict[str, object]:
     """Return an edit of a list with stand-ins for the lists that other edits have too; other mappings as they are."""
-    if field not in LIST_FIELDS:
+    if field not in LISTS:
         return value
     return {
         word: _STAND_IN

@@ -13,11 +13,11 @@ from itertools import islice
 
 from .codes import NOWHERE, finding
 from .errors import Problem
+from .fields import AS_WRITTEN, FILLED
 from .invisible import Run, may_hide, runs
 from .names import shorten
 from .reading import NO_PATH, Document
 from .source import where
-from .wording import TEXT_FIELDS
 
 MOST_RUNS = 10  # hidden runs named in one text
 
@@ -29,9 +29,7 @@ _JINJA = re.compile(
 _JINJA_START = re.compile(r"\{[{%#]")
 # A Latin letter beside a Greek or a Cyrillic one in a name.
 _MIXED = re.compile("[A-Za-z]([\u0370-\u03ff\u0400-\u052f])|([\u0370-\u03ff\u0400-\u052f])[A-Za-z]")
-_PRINTED = (frozenset(TEXT_FIELDS) - {"parent", "version", "description", "template"}) | frozenset(
-    ("capabilities", "constraints", "custom_sections", "variables")
-)
+_PRINTED = frozenset([*FILLED, *AS_WRITTEN])
 
 Path = tuple[str | int, ...]
 

@@ -22,6 +22,7 @@ from .assembly import Assembled, Known, assemble
 from .complaints import explain
 from .errors import InvalidValueError, PersonaError, TemplateError, let_through
 from .events import Watch
+from .fields import TEMPLATE_FIELDS
 from .fingerprints import fingerprint
 from .generation import NOTHING_KNOWN, parent_of
 from .kinds import plain
@@ -31,7 +32,6 @@ from .session import MARKDOWN, PLAIN, XML, Family, Verbatim
 from .syntax import Syntax, check_closure, place, read_syntax
 from .template_files import ENDING, Source, is_folder, name_problem, read_folder
 from .views import Filling, PersonaView, Ready, SessionView
-from .wording import TEMPLATE_FIELDS
 
 if TYPE_CHECKING:
     from .markers import Machine

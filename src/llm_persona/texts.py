@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from .assembly import Known
 from .errors import InvalidValueError, MissingVariableError, field_text
 from .events import Watch
+from .fields import TABLE, TEMPLATE_FIELDS, Kind, PersonaField, Words
 from .fingerprints import fingerprint
 from .frozen import FrozenDict, thaw
 from .names import nearest, shorten
@@ -15,7 +16,6 @@ from .placeholders import Parts, Placeholder, Placeholders, resolve
 from .session import Family, Record, Verbatim, neutralise
 from .templates import Template
 from .views import Field, Filling, Ready, Text, TextTable, Undescribed
-from .wording import TEMPLATE_FIELDS
 
 Path = tuple[str | int, ...]
 FIELD_PRINT = len("sha256:") + 12  # characters
@@ -169,36 +169,27 @@ class PersonaTexts:
         tools = tools or {}
         undescribed = [name for name in persona.tools if name not in tools]
         described = Undescribed(undescribed) if undescribed else Record({name: tools[name] for name in persona.tools})
-        return {
-            "name": persona.spoken_name,
-            "key": persona.key,
-            "version": persona.version,
-            "role": self._text(persona.role, ("role",)),
-            "company": self._ready(self._company, ("company",), self._needs) if self._company else None,
-            "tone": self._text(persona.tone, ("tone",)),
-            "capabilities": self._list(persona.capabilities, "capabilities"),
-            "constraints": self._list(persona.constraints, "constraints"),
-            "greeting": self._text(persona.greeting, ("greeting",), self._greeting_needs) if persona.greeting else None,
-            "custom_sections": TextTable(
-                {
-                    name: self._text(text, ("custom_sections", name))
-                    for name, text in persona.custom_sections.items()
-                    if text
-                }
-            ),
-            "display_name": persona.display_name,
-            "tools": tuple(persona.tools),
-            "tool_descriptions": described,
-        }
+        found = {name: self._field(field) for name, field in TABLE.items() if field.printed}
+        return {"name": persona.spoken_name, "key": persona.key, **found, "tool_descriptions": described}
 
-    def _list(self, texts: Iterable[str], field: str) -> tuple[str | Text, ...]:
-        return tuple(self._text(text, (field, index)) for index, text in enumerate(texts))
+    def _field(self, field: PersonaField) -> Field:
+        """Return a field as templates get it: what holds placeholders waits to be filled."""
+        name, value = field.name, getattr(self.persona, field.name)
+        if field.words is not Words.FILLED or value is None:
+            return value  # type: ignore[no-any-return]  # a text, or texts
+        if field.kind is Kind.TEXTS:
+            return tuple([self._text(text, (name, index)) for index, text in enumerate(value)])
+        if field.kind is Kind.ENTRIES:
+            return TextTable({entry: self._text(text, (name, entry)) for entry, text in value.items() if text})
+        if name == "company":
+            return self._ready(self._company or (), (name,), self._needs)
+        return self._text(value, (name,))
 
-    def _text(self, text: str, path: Path, needs: dict[str, Path] | None = None) -> str | Text:
+    def _text(self, text: str, path: Path) -> str | Text:
         if "{" not in text:
             return text
         parts = resolve(self._placeholders.parse(text), self._own)
-        return self._ready(parts, path, self._needs if needs is None else needs)
+        return self._ready(parts, path, self._greeting_needs if path[0] == "greeting" else self._needs)
 
     def _ready(self, parts: Parts, path: Path, needs: dict[str, Path]) -> str | Text:
         names = [part.name for part in parts if isinstance(part, Placeholder)]

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from .assembly import Known
 from .errors import InvalidValueError, TemplateError
 from .events import Watch
+from .fields import NEVER_RENDERED
 from .names import did_you_mean, kind_of, shorten
 from .placeholders import Parts
 from .session import Record, shown
-from .wording import NEVER_RENDERED
 
 
 class Text:

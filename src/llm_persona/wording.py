@@ -1,7 +1,4 @@
-"""The sentences in which a wrong value is refused: the same from a file, from Python, and from data.
-
-Also the fields of a persona by what they hold, which those sentences are about.
-"""
+"""The sentences in which a wrong value is refused: the same from a file, from Python, and from data."""
 
 from __future__ import annotations
 
@@ -15,34 +12,7 @@ LIST = "a list of texts"
 MAPPING = "a mapping"
 TRUTH = "true or false"
 
-TEXT_FIELDS = ("role", "company", "tone", "greeting", "display_name", "parent", "version", "template", "description")
-LIST_FIELDS = ("capabilities", "constraints", "tools")
-MAPPING_FIELDS = ("custom_sections", "variables", "metadata")
 LIST_EDITS = ("add", "remove", "replace")
-FIELDS = (
-    "name",
-    "role",
-    "company",
-    "tone",
-    "capabilities",
-    "constraints",
-    "greeting",
-    "custom_sections",
-    "display_name",
-    "parent",
-    "version",
-    "variables",
-    "template",
-    "tools",
-    "abstract",
-    "description",
-    "metadata",
-    "replaced_by",
-)  # in the order of Persona's constructor
-# For people and programs; a variable's default reaches a prompt where a text names it.
-NEVER_RENDERED = ("description", "metadata", "parent", "abstract", "variables", "template", "replaced_by")
-TEMPLATE_FIELDS = (*(name for name in FIELDS if name not in NEVER_RENDERED), "key", "tool_descriptions")
-
 LINE_FIELDS = ("replaced_by", "description")  # what the line may hold that a persona or version leaves when it goes
 
 REPLACED_BY_ALONE = "replaced_by alone"  # what the schema calls such a line

@@ -8,15 +8,14 @@ from collections.abc import Iterator
 import click
 from rich.cells import cell_len
 
+from ..fields import FIELDS, LISTS, TABLES
 from ..frozen import thaw
-from ..inheritance import LISTS, TABLES
 from ..output import safe
 from ..persona import Persona
 from ..provenance import Explanation, Provenance
 from ..registry import PersonaRegistry
 from ..resolution import written
 from ..terminal import columns, line, painted, write
-from ..wording import FIELDS
 from ..writing import dump_yaml
 from .options import PersonaFiles, asked_for, persona_files
 
