@@ -258,6 +258,29 @@ def test_cycles_show_the_chain(parents: dict[str, str], circle: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("length", "circle"),
+    [(33, [*(f"P{n}" for n in range(33)), "P0"]), (34, ["P0", "P1", "P2", "P3", "…", "P33", "P0"])],
+)
+def test_a_long_circle_is_shown_in_part(length: int, circle: list[str]) -> None:
+    """As long as a chain may be, it is shown whole; one that is longer by its two ends."""
+    around = [Persona(f"P{n}", "r", parent=f"P{(n + 1) % length}") for n in range(length)]
+    with pytest.raises(InheritanceError) as caught:
+        registry_of(*around)
+    assert caught.value.message == f"is its own ancestor: {' -> '.join(circle)}"
+
+
+def test_the_chain_to_an_unknown_parent_is_shown() -> None:
+    """Where it was come to by a child; a persona alone and its parent need no chain."""
+    with pytest.raises(InheritanceError) as caught:
+        registry_of(Persona("Kim", parent="Mid"), Persona("Mid", "r", parent="Top"))
+    assert caught.value.persona == "Mid"
+    assert caught.value.message == "parent 'Top' is not defined (Kim -> Mid -> Top)"
+    with pytest.raises(InheritanceError) as caught:
+        registry_of(Persona("Mid", "r", parent="Top"))
+    assert caught.value.message == "parent 'Top' is not defined"
+
+
+@pytest.mark.parametrize(
     ("parent", "message"),
     [
         ("Bse", "Kim.parent: parent 'Bse' is not defined; did you mean 'Base'?"),

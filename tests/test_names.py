@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from llm_persona.errors import InvalidValueError
 from llm_persona.names import (
     MAX_NAME,
+    Guesses,
     check_name,
     did_you_mean,
     join_reference,
     kind_of,
     nearest,
     shorten,
+    shown,
     spell,
     spelled,
     split_reference,
@@ -183,3 +185,39 @@ def test_the_nearest_name_is_the_only_one_told() -> None:
     assert nearest("mayo", ["Mayor", "MAYO", "x"]) == "MAYO"
     assert nearest("a" * MAX_NAME + "b" * 900, ["a" * MAX_NAME]) == "a" * MAX_NAME
     assert (nearest("abcd", ["abxy"]), nearest("abcd", ["abxy"], 0.5)) == (None, "abxy")
+
+
+class Whole(int):
+    """A number of a caller's own type."""
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("a\n", r"'a\n'"),
+        (1.5, "1.5"),
+        (True, "True"),
+        (None, "None"),
+        (-7, "-7"),
+        ("x" * 99, f"'{'x' * 58}…"),
+        (2**255 - 1, f"{str(2**255)[:59]}…"),
+        (2**255, "(a number)"),
+        (Whole(7), "(a number)"),
+        ([1], "(a list)"),
+        (b"x", "(bytes)"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_only_plain_values_are_shown(value: object, told: str) -> None:
+    """What can say anything of itself, or is too long to be written quickly, is told by its kind."""
+    assert shown(value) == told
+
+
+def test_guesses_end() -> None:
+    """Two hundred among few names; among 10,000 names each counts as eleven."""
+    few, many = Guesses(), Guesses()
+    assert [few("mya", ["Maya"]) for _ in range(201)] == ["Maya"] * 200 + [None]
+    assert few.hint("mya", ["Maya"]) is None
+    assert Guesses().hint("mya", ["Maya"]) == "did you mean 'Maya'?"
+    names = ["Maya", *(str(number) for number in range(9_999))]
+    assert [many("mya", names) for _ in range(19)] == ["Maya"] * 18 + [None]

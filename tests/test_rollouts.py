@@ -236,6 +236,13 @@ def test_percent_of_an_enum_is_its_number() -> None:
         ({2: 5, "2": 6}, ["$rollouts.Maya.2: the version stands here twice"]),
         ({1.1: 5}, ["$rollouts.Maya: version must be a text, not a number; quote it"]),
         ({True: 5}, ["$rollouts.Maya: version must be a text, not a truth value (true); quote it"]),
+        ({-1: 5}, ["$rollouts.Maya: version must be a text, not a number; quote it"]),
+        ({0: 5}, ["$rollouts.Maya.0: there is no version '0'; define Maya@0"]),
+        (
+            {10**18 - 1: 5},
+            [f"$rollouts.Maya.{10**18 - 1}: there is no version '{10**18 - 1}'; define Maya@{10**18 - 1}"],
+        ),
+        ({10**18: 5}, ["$rollouts.Maya: version must be a text, not a number; quote it"]),
         ({10**5000: 5}, ["$rollouts.Maya: version must be a text, not a number; quote it"]),
         ({"": 5}, ["$rollouts.Maya: version is empty; write one"]),
         ({"2": 5, "salt": 7}, ["$rollouts.Maya.salt: must be a text, not a number; quote it"]),
