@@ -90,6 +90,16 @@ def test_warming_up_needs_no_unit(handler: ModuleType, clients: Any, monkeypatch
     assert handler.warm_up(clients) > 0
 
 
+def test_warming_up_stops_nothing(
+    handler: ModuleType, clients: Any, primary: Loopback, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A provider that is down when the program starts leaves one persona cold, and the others warm."""
+    primary.plan = [Failure(529)] * 2
+    assert handler.warm_up(clients) > 0
+    assert len(primary.usages) == 4
+    assert "Maya@1 is not warm: OverloadedError" in caplog.text
+
+
 def test_conversation_is_cached_with_its_prompt(handler: ModuleType, clients: Any, primary: Loopback) -> None:
     """The prompt's shared part and the last message are marked, so each turn reads what the one before it sent."""
     conversation = handler.Conversation("c-1", "Dora")

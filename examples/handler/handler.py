@@ -118,12 +118,18 @@ def served() -> Iterator[Persona]:
 
 
 def warm_up(clients: Clients) -> int:
-    """Fill the cache with the part that all sessions of a persona share; return the tokens that were written."""
+    """Fill the cache with the part that all sessions of a persona share; return the tokens that were written.
+
+    What fails is only colder, and later than it could be: no reason not to start.
+    """
     written = 0
     for persona in served():
         prompt = persona.render(**session(User("Somebody")))
         request = prompt.anthropic_prewarm(model=PRIMARY_MODEL, tools=persona.select_tools(ANTHROPIC_TOOLS))
-        written += clients.primary.messages.create(**request).usage.cache_creation_input_tokens or 0
+        try:
+            written += clients.primary.messages.create(**request).usage.cache_creation_input_tokens or 0
+        except anthropic.APIError as error:
+            log.warning("%s is not warm: %r", persona.ref, error)
     return written
 
 
