@@ -99,8 +99,7 @@ class Placeholders:
         return normal(match[2]) if single and self._known(match[2]) else None
 
     def _known(self, identifier: str) -> bool:
-        names = self._names
-        return names is None or identifier in names or identifier in OWN_NAMES or normal(identifier) in names
+        return self._names is None or (name := normal(identifier)) in self._names or name in OWN_NAMES
 
 
 def normal(identifier: str) -> str:
