@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
-from llm_persona.output import write_file
+from llm_persona.files.output import write_file
 
 PROCESSES = 5
 RESULTS = Path(__file__).parent / "results"

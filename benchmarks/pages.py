@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness import Figure, results
 
-from llm_persona.output import write_file
+from llm_persona.files.output import write_file
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = (REPOSITORY / "README.md", REPOSITORY / "docs/performance.md")

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from llm_persona import InheritanceError, Persona, PersonaFileError, PersonaRegistry
 from llm_persona.agents import SECTION, agent, load_agent, to_agent_markdown
+from llm_persona.files.writing import dump_yaml
 from llm_persona.foreign import safe_name
 from llm_persona.imports import load_agents
 from llm_persona.names import check_name
 from llm_persona.resolution import written
-from llm_persona.writing import dump_yaml
 
 CASES = Path(__file__).parent / "cards" / "agents"
 DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -19,19 +19,19 @@ CORE = """
     kinds names arguments wording
     placeholders
     fingerprints
-    invisible output frozen session
+    files.invisible files.output frozen session
     fields
     tools providers
     prompt
     complaints markers events assembly views generation filters sandbox recorder syntax template_files templates
     budget bound packing texts prepared plans persona
     inheritance
-    source json_reader json_syntax yaml_messages yaml_text yaml_scalars yaml_syntax reading
-    shared_nodes remedies other_names mistakes validation
+    files.source files.json_reader files.json_syntax files.yaml_messages files.yaml_text files.yaml_scalars files.yaml_syntax files.reading
+    files.shared_nodes files.wrong_types files.unknown_fields files.schema_messages files.validation
     rollouts
-    plain_data acceptances provenance bounds tool_files file_keys resolution findings borrowed_names oversights suspicions loading
+    files.plain_data acceptances provenance bounds tool_files file_keys resolution findings borrowed_names oversights suspicions loading
     recordings recorded_views explorations shapes rehearsals near_misses omissions spoken_names pitfalls session_names stable_shares coverage
-    explaining writing comparison registry_files registry_pickles registry
+    explaining files.writing comparison registry_files registry_pickles registry
 """
 
 # What imports the core and is imported by none of it.
@@ -59,8 +59,8 @@ ALONE = {
         "syntax",
         "templates",
     },
-    "yaml": {"yaml_messages", "yaml_scalars", "yaml_syntax"},
-    "jsonschema_rs": {"validation"},
+    "yaml": {"files.yaml_messages", "files.yaml_scalars", "files.yaml_syntax"},
+    "jsonschema_rs": {"files.validation"},
     "click": {"__main__", "cli", "commands", "terminal"},
     "rich": {"__main__", "cli", "commands", "terminal"},
     "pytest": {"testing", "prompt_changes", "prompt_snapshots"},
@@ -69,24 +69,29 @@ ALONE = {
 
 
 def modules() -> Iterator[tuple[str, Path]]:
-    """Yield every file of the package by its module, that of a folder by the folder's name."""
+    """Yield every file of the package by its module, each command's by their folder; a room's `__init__` says words only."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if parts != ("__init__",):
-            yield parts[0], path
+        if path.name != "__init__.py":
+            yield _module(path.relative_to(PACKAGE).with_suffix("").parts), path
+
+
+def _module(parts: tuple[str, ...]) -> str:
+    named = parts[: parts.index("commands") + 1] if "commands" in parts else parts
+    return ".".join(named).removesuffix(".__init__")
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
     """Yield what a file imports, wherever the import stands: ("own", module) or ("other", package)."""
-    depth = len(path.relative_to(PACKAGE).parts)
+    folder = path.relative_to(PACKAGE).parts[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (("other", alias.name.partition(".")[0]) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             yield "other", str(node.module).partition(".")[0]
-        elif isinstance(node, ast.ImportFrom) and node.level == depth:
+        elif isinstance(node, ast.ImportFrom):
+            base = folder[: len(folder) - node.level + 1]
             names = [node.module] if node.module else [alias.name for alias in node.names]
-            yield from (("own", name.partition(".")[0]) for name in names if not name.startswith("__"))
+            yield from (("own", _module((*base, *name.split(".")))) for name in names if not name.startswith("__"))
 
 
 def test_every_module_has_its_place() -> None:

@@ -29,7 +29,7 @@ from llm_persona.commands.render import render
 from llm_persona.commands.schema import schema
 from llm_persona.commands.show import show
 from llm_persona.errors import Problem
-from llm_persona.output import safe
+from llm_persona.files.output import safe
 from llm_persona.terminal import columns
 
 ROOT = Path(__file__).parents[1]
@@ -195,7 +195,7 @@ def test_yaml_of_show_reads_back(name: str, tmp_path: Path) -> None:
 
 def test_schema_is_the_packaged_one() -> None:
     """`schema` prints the schema that ships in the package."""
-    packaged = (ROOT / "src" / "llm_persona" / "persona.schema.json").read_text(encoding="utf-8")
+    packaged = (ROOT / "src" / "llm_persona" / "files" / "persona.schema.json").read_text(encoding="utf-8")
     assert json.loads(invoke("schema").stdout) == json.loads(packaged)
 
 

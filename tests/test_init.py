@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from llm_persona import PersonaError, PersonaFileError, PersonaRegistry
 from llm_persona.commands.init import init
+from llm_persona.files.validation import schema
 from llm_persona.starting import start
-from llm_persona.validation import schema
 
 MADE = [
     ".gitattributes",

@@ -42,7 +42,7 @@ def test_wheel_built_from_the_sdist_has_every_template(dist: Path, repository: P
         }
         names = archive.namelist()
     assert bundled == {file.name: file.read_bytes() for file in (repository / "templates").iterdir()}
-    assert {"llm_persona/py.typed", "llm_persona/persona.schema.json"} <= set(names)
+    assert {"llm_persona/py.typed", "llm_persona/files/persona.schema.json"} <= set(names)
     assert all(name.startswith("llm_persona") for name in names)
 
 

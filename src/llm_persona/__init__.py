@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from .errors import TemplateError as TemplateError
     from .errors import UnknownPersonaError as UnknownPersonaError
     from .errors import UnknownVersionError as UnknownVersionError
+    from .files.reading import Limits as Limits
     from .loading import validate_file as validate_file
     from .persona import Persona as Persona
     from .prompt import Prompt as Prompt
     from .providers import mark_last_message as mark_last_message
     from .providers import mark_last_tool as mark_last_tool
-    from .reading import Limits as Limits
     from .registry import PersonaRegistry as PersonaRegistry
     from .session import multiline as multiline
     from .session import trusted as trusted
@@ -44,7 +44,7 @@ _HOMES = {
     "persona": ("Persona",),
     "prompt": ("Prompt",),
     "providers": ("mark_last_message", "mark_last_tool"),
-    "reading": ("Limits",),
+    "files.reading": ("Limits",),
     "registry": ("PersonaRegistry",),
     "session": ("multiline", "trusted"),
 }

@@ -16,6 +16,9 @@ from typing import Final
 
 from .arguments import path_of
 from .errors import PersonaError, PersonaFileError, Problem
+from .files.reading import Document, Limits, parse
+from .files.source import setting
+from .files.writing import dump_yaml
 from .foreign import (
     OWN_KEY,
     defined,
@@ -32,9 +35,6 @@ from .foreign import (
     safe_name,
 )
 from .persona import Persona
-from .reading import Document, Limits, parse
-from .source import setting
-from .writing import dump_yaml
 
 SECTION: Final = "Instructions"
 

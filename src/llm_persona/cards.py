@@ -17,6 +17,7 @@ from typing import Final
 
 from .arguments import path_of
 from .errors import PersonaError, PersonaFileError, Problem
+from .files.reading import Document, Limits, read
 from .foreign import (
     OWN_KEY,
     defined,
@@ -33,7 +34,6 @@ from .foreign import (
 )
 from .names import check_name, kind_of
 from .persona import Persona
-from .reading import Document, Limits, read
 
 ROLE: Final = "character"
 SECTIONS: Final = {

@@ -28,8 +28,8 @@ from .commands.render import render
 from .commands.schema import schema
 from .commands.show import show
 from .errors import PersonaError, let_through
+from .files.output import safe, told
 from .names import did_you_mean
-from .output import safe, told
 from .terminal import line, painted, speak_utf8
 
 COMMANDS: tuple[click.Command, ...] = (

@@ -11,9 +11,9 @@ from .arguments import is_path, items_of, path_of, text_of
 from .bound import Bound, bundled
 from .bounds import Bounds
 from .errors import InvalidValueError, PersonaFileError, Problem
+from .files.reading import NO_PATH, Document, Limits
 from .kinds import is_mapping, plain
 from .names import kind_of, shorten
-from .reading import NO_PATH, Document, Limits
 from .template_files import is_folder, plain_name
 from .templates import Folder, Templates
 from .tool_files import Catalog, Catalogue, catalogue, read_catalogue

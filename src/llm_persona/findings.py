@@ -8,8 +8,8 @@ from dataclasses import replace
 from .acceptances import Acceptances
 from .codes import NOWHERE, Found, finding
 from .errors import Problem, field_text
+from .files.reading import NO_PATH
 from .provenance import Origin, Places
-from .reading import NO_PATH
 
 
 class Findings:

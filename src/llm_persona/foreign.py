@@ -17,10 +17,10 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from .errors import InvalidValueError, PersonaError, Problem, let_through
+from .files.reading import Document, Limits, _content, parse
 from .frozen import thaw
 from .names import MAX_NAME, kind_of
 from .persona import Persona
-from .reading import Document, Limits, _content, parse
 from .resolution import written
 
 OWN_KEY: Final = "llm_persona"

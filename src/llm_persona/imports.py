@@ -10,9 +10,9 @@ from .agents import read_agent
 from .arguments import path_of
 from .cards import read_card
 from .errors import Problem
+from .files.reading import Limits
 from .foreign import free_name, renamed
 from .persona import Persona
-from .reading import Limits
 
 Reader = Callable[[str, Limits | None, list[Problem]], Persona | tuple[Problem, ...]]
 

@@ -12,14 +12,14 @@ from .bounds import Bounds
 from .errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text, let_through
 from .fields import LISTS
 from .file_keys import Arguments, Folders, file_bounds
+from .files.reading import NO_PATH, Document, Limits, read
+from .files.source import MOST_PROBLEMS
+from .files.validation import check_document
 from .inheritance import versions
 from .names import did_you_mean, shorten, split_reference
 from .persona import Persona
-from .reading import NO_PATH, Document, Limits, read
 from .resolution import State, complete
-from .source import MOST_PROBLEMS
 from .tool_files import Catalog
-from .validation import check_document
 from .wording import said_of
 
 if TYPE_CHECKING:

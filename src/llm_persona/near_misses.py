@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
 from .codes import finding
+from .files.source import LINE_BREAK
 from .findings import Findings
 from .inheritance import Path, joined_texts, texts
 from .names import nearest, shorten
@@ -14,7 +15,6 @@ from .persona import Persona
 from .placeholders import OWN_NAMES, Placeholders, normal
 from .provenance import Origin, Places, origin_of
 from .rehearsals import Rehearsal
-from .source import LINE_BREAK
 from .suspicions import told_as_jinja
 from .syntax import Syntax
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Set
 from .codes import NOWHERE, finding
 from .errors import Problem, TemplateError, field_text
 from .fields import those
+from .files.reading import NO_PATH
 from .inheritance import Path, became, edit_of, find, standing, texts
 from .names import split_reference
 from .persona import Persona
 from .placeholders import Placeholders
 from .provenance import Origin, Places, Provenance, explanation, located, origin_of
-from .reading import NO_PATH
 from .resolution import State
 from .wording import quoted
 

@@ -13,8 +13,8 @@ from jinja2 import Environment, StrictUndefined, Template, TemplateSyntaxError
 from markupsafe import Markup
 
 from .errors import let_through
+from .files.invisible import runs
 from .generation import Unfolded
-from .invisible import runs
 from .page_cards import Card, anchor, cards
 from .page_tree import tree
 from .registry import PersonaRegistry

@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from .errors import let_through
 from .explaining import Line, Span
-from .invisible import runs
+from .files.invisible import runs
 from .persona import Persona
 from .prompt import Prompt
 

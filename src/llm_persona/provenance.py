@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from .errors import FieldPath
 from .fields import LISTS, OWN, TABLES, TEXTS
+from .files.reading import Document
 from .inheritance import Lineage, edit_of, merged
 from .persona import Persona
-from .reading import Document
 
 Places = Mapping[str, Document]  # a definition's key -> the file that it stands in
 

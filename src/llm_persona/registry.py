@@ -19,13 +19,13 @@ from .errors import (
     UnknownVersionError,
 )
 from .file_keys import Arguments, Folders
+from .files.reading import STANDARD_INPUT, Limits, read
 from .inheritance import Definitions, became, find, standing, versions
 from .kinds import is_text, plain
 from .loading import Loaded, load_documents
 from .names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
 from .persona import Persona
 from .prompt import check_stamp
-from .reading import STANDARD_INPUT, Limits, read
 from .registry_files import as_data, as_files
 from .registry_pickles import pack_state, unpack_state
 from .resolution import State, affected, complete, same_content
@@ -126,7 +126,7 @@ class PersonaRegistry:
         precompile: bool = True,
     ) -> PersonaRegistry:
         """Make a registry of data as a file has it: the same rules, the same PersonaFileError, without lines."""
-        from .plain_data import plain_document
+        from .files.plain_data import plain_document
 
         arguments = Arguments.of(templates, default_template, tools, limits)
         document = plain_document(data, limits)
@@ -417,13 +417,13 @@ class PersonaRegistry:
         their prompts, `path` is a folder, and gets one file for each; without one that is an InvalidValueError. Raises
         as `to_dict` does, InvalidValueError for a path that ends as JSON does, and OSError.
         """
-        from .writing import dump_yaml
+        from .files.writing import dump_yaml
 
         return self._write(path, ".yaml", dump_yaml)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the registry as JSON; as `to_yaml` otherwise."""
-        from .writing import dump_json
+        from .files.writing import dump_json
 
         return self._write(path, ".json", dump_json)
 
@@ -432,7 +432,7 @@ class PersonaRegistry:
     ) -> str:
         if path is None:
             return dump(self.to_dict())
-        from .output import write_file, write_files
+        from .files.output import write_file, write_files
 
         path = target_of(path, "the path of the file")
         texts = {file: dump(data) for file, data in as_files(self._state, path, ending).items()}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .errors import field_text
+from .files.reading import NO_PATH
 from .provenance import Origin, Places, origin_of
-from .reading import NO_PATH
 from .rehearsals import Rehearsal
 
 

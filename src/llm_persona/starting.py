@@ -10,13 +10,13 @@ from pathlib import Path, PurePosixPath
 
 from .arguments import target_of
 from .errors import PersonaError
-from .output import leads_out, write_file
+from .files.output import leads_out, write_file
 from .prompt_cases import PromptMatrix
 from .prompt_files import ENDING
 
 SOURCES = {
     "personas.yaml": "start/personas.yaml",
-    "persona.schema.json": "persona.schema.json",
+    "persona.schema.json": "files/persona.schema.json",
     "templates/support.j2": "start/support.j2",
     "tests/test_prompts.py": "start/test_prompts.py.txt",  # named so that no tool takes it for this project's code
     ".github/workflows/prompts.yml": "start/prompts.yml",

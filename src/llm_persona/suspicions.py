@@ -14,10 +14,10 @@ from itertools import islice
 from .codes import NOWHERE, finding
 from .errors import Problem
 from .fields import AS_WRITTEN, FILLED
-from .invisible import Run, may_hide, runs
+from .files.invisible import Run, may_hide, runs
+from .files.reading import NO_PATH, Document
+from .files.source import where
 from .names import shorten
-from .reading import NO_PATH, Document
-from .source import where
 
 MOST_RUNS = 10  # hidden runs named in one text
 

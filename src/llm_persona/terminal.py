@@ -18,7 +18,7 @@ import click
 from rich.cells import cell_len
 
 from .errors import PersonaError, one_line
-from .output import safe
+from .files.output import safe
 
 GAP = "  "  # between columns
 _ESCAPE = "\x1b"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from .arguments import is_path, path_of
 from .errors import InvalidValueError, PersonaFileError, Problem, one_line
-from .reading import Limits, read_text
+from .files.reading import Limits, read_text
 from .tools import tool_descriptions
 
 Definitions = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]

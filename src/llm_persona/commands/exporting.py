@@ -6,7 +6,7 @@ import click
 
 from ..agents import to_agent_markdown
 from ..cards import to_card
-from ..writing import dump_json
+from ..files.writing import dump_json
 from .options import PersonaFiles, asked_for, persona_files
 from .outputs import Output, output_file
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from ..errors import PersonaFileError
+from ..files.reading import Limits, parse
+from ..files.writing import dump_json, dump_yaml
 from ..imports import Imported, import_files
 from ..persona import Persona
-from ..reading import Limits, parse
 from ..resolution import written
 from ..terminal import counted, line
-from ..writing import dump_json, dump_yaml
 from .options import file_limits
 from .outputs import Output, output_file
 from .problems import Lines, print_problems

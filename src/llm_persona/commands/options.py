@@ -17,10 +17,10 @@ import click
 
 from ..errors import PersonaError, PersonaFileError, one_line
 from ..file_keys import Arguments
+from ..files.output import Input
+from ..files.reading import Limits
 from ..names import did_you_mean, shorten, split_reference
-from ..output import Input
 from ..persona import Persona
-from ..reading import Limits
 from ..registry import PersonaRegistry
 from ..terminal import line, painted
 from ..wording import WHOLE_NUMBER

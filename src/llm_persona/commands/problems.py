@@ -11,9 +11,9 @@ from dataclasses import asdict
 from rich.cells import cell_len
 
 from ..errors import Problem, let_through, one_line
-from ..output import safe
-from ..reading import Limits
-from ..source import LINE_BREAK
+from ..files.output import safe
+from ..files.reading import Limits
+from ..files.source import LINE_BREAK
 from ..terminal import counted, line, painted, print_json
 
 LONGEST_LINE = 120  # characters of a source line that are shown

@@ -13,8 +13,8 @@ import click
 
 from ..comparison import PersonaChange, RegistryChange
 from ..errors import PersonaError, PersonaFileError, Problem
+from ..files.reading import read
 from ..names import did_you_mean, shorten
-from ..reading import read
 from ..registry import PersonaRegistry
 from ..template_files import ENDING
 from .options import PersonaFiles

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from ..files.validation import schema as persona_schema
 from ..terminal import print_json
-from ..validation import schema as persona_schema
 
 
 @click.command(short_help="Print the JSON Schema of persona files.")

@@ -9,14 +9,14 @@ import click
 from rich.cells import cell_len
 
 from ..fields import FIELDS, LISTS, TABLES
+from ..files.output import safe
+from ..files.writing import dump_yaml
 from ..frozen import thaw
-from ..output import safe
 from ..persona import Persona
 from ..provenance import Explanation, Provenance
 from ..registry import PersonaRegistry
 from ..resolution import written
 from ..terminal import columns, line, painted, write
-from ..writing import dump_yaml
 from .options import PersonaFiles, asked_for, persona_files
 
 Row = tuple[Provenance | None, str]

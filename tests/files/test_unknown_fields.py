@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_persona.fields import FIELDS
-from llm_persona.other_names import _BY_NAME, _MEANT, FOR_EITHER, _plain, meant
+from llm_persona.files.unknown_fields import _BY_NAME, _MEANT, FOR_EITHER, _plain, meant
 
 
 def all_to(field: str, names: str) -> dict[str, str]:

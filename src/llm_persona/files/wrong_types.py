@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .names import shorten
-from .wording import LIST, TEXT, TRUTH, as_item, quote_it, quoted
+from ..names import shorten
+from ..wording import LIST, TEXT, TRUTH, as_item, quote_it, quoted
 
 if TYPE_CHECKING:
-    from .errors import FieldPath
+    from ..errors import FieldPath
     from .reading import Document
 
 EACH_ITEM = 'begin each item with "- "'

@@ -10,7 +10,7 @@ import json
 import math
 import re
 
-from .errors import let_through
+from ..errors import let_through
 from .source import LINE_BREAK, Limits, Nodes
 
 _DOUBTFUL_ESCAPE = re.compile(

@@ -13,16 +13,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from .errors import Problem
+from ..errors import Problem
+from ..wording import WHOLE_NUMBER
 from .shared_nodes import once
 from .source import MOST_PROBLEMS
-from .wording import WHOLE_NUMBER
 
 if TYPE_CHECKING:  # for a file that is well, nobody has to find words
     import jsonschema_rs
 
-    from .mistakes import Mistake, Violation
     from .reading import Document
+    from .schema_messages import Mistake, Violation
 
 
 def schema() -> dict[str, object]:
@@ -64,7 +64,7 @@ def check_document(document: Document) -> Checked:
 def _mistakes(document: Document, data: dict[str, object]) -> Iterator[Mistake]:
     yield from _against_schema(document, data)
     for path, value in _misread_numbers(document):
-        from .mistakes import misread
+        from .schema_messages import misread
 
         yield misread(document, path, value)
 
@@ -143,8 +143,8 @@ def _against_schema(document: Document, data: Any) -> Iterator[Mistake]:
         well = False
     if well:
         return
-    from .mistakes import explained
-    from .names import Guesses
+    from ..names import Guesses
+    from .schema_messages import explained
 
     violations = list(_violations(data))
     told = {v.path for v in violations if v.keyword != "not"}
@@ -164,7 +164,7 @@ def _without_surrogates(value: object) -> object:
 
 
 def _violations(data: Any) -> Iterator[Violation]:
-    from .mistakes import Violation
+    from .schema_messages import Violation
 
     titles = _titles()
     # The standard output of a validator, not its exceptions: these take "007" in a path for the number 7,

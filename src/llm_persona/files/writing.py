@@ -7,8 +7,8 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
-from .errors import InvalidValueError
-from .names import kind_of
+from ..errors import InvalidValueError
+from ..names import kind_of
 
 _PLAIN = re.compile(r"[^\W\d_](?:[\w $%+/=.,;!?()'@^~-]|:(?=\S)|[^\x00-\x7f])*", re.ASCII)
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))

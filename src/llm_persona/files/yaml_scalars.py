@@ -9,8 +9,8 @@ from yaml.constructor import SafeConstructor
 from yaml.nodes import ScalarNode
 from yaml.resolver import Resolver
 
-from .kinds import TOO_LONG, too_long
-from .names import shorten
+from ..kinds import TOO_LONG, too_long
+from ..names import shorten
 
 _FIRSTS: list[str] = list(Resolver.yaml_implicit_resolvers)
 _FIRST_OF_WORDS = frozenset(first for first in _FIRSTS if first.isalpha())

@@ -6,9 +6,9 @@ import re
 
 from yaml.error import MarkedYAMLError
 
-from .names import shorten
+from ..names import shorten
+from ..wording import quoted
 from .source import Place
-from .wording import quoted
 
 Explanation = tuple[Place, str, str | None]
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from .errors import FieldPath, Problem, field_text
-from .kinds import TOO_LONG, is_list, is_mapping, is_text, plain, too_long
-from .names import kind_of, shown
+from ..errors import FieldPath, Problem, field_text
+from ..kinds import TOO_LONG, is_list, is_mapping, is_text, plain, too_long
+from ..names import kind_of, shown
+from ..wording import QUOTE_IT, must_be
 from .reading import NO_PATH, Document
 from .source import MOST_PROBLEMS, Limits
-from .wording import QUOTE_IT, must_be
 
 MAX_DEPTH = 64  # mappings and lists inside one another
 

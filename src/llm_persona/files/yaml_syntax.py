@@ -22,10 +22,10 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from .errors import let_through
-from .names import shorten
+from ..errors import let_through
+from ..names import shorten
+from ..wording import quoted
 from .source import LINE_BREAK, MOST_PROBLEMS, Nodes, Place, Source, where
-from .wording import quoted
 from .yaml_scalars import Misread, may_be_no_text, quote, resolve, why
 from .yaml_text import check_text, cut_below, cut_off, may_be_cut
 
@@ -391,7 +391,7 @@ class _CutReader(_Reader):
         if len(self.source.warnings) >= MOST_PROBLEMS:
             self.source.more_warnings += 1
             return
-        from .codes import finding  # few files need it
+        from ..codes import finding  # few files need it
 
         rest, start = found
         first, *further = LINE_BREAK.split(self.source.text[end.index : start])

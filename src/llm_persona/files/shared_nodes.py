@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .errors import InvalidValueError
-from .fields import LISTS, TABLES
-from .names import check_name, split_reference
-from .wording import LIST_EDITS
+from ..errors import InvalidValueError
+from ..fields import LISTS, TABLES
+from ..names import check_name, split_reference
+from ..wording import LIST_EDITS
 
 _SHARABLE = (*LISTS, *TABLES)
 _STAND_IN = ["x"]  # a list of texts that is well

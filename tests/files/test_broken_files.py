@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from mutations import broken_files, good_files
 
 from llm_persona import PersonaFileError, PersonaRegistry, validate_file
-from llm_persona.reading import parse
+from llm_persona.files.reading import parse
 
 
 def refused(make: Callable[[], object]) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import BinaryIO
 
-from .arguments import target_of
-from .errors import PersonaError, one_line, path_text
+from ..arguments import target_of
+from ..errors import PersonaError, one_line, path_text
 from .invisible import runs
 
 Path = str | os.PathLike[str]

@@ -8,7 +8,7 @@ import re
 from bisect import bisect_right
 from json.decoder import scanstring  # type: ignore[attr-defined]  # has no stub
 
-from .names import shorten
+from ..names import shorten
 from .source import LINE_BREAK, Nodes, Place, Source
 
 _SPACE = re.compile(r"[ \t\n\r]*")

@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 
 from llm_persona import PersonaError, PersonaRegistry
 from llm_persona.cli import run as main
-from llm_persona.invisible import may_hide
-from llm_persona.output import open_descriptor, safe, told, write_file
+from llm_persona.files.invisible import may_hide
+from llm_persona.files.output import open_descriptor, safe, told, write_file
 
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 AS_ROOT = pytest.mark.skipif(

@@ -19,14 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations import broken_files
 
-from llm_persona.json_reader import JsonReader
-from llm_persona.json_syntax import load_json, locate_json
-from llm_persona.reading import Document, Limits, parse, read
-from llm_persona.source import Nodes, Source
+from llm_persona.files.json_reader import JsonReader
+from llm_persona.files.json_syntax import load_json, locate_json
+from llm_persona.files.reading import Document, Limits, parse, read
+from llm_persona.files.source import Nodes, Source
 
-CASES = Path(__file__).parent / "personas" / "syntax"
-SHARED = Path(__file__).parents[1] / ".." / "shared" / "bad-inputs"
-UPDATE = "UPDATE_MESSAGES=1 python -m pytest tests/test_reading.py"
+CASES = Path(__file__).parents[1] / "personas" / "syntax"
+SHARED = Path(__file__).parents[2] / ".." / "shared" / "bad-inputs"
+UPDATE = "UPDATE_MESSAGES=1 python -m pytest tests/files/test_reading.py"
 
 MAYA = """\
 # all personas
@@ -662,7 +662,7 @@ def test_the_ending_decides_the_kind(name: str, tmp_path: Path) -> None:
 )
 def test_standard_input_is_read(text: str) -> None:
     """`-` is standard input: JSON where it begins with a brace, else YAML."""
-    program = "from llm_persona.reading import read; d = read('-'); print(d.path, d.data, d.problems)"
+    program = "from llm_persona.files.reading import read; d = read('-'); print(d.path, d.data, d.problems)"
     done = subprocess.run([sys.executable, "-c", program], input=text.encode(), capture_output=True, check=True)
     assert done.stdout.decode().strip() == "<stdin> {'Maya': {'role': 'Guide'}} ()"
 

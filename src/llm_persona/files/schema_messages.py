@@ -6,13 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from . import remedies
-from .errors import InvalidValueError, Problem
-from .fields import FIELDS, TABLES
-from .names import Guesses, check_name, shorten, spelled, split_reference
-from .other_names import meant
-from .source import where
-from .wording import (
+from ..errors import InvalidValueError, Problem
+from ..fields import FIELDS, TABLES
+from ..names import Guesses, check_name, shorten, spelled, split_reference
+from ..wording import (
     BESIDE_REPLACED_BY,
     EMPTY,
     LINE_FIELDS,
@@ -26,6 +23,9 @@ from .wording import (
     must_be,
     quote_it,
 )
+from . import wrong_types as remedies
+from .source import where
+from .unknown_fields import meant
 
 if TYPE_CHECKING:
     from .reading import Document

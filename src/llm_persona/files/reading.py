@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import Literal
 
-from .arguments import path_of
-from .errors import PersonaFileError, Problem, let_through
+from ..arguments import path_of
+from ..errors import PersonaFileError, Problem, let_through
 from .source import LINE_BREAK, Limits, Nodes, Place, Source, SyntaxStop, setting
 
 __all__ = ["Document", "Limits", "parse", "read", "read_text"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from yaml.resolver import Resolver
 
+from llm_persona.files.yaml_scalars import Misread, may_be_no_text, resolve, why
 from llm_persona.kinds import TOO_LONG
-from llm_persona.yaml_scalars import Misread, may_be_no_text, resolve, why
 
 
 @pytest.mark.parametrize(

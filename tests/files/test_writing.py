@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llm_persona.errors import InvalidValueError
-from llm_persona.reading import parse
-from llm_persona.writing import dump_json, dump_yaml
+from llm_persona.files.reading import parse
+from llm_persona.files.writing import dump_json, dump_yaml
 
 ODD = (
     *(

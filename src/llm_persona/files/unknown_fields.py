@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from .fields import TABLE
+from ..fields import TABLE
 
 FOR_EITHER = "for the prompt: custom_sections; for programs: metadata"
 

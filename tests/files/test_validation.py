@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from llm_persona.errors import Problem
 from llm_persona.fields import FIELDS
+from llm_persona.files.reading import Document, parse, read
+from llm_persona.files.validation import check_document, schema
 from llm_persona.names import MAX_NAME
-from llm_persona.reading import Document, parse, read
 from llm_persona.suspicions import suspicions
-from llm_persona.validation import check_document, schema
 
-CASES = Path(__file__).parent / "personas"
-SHARED = Path(__file__).parents[2] / "shared" / "bad-inputs"
+CASES = Path(__file__).parents[1] / "personas"
+SHARED = Path(__file__).parents[3] / "shared" / "bad-inputs"
 REWRITE = "REWRITE_MESSAGES"  # set it to write the messages of all cases anew, then review the difference
 
 
@@ -51,7 +51,7 @@ def named(path: Path) -> str:
 
 @pytest.mark.parametrize("path", cases("bad"), ids=named)
 def test_a_bad_file_is_told_what_is_wrong_and_what_to_write(path: Path) -> None:
-    """Every message is as it was reviewed: REWRITE_MESSAGES=1 pytest tests/test_validation.py writes them anew."""
+    """Every message is as it was reviewed: REWRITE_MESSAGES=1 pytest tests/files/test_validation.py writes them anew."""
     told = "".join(f"{problem}\n" for problem in problems_of(path)).replace(str(path), path.name)
     expected = path.with_name(f"{path.name}.txt")
     if os.environ.get(REWRITE):
@@ -269,6 +269,6 @@ def test_importing_the_package_imports_no_validator() -> None:
     """The schema library is imported when the first file is checked."""
     import subprocess
 
-    code = "import llm_persona.validation, sys; print('jsonschema_rs' in sys.modules)"
+    code = "import llm_persona.files.validation, sys; print('jsonschema_rs' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

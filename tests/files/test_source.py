@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaFileError, PersonaRegistry, validate_file
-from llm_persona.reading import Limits, parse
+from llm_persona.files.reading import Limits, parse
 
-SHARED = Path(__file__).parents[1] / ".." / "shared" / "bad-inputs"
+SHARED = Path(__file__).parents[2] / ".." / "shared" / "bad-inputs"
 
 
 def filled(number: int) -> dict[str, object]:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import takewhile
 
-from .errors import InvalidValueError, Problem, field_text
-from .names import shown
+from ..errors import InvalidValueError, Problem, field_text
+from ..names import shown
 
 MOST_PROBLEMS = 1_000  # noted one by one, of a file and of a registry: a list must not outgrow the file
 LINE_BREAK = re.compile(r"\r\n|\r|\n")

@@ -1,0 +1,1 @@
+"""A persona file as data with places, and as text again: the only room that knows YAML, JSON and the schema."""
