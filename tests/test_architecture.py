@@ -19,11 +19,11 @@ CORE = """
     kinds names arguments wording
     placeholders
     fingerprints
-    files.invisible files.output frozen session
+    files.invisible files.output frozen templating.session
     fields
     tools providers
     prompt
-    complaints markers events assembly views generation filters sandbox recorder syntax template_files templates
+    templating.messages templating.markers templating.events templating.assembly templating.views templating.generation templating.filters templating.sandbox templating.recorder templating.syntax templating.folders templating.templates
     budget bound packing texts prepared plans persona
     inheritance
     files.source files.json_reader files.json_syntax files.yaml_messages files.yaml_text files.yaml_scalars files.yaml_syntax files.reading
@@ -48,16 +48,16 @@ RING = OUTER.split()
 # Modules of others, and who alone may import them.
 ALONE = {
     "jinja2": {
-        "complaints",
-        "filters",
-        "generation",
+        "templating.messages",
+        "templating.filters",
+        "templating.generation",
         "page",
         "recorded_views",
-        "recorder",
+        "templating.recorder",
         "recordings",
-        "sandbox",
-        "syntax",
-        "templates",
+        "templating.sandbox",
+        "templating.syntax",
+        "templating.templates",
     },
     "yaml": {"files.yaml_messages", "files.yaml_scalars", "files.yaml_syntax"},
     "jsonschema_rs": {"files.validation"},

@@ -39,7 +39,7 @@ from llm_persona import (
 )
 from llm_persona.kinds import MAX_LAYERS, plain
 from llm_persona.names import kind_of
-from llm_persona.session import printable
+from llm_persona.templating.session import printable
 
 WHOLE = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.longlong, np.intp]
 BROKEN = [np.float16, np.float32, np.float64]

@@ -23,8 +23,8 @@ from llm_persona.bound import Bound
 from llm_persona.explorations import take
 from llm_persona.plans import Plans
 from llm_persona.prepared import MAX_LEAVES, Branch, Prepared, Tree
-from llm_persona.session import neutralise
-from llm_persona.templates import Template, Templates
+from llm_persona.templating.session import neutralise
+from llm_persona.templating.templates import Template, Templates
 
 SECONDS = 10  # that threads define and render
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_persona import PersonaFileError, PersonaRegistry
-from llm_persona.templates import Templates
+from llm_persona.templating.templates import Templates
 
 NEVER = "template-never-says-name"
 SOMETIMES = "template-sometimes-says-name"

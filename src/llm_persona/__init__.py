@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .providers import mark_last_message as mark_last_message
     from .providers import mark_last_tool as mark_last_tool
     from .registry import PersonaRegistry as PersonaRegistry
-    from .session import multiline as multiline
-    from .session import trusted as trusted
+    from .templating.session import multiline as multiline
+    from .templating.session import trusted as trusted
 
 __version__ = "0.1.0"
 
@@ -46,7 +46,7 @@ _HOMES = {
     "providers": ("mark_last_message", "mark_last_tool"),
     "files.reading": ("Limits",),
     "registry": ("PersonaRegistry",),
-    "session": ("multiline", "trusted"),
+    "templating.session": ("multiline", "trusted"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_MODULES)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .budget import Budget
 from .frozen import FrozenDict
-from .templates import Template, Templates
+from .templating.templates import Template, Templates
 
 if TYPE_CHECKING:
 

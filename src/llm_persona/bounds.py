@@ -10,8 +10,8 @@ from .bound import Bound
 from .errors import FieldPath
 from .inheritance import Lineage
 from .provenance import origin_of
-from .template_files import ENDING
-from .templates import Templates
+from .templating.folders import ENDING
+from .templating.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,12 @@ from .provenance import Origin, origin_of
 from .recordings import Line
 from .rehearsals import Rehearsal, SessionSample
 from .resolution import State
-from .session import neutralise
 from .session_names import Asking, check_names, check_slips
 from .spoken_names import check_spoken_name
 from .stable_shares import StableShare, stable_share
 from .suspicions import suspicions
-from .templates import BUNDLED_PREFIX, Template, Templates
+from .templating.session import neutralise
+from .templating.templates import BUNDLED_PREFIX, Template, Templates
 
 MAX_SHAPES = 1_024  # of personas whose recordings are kept for others
 SessionNames = Mapping[str, Any] | Iterable[str]

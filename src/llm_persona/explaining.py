@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from .errors import PersonaError, field_text
-from .events import TemplateText
 from .explorations import Take, take
 from .persona import Persona
 from .provenance import Explanation, Provenance
 from .recordings import Path, Printed
-from .templates import Template
+from .templating.events import TemplateText
+from .templating.templates import Template
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from .assembly import Assembled, Known
 from .errors import PersonaError, let_through
-from .markers import Marker, Unfollowed
 from .recorded_views import Lacking, OpenSession, SourcedFilling, as_fields
 from .recordings import Asked, Line, Part, Path, Printed, Recording
-from .session import Verbatim
-from .templates import Template
+from .templating.assembly import Assembled, Known
+from .templating.markers import Marker, Unfollowed
+from .templating.session import Verbatim
+from .templating.templates import Template
+from .templating.views import Ready
 from .texts import PersonaTexts
-from .views import Ready
 
 MAX_RUNS = 256  # of one template, persona and set of names
 MAX_GRANTED = 100  # variables that one recording takes for given

@@ -14,8 +14,8 @@ from .errors import InvalidValueError, PersonaFileError, Problem
 from .files.reading import NO_PATH, Document, Limits
 from .kinds import is_mapping, plain
 from .names import kind_of, shorten
-from .template_files import is_folder, plain_name
-from .templates import Folder, Templates
+from .templating.folders import is_folder, plain_name
+from .templating.templates import Folder, Templates
 from .tool_files import Catalog, Catalogue, catalogue, read_catalogue
 
 Folders = Folder | Iterable[Folder]

@@ -16,7 +16,7 @@ from .placeholders import OWN_NAMES, Placeholders, normal
 from .provenance import Origin, Places, origin_of
 from .rehearsals import Rehearsal
 from .suspicions import told_as_jinja
-from .syntax import Syntax
+from .templating.syntax import Syntax
 
 MOST = 10  # told of one text
 

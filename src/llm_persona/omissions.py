@@ -11,8 +11,8 @@ from .fields import EXPECTED
 from .findings import Findings
 from .provenance import Origin, origin_of
 from .rehearsals import Rehearsal
+from .templating.views import Field, Text, TextTable
 from .texts import Path
-from .views import Field, Text, TextTable
 
 _BEGINNING = 12  # characters that show a text to be there, but cut
 

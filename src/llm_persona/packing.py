@@ -11,8 +11,8 @@ from typing import Any
 
 from .bound import Bound, bundled
 from .errors import PersonaError, TemplateError
-from .template_files import ENDING, Source
-from .templates import BUNDLED_PREFIX, Templates
+from .templating.folders import ENDING, Source
+from .templating.templates import BUNDLED_PREFIX, Templates
 
 FORMAT = "llm-persona/pickle/1"
 

@@ -14,10 +14,10 @@ from markupsafe import Markup
 
 from .errors import let_through
 from .files.invisible import runs
-from .generation import Unfolded
 from .page_cards import Card, anchor, cards
 from .page_tree import tree
 from .registry import PersonaRegistry
+from .templating.generation import Unfolded
 
 
 def preview(registry: PersonaRegistry, session: Mapping[str, Any] | None = None) -> str:

@@ -18,7 +18,7 @@ from .names import check_name, join_reference, kind_of, shorten, split_reference
 from .packing import pack_alone, packed, unpack_bound, unpacked
 from .plans import Call, Plans
 from .prompt import Prompt
-from .templates import Template, Templates, template_name
+from .templating.templates import Template, Templates, template_name
 from .texts import PersonaTexts
 from .wording import BESIDE_REPLACED_BY, LINE_FIELDS, LINE_HOLDS, said_of
 

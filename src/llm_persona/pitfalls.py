@@ -11,8 +11,8 @@ from .findings import Findings
 from .provenance import origin_of
 from .recordings import Line, Part, Printed
 from .rehearsals import Rehearsal
-from .session import Multiline, Trusted
-from .syntax import Syntax
+from .templating.session import Multiline, Trusted
+from .templating.syntax import Syntax
 
 _INCLUDE = re.compile(r"([ \t]+)\{%[-+]?\s*include\s+(['\"])(.+?)\2")
 _OPENING = re.compile(r"([ \t]*)\{%[-+]?\s*(?:if|elif|else|for|with)\b[^%]*%\}\s*")

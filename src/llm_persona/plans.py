@@ -7,15 +7,15 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 from weakref import ref
 
-from .assembly import Assembled, Section
 from .budget import Budget
 from .errors import let_through
 from .prepared import Fill, Prepared, Tree, filler, flattened, record
 from .prompt import Facts, Prompt
-from .session import Session, neutralise
-from .templates import Template
+from .templating.assembly import Assembled, Section
+from .templating.session import Session, neutralise
+from .templating.templates import Template
+from .templating.views import Ready
 from .texts import PersonaTexts
-from .views import Ready
 
 MAX_CALLS = 1_024  # of one persona: templates times sets of session names
 

@@ -16,7 +16,7 @@ from .placeholders import Placeholder, Placeholders
 from .prompt_cases import PromptCase
 from .provenance import Explanation, Provenance, explanation
 from .recordings import Path
-from .session import neutralise
+from .templating.session import neutralise
 from .texts import PersonaTexts
 
 Span = tuple[int, int]

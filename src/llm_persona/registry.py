@@ -29,7 +29,7 @@ from .prompt import check_stamp
 from .registry_files import as_data, as_files
 from .registry_pickles import pack_state, unpack_state
 from .resolution import State, affected, complete, same_content
-from .templates import Template, Templates
+from .templating.templates import Template, Templates
 from .tool_files import Catalog
 from .wording import said_of
 

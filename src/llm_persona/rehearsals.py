@@ -15,9 +15,9 @@ from .inheritance import Lineage, texts
 from .persona import Persona
 from .placeholders import Placeholders
 from .recordings import Line
-from .session import neutralise
 from .shapes import shape_of
-from .templates import Template
+from .templating.session import neutralise
+from .templating.templates import Template
 from .texts import Path, PersonaTexts
 
 EXTRA = "extra_sections"

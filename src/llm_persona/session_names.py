@@ -10,7 +10,7 @@ from .findings import Findings
 from .names import did_you_mean, nearest, shorten
 from .provenance import origin_of
 from .rehearsals import Rehearsal
-from .templates import Template
+from .templating.templates import Template
 from .texts import PersonaTexts
 
 Asking = tuple[PersonaTexts, Template]  # what asks for names: a persona and its template

@@ -16,7 +16,7 @@ from ..errors import PersonaError, PersonaFileError, Problem
 from ..files.reading import read
 from ..names import did_you_mean, shorten
 from ..registry import PersonaRegistry
-from ..template_files import ENDING
+from ..templating.folders import ENDING
 from .options import PersonaFiles
 from .problems import Lines, print_problems
 

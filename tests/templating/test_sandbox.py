@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import BaseLoader, StrictUndefined
 
-from llm_persona.assembly import assemble
-from llm_persona.events import Watch
 from llm_persona.placeholders import Placeholder
-from llm_persona.sandbox import Sandbox, XmlSandbox
-from llm_persona.session import XML, Record, Verbatim, neutralise
-from llm_persona.views import Filling, PersonaView, SessionView, Text, TextTable
+from llm_persona.templating.assembly import assemble
+from llm_persona.templating.events import Watch
+from llm_persona.templating.sandbox import Sandbox, XmlSandbox
+from llm_persona.templating.session import XML, Record, Verbatim, neutralise
+from llm_persona.templating.views import Filling, PersonaView, SessionView, Text, TextTable
 
 FIELDS = {
     "name": "Maya",

@@ -10,7 +10,7 @@ import pytest
 from jinja2 import Undefined
 from jinja2 import filters as jinja
 
-from llm_persona.markers import Marker, Unfollowed, machine_of, marker_in, token_of
+from llm_persona.templating.markers import Marker, Unfollowed, machine_of, marker_in, token_of
 
 READ: dict[str, Callable[[Any], object]] = {
     "str": str,

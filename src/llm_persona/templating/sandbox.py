@@ -23,12 +23,12 @@ from jinja2.runtime import BlockReference, Context, LoopContext, TemplateReferen
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from markupsafe import Markup
 
+from ..errors import TemplateError
 from .assembly import Known
-from .complaints import absent, described
-from .errors import TemplateError
 from .events import Begin, End, Pieces, TemplateText, Watch, trimmed, white_ends
 from .filters import FILTERS, TESTS, XML_FILTERS, calculating, joined, sequence, text_of
 from .generation import NOTHING_KNOWN, EventContext, Generator, Reached, Start, appending, own
+from .messages import absent, described
 from .session import ARITHMETIC, Record, Verbatim, escape
 from .views import PersonaView, SessionView, Table, Texts
 

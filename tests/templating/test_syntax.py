@@ -6,8 +6,8 @@ import pytest
 from jinja2 import BaseLoader
 
 from llm_persona.errors import TemplateError
-from llm_persona.sandbox import Sandbox
-from llm_persona.syntax import Syntax, place, read_syntax
+from llm_persona.templating.sandbox import Sandbox
+from llm_persona.templating.syntax import Syntax, place, read_syntax
 
 
 def read(source: str) -> Syntax:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..errors import InvalidValueError, TemplateError
+from ..fields import NEVER_RENDERED
+from ..names import did_you_mean, kind_of, shorten
+from ..placeholders import Parts
 from .assembly import Known
-from .errors import InvalidValueError, TemplateError
 from .events import Watch
-from .fields import NEVER_RENDERED
-from .names import did_you_mean, kind_of, shorten
-from .placeholders import Parts
 from .session import Record, shown
 
 

@@ -11,8 +11,8 @@ from jinja2 import Undefined
 from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 from jinja2.filters import FILTERS as JINJA_FILTERS
 
-from .errors import TemplateError
-from .names import did_you_mean, kind_of, shorten
+from ..errors import TemplateError
+from ..names import did_you_mean, kind_of, shorten
 
 _KINDS = {
     "PersonaView": "persona",

@@ -16,10 +16,10 @@ from typing import Any, ClassVar, NamedTuple
 
 from markupsafe import Markup
 
-from .errors import InvalidValueError
-from .frozen import FrozenDict
-from .kinds import Written, is_list, is_mapping, is_text, nothing, plain
-from .names import kind_of, shorten
+from ..errors import InvalidValueError
+from ..frozen import FrozenDict
+from ..kinds import Written, is_list, is_mapping, is_text, nothing, plain
+from ..names import kind_of, shorten
 
 MAX_DEPTH = 16  # lists and mappings inside one another
 MAX_DIGITS = 4000  # of a whole number, and of a Decimal on either side of its point; Python refuses to print much more

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llm_persona.events import Begin, End, Pieces, TemplateText, tidy
+from llm_persona.templating.events import Begin, End, Pieces, TemplateText, tidy
 
 
 def test_pieces_are_their_text() -> None:

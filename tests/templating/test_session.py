@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from llm_persona import multiline, trusted
 from llm_persona.errors import InvalidValueError
-from llm_persona.session import (
+from llm_persona.templating.session import (
     MARKDOWN,
     PLAIN,
     XML,
@@ -28,7 +28,7 @@ from llm_persona.session import (
     neutralise,
     printable,
 )
-from llm_persona.session import shown as shown_in_text
+from llm_persona.templating.session import shown as shown_in_text
 
 FAMILIES = [PLAIN, MARKDOWN, XML]
 families = st.sampled_from(FAMILIES)

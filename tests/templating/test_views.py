@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from llm_persona.errors import InvalidValueError, TemplateError
-from llm_persona.events import Watch
 from llm_persona.fields import FIELDS, TEMPLATE_FIELDS
 from llm_persona.placeholders import Placeholder
-from llm_persona.session import Record, SessionText, Verbatim
-from llm_persona.views import Filling, PersonaView, SessionView, Table, Text, Texts, TextTable
+from llm_persona.templating.events import Watch
+from llm_persona.templating.session import Record, SessionText, Verbatim
+from llm_persona.templating.views import Filling, PersonaView, SessionView, Table, Text, Texts, TextTable
 
 
 def filling(**values: object) -> Filling:

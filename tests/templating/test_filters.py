@@ -14,8 +14,8 @@ from jinja2.tests import TESTS as JINJA_TESTS
 
 from llm_persona import Persona, PersonaRegistry
 from llm_persona.errors import InvalidValueError, TemplateError
-from llm_persona.events import Pieces
-from llm_persona.filters import (
+from llm_persona.templating.events import Pieces
+from llm_persona.templating.filters import (
     FILTERS,
     TESTS,
     XML_FILTERS,
@@ -27,7 +27,7 @@ from llm_persona.filters import (
     title,
     xml_attribute,
 )
-from llm_persona.session import MAX_DIGITS, SessionText, Verbatim
+from llm_persona.templating.session import MAX_DIGITS, SessionText, Verbatim
 
 
 @pytest.mark.parametrize("value", [None, True, object(), ["a"], ("a",), {"a": 1}, b"x", 1j, range(3), iter("a"), len])

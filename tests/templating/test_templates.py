@@ -1,7 +1,7 @@
 """Templates: found by name, read once, run in the sandbox; each case is a file in `tests/templates/`.
 
 A case is `name.j2` and, beside it, `name.txt`: the prompt for good ones, the error for bad ones. After a change that
-is meant, `LLM_PERSONA_WRITE_CASES=1 pytest tests/test_templates.py` writes the second anew.
+is meant, `LLM_PERSONA_WRITE_CASES=1 pytest tests/templating/test_templates.py` writes the second anew.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from hypothesis import strategies as st
 from llm_persona import Persona, PersonaRegistry, multiline, trusted
 from llm_persona.bound import Bound
 from llm_persona.errors import InvalidValueError, PersonaError, TemplateError
-from llm_persona.templates import Templates
+from llm_persona.templating.templates import Templates
 
-CASES = Path(__file__).parent / "templates"
+CASES = Path(__file__).parents[1] / "templates"
 GOOD = sorted(path.stem for path in CASES.glob("good/*.j2"))
 BAD = sorted(path.stem for path in CASES.glob("bad/*.j2"))
-SHARED = Path(__file__).parents[1] / ".." / "shared"
+SHARED = Path(__file__).parents[2] / ".." / "shared"
 BUNDLED = ["default", "markdown", "xml", "compact"]
 WRITE = "LLM_PERSONA_WRITE_CASES" in os.environ
 

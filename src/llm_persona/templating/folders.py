@@ -11,9 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import TemplateError, let_through, path_text
-from .kinds import is_text
-from .names import kind_of, shorten
+from ..errors import TemplateError, let_through, path_text
+from ..kinds import is_text
+from ..names import kind_of, shorten
 
 ENDING = ".j2"
 _OF_PERSONAS = (".yaml", ".yml", ".json")

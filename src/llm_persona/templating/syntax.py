@@ -10,11 +10,11 @@ from typing import TypeVar
 
 from jinja2 import Environment, meta, nodes
 
-from .complaints import unavailable
-from .errors import TemplateError
+from ..errors import TemplateError
+from ..names import did_you_mean, shorten
 from .filters import FILTERS, TESTS
 from .generation import ROOTS, Unfolded
-from .names import did_you_mean, shorten
+from .messages import unavailable
 from .sandbox import GLOBALS
 from .views import unknown_field
 

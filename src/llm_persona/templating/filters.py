@@ -16,9 +16,9 @@ from jinja2 import Environment, Undefined, pass_environment
 from jinja2 import filters as jinja
 from markupsafe import Markup
 
-from .complaints import described, unprintable
-from .errors import TemplateError, let_through
+from ..errors import TemplateError, let_through
 from .events import Pieces
+from .messages import described, unprintable
 from .session import ARITHMETIC, MAX_DIGITS, Record, SessionText, Verbatim, escape, printable
 from .views import Table
 

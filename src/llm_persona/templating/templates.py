@@ -18,19 +18,19 @@ from jinja2 import BaseLoader, Environment, TemplateSyntaxError, nodes
 from jinja2 import Template as JinjaTemplate
 from jinja2.parser import Parser
 
+from ..errors import InvalidValueError, PersonaError, TemplateError, let_through
+from ..fields import TEMPLATE_FIELDS
+from ..fingerprints import fingerprint
+from ..kinds import plain
+from ..names import did_you_mean, kind_of, shorten
 from .assembly import Assembled, Known, assemble
-from .complaints import explain
-from .errors import InvalidValueError, PersonaError, TemplateError, let_through
 from .events import Watch
-from .fields import TEMPLATE_FIELDS
-from .fingerprints import fingerprint
+from .folders import ENDING, Source, is_folder, name_problem, read_folder
 from .generation import NOTHING_KNOWN, parent_of
-from .kinds import plain
-from .names import did_you_mean, kind_of, shorten
+from .messages import explain
 from .sandbox import GLOBALS, Sandbox, XmlSandbox
 from .session import MARKDOWN, PLAIN, XML, Family, Verbatim
 from .syntax import Syntax, check_closure, place, read_syntax
-from .template_files import ENDING, Source, is_folder, name_problem, read_folder
 from .views import Filling, PersonaView, Ready, SessionView
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ class _Loader(BaseLoader):
 
 def _bundled_folder() -> Path:
     """Return where the bundled templates are: in the package, or beside `src` in a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "bundled"
     return installed if is_folder(installed) else package.parents[1] / "templates"
 
