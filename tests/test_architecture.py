@@ -21,16 +21,16 @@ CORE = """
     fingerprints
     files.invisible files.output frozen templating.session
     fields
-    tools providers
-    prompt
+    tools prompts.providers
+    prompts.prompt
     templating.messages templating.markers templating.events templating.assembly templating.views templating.generation templating.filters templating.sandbox templating.recorder templating.syntax templating.folders templating.templates
-    budget bound packing texts prepared plans persona
+    prompts.budget bound packing prompts.texts prompts.prepared prompts.plans persona
     inheritance
     files.source files.json_reader files.json_syntax files.yaml_messages files.yaml_text files.yaml_scalars files.yaml_syntax files.reading
     files.shared_nodes files.wrong_types files.unknown_fields files.schema_messages files.validation
     rollouts
     files.plain_data acceptances provenance bounds tool_files file_keys resolution findings borrowed_names oversights suspicions loading
-    recordings recorded_views explorations shapes rehearsals near_misses omissions spoken_names pitfalls session_names stable_shares coverage
+    prompts.recordings prompts.recorded_views prompts.explorations shapes rehearsals near_misses omissions spoken_names pitfalls session_names stable_shares coverage
     explaining files.writing comparison registry_files registry_pickles registry
 """
 
@@ -52,9 +52,9 @@ ALONE = {
         "templating.filters",
         "templating.generation",
         "page",
-        "recorded_views",
+        "prompts.recorded_views",
         "templating.recorder",
-        "recordings",
+        "prompts.recordings",
         "templating.sandbox",
         "templating.syntax",
         "templating.templates",

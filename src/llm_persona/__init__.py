@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from .files.reading import Limits as Limits
     from .loading import validate_file as validate_file
     from .persona import Persona as Persona
-    from .prompt import Prompt as Prompt
-    from .providers import mark_last_message as mark_last_message
-    from .providers import mark_last_tool as mark_last_tool
+    from .prompts.prompt import Prompt as Prompt
+    from .prompts.providers import mark_last_message as mark_last_message
+    from .prompts.providers import mark_last_tool as mark_last_tool
     from .registry import PersonaRegistry as PersonaRegistry
     from .templating.session import multiline as multiline
     from .templating.session import trusted as trusted
@@ -42,8 +42,8 @@ _HOMES = {
     ),
     "loading": ("validate_file",),
     "persona": ("Persona",),
-    "prompt": ("Prompt",),
-    "providers": ("mark_last_message", "mark_last_tool"),
+    "prompts.prompt": ("Prompt",),
+    "prompts.providers": ("mark_last_message", "mark_last_tool"),
     "files.reading": ("Limits",),
     "registry": ("PersonaRegistry",),
     "templating.session": ("multiline", "trusted"),

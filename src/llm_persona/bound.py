@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .budget import Budget
 from .frozen import FrozenDict
+from .prompts.budget import Budget
 from .templating.templates import Template, Templates
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from .fields import LISTS, TABLES, TEXTS
 from .frozen import thaw
 from .names import shorten, split_reference
 from .persona import Persona
-from .prompt import Prompt
+from .prompts.prompt import Prompt
+from .prompts.texts import RENDERED
 from .rollouts import Rollout
-from .texts import RENDERED
 
 COMPARED = (*TEXTS, *LISTS, *TABLES, "description")
 ORDERED = (*LISTS, "custom_sections")  # fields whose order reaches a prompt

@@ -18,8 +18,8 @@ from .near_misses import check_near_misses
 from .omissions import check_omissions
 from .oversights import oversights
 from .pitfalls import check_line_starts, indented_includes
+from .prompts.recordings import Line
 from .provenance import Origin, origin_of
-from .recordings import Line
 from .rehearsals import Rehearsal, SessionSample
 from .resolution import State
 from .session_names import Asking, check_names, check_slips

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from .explorations import Take
 from .fields import EXPECTED
 from .findings import Findings
+from .prompts.explorations import Take
+from .prompts.texts import Path
 from .provenance import Origin, origin_of
 from .rehearsals import Rehearsal
 from .templating.views import Field, Text, TextTable
-from .texts import Path
 
 _BEGINNING = 12  # characters that show a text to be there, but cut
 

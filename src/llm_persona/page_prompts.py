@@ -11,7 +11,7 @@ from .errors import let_through
 from .explaining import Line, Span
 from .files.invisible import runs
 from .persona import Persona
-from .prompt import Prompt
+from .prompts.prompt import Prompt
 
 Source = tuple[str, str, str, str, bool]  # ancestor or "", field, place, the template's line, session text in it
 

@@ -16,10 +16,10 @@ from .frozen import FrozenDict, Given, ListEdit, thaw
 from .kinds import is_text, plain
 from .names import check_name, join_reference, kind_of, shorten, split_reference
 from .packing import pack_alone, packed, unpack_bound, unpacked
-from .plans import Call, Plans
-from .prompt import Prompt
+from .prompts.plans import Call, Plans
+from .prompts.prompt import Prompt
+from .prompts.texts import PersonaTexts
 from .templating.templates import Template, Templates, template_name
-from .texts import PersonaTexts
 from .wording import BESIDE_REPLACED_BY, LINE_FIELDS, LINE_HOLDS, said_of
 
 Definition = TypeVar("Definition", bound=Mapping[str, Any])

@@ -11,8 +11,8 @@ from pathlib import Path
 from .arguments import is_path, path_of
 from .errors import InvalidValueError, MissingVariableError, PersonaError
 from .names import kind_of, split_reference
-from .prompt import Prompt
 from .prompt_files import ENDING, file_stem, shared_name
+from .prompts.prompt import Prompt
 from .registry import PersonaRegistry
 
 Session = Mapping[str, object]

@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 from .errors import PersonaError, field_text
 from .explaining import Segment, is_own, lines_of, origin_of, segments
-from .explorations import take
 from .fields import AS_WRITTEN, FIELDS, FILLED, NEVER_RENDERED
 from .inheritance import Lineage
 from .persona import Persona
 from .placeholders import Placeholder, Placeholders
 from .prompt_cases import PromptCase
+from .prompts.explorations import take
+from .prompts.recordings import Path
+from .prompts.texts import PersonaTexts
 from .provenance import Explanation, Provenance, explanation
-from .recordings import Path
 from .templating.session import neutralise
-from .texts import PersonaTexts
 
 Span = tuple[int, int]
 Source = tuple[str | int | None, ...]  # a template's line, or the path of a field or of a session's variable

@@ -25,7 +25,7 @@ from .kinds import is_text, plain
 from .loading import Loaded, load_documents
 from .names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
 from .persona import Persona
-from .prompt import check_stamp
+from .prompts.prompt import check_stamp
 from .registry_files import as_data, as_files
 from .registry_pickles import pack_state, unpack_state
 from .resolution import State, affected, complete, same_content

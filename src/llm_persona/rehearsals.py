@@ -9,16 +9,16 @@ from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from .errors import PersonaError, TemplateError
-from .explorations import Exploration, Take, explore
 from .fields import EXPECTED
 from .inheritance import Lineage, texts
 from .persona import Persona
 from .placeholders import Placeholders
-from .recordings import Line
+from .prompts.explorations import Exploration, Take, explore
+from .prompts.recordings import Line
+from .prompts.texts import Path, PersonaTexts
 from .shapes import shape_of
 from .templating.session import neutralise
 from .templating.templates import Template
-from .texts import Path, PersonaTexts
 
 EXTRA = "extra_sections"
 T = TypeVar("T")

@@ -8,10 +8,10 @@ from .codes import NOWHERE, Place, finding
 from .errors import PersonaError, Problem, TemplateError
 from .findings import Findings
 from .names import did_you_mean, nearest, shorten
+from .prompts.texts import PersonaTexts
 from .provenance import origin_of
 from .rehearsals import Rehearsal
 from .templating.templates import Template
-from .texts import PersonaTexts
 
 Asking = tuple[PersonaTexts, Template]  # what asks for names: a persona and its template
 _SLIP = 0.8  # likeness, as `difflib` counts it

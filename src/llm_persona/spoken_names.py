@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .explorations import Take
 from .findings import Findings
 from .names import shorten
+from .prompts.explorations import Take
+from .prompts.recordings import Path, Printed
 from .provenance import Origin, origin_of
-from .recordings import Path, Printed
 from .rehearsals import Rehearsal
 
 NAME: Path = ("name",)

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .prompt import Prompt
     from .prompt_cases import PromptCase, PromptMatrix
     from .prompt_snapshots import PromptSnapshot
+    from .prompts.prompt import Prompt
     from .registry import PersonaRegistry
 
 __all__ = ["prompt_matrix"]

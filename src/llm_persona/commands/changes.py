@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ..comparison import PersonaChange, RegistryChange, RolloutChange
 from ..errors import one_line
 from ..frozen import thaw
-from ..prompt import Prompt
+from ..prompts.prompt import Prompt
 from ..rollouts import Rollout
 from ..terminal import counted, line, painted
 from .columns import COLOURS, columns, title

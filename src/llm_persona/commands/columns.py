@@ -10,7 +10,7 @@ from itertools import zip_longest
 from rich.cells import cell_len, chop_cells
 
 from ..errors import one_line
-from ..prompt import Prompt
+from ..prompts.prompt import Prompt
 from ..terminal import on_terminal, painted
 
 PIPE_WIDTH = 160  # of both, where there is no terminal

@@ -14,9 +14,9 @@ import click
 from ..comparison import Joined, PersonaChange, Registry, RegistryChange, compare, compare_registries
 from ..errors import one_line
 from ..names import split_reference
+from ..prompts.texts import RENDERED
 from ..registry import PersonaRegistry
 from ..terminal import line, painted, print_json
-from ..texts import RENDERED
 from .changes import change_data, print_change
 from .options import PersonaFiles, asked_for, persona_files, session, session_values
 from .revision import ENDINGS, Revision

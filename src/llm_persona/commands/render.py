@@ -8,7 +8,7 @@ import click
 
 from ..errors import PersonaError, one_line
 from ..persona import Persona
-from ..prompt import Prompt
+from ..prompts.prompt import Prompt
 from ..terminal import line, painted, print_json, write
 from .explained import print_explained
 from .options import PersonaFiles, asked_for, persona_files, session, session_values

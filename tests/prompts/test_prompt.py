@@ -10,7 +10,7 @@ import pytest
 
 from llm_persona import Persona, PersonaRegistry, multiline
 from llm_persona.errors import InvalidValueError
-from llm_persona.prompt import Prompt, check_stamp
+from llm_persona.prompts.prompt import Prompt, check_stamp
 
 MAYA = Persona(name="Maya", role="Helper", version="1", tone="kind to {user}", variables={"user": None, "plan": "free"})
 SESSION = {"user": "secret\nvalue", "extra": "other secret", "doc": multiline("a\nb")}

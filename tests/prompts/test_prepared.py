@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaError, PersonaRegistry, Prompt, multiline, trusted
 from llm_persona.bound import Bound
-from llm_persona.explorations import take
-from llm_persona.plans import Plans
-from llm_persona.prepared import MAX_LEAVES, Branch, Prepared, Tree
+from llm_persona.prompts.explorations import take
+from llm_persona.prompts.plans import Plans
+from llm_persona.prompts.prepared import MAX_LEAVES, Branch, Prepared, Tree
 from llm_persona.templating.session import neutralise
 from llm_persona.templating.templates import Template, Templates
 

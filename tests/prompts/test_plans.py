@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from llm_persona import Persona, PersonaRegistry
-from llm_persona.budget import Budget
-from llm_persona.plans import MAX_CALLS, Plans
+from llm_persona.prompts.budget import Budget
+from llm_persona.prompts.plans import MAX_CALLS, Plans
 
 FAMILIES = ["default", "markdown", "xml", "compact"]
 PERSONA = Persona(

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple, cast
 
 from jinja2 import Undefined
 
-from .errors import let_through
-from .templating.events import Pieces, flat
-from .templating.filters import items as items_of
-from .templating.markers import Marker, answered, defaulted, token_of
-from .templating.session import printable
+from ..errors import let_through
+from ..templating.events import Pieces, flat
+from ..templating.filters import items as items_of
+from ..templating.markers import Marker, answered, defaulted, token_of
+from ..templating.session import printable
 
 Path = tuple[str | int, ...]
 MAX_TURNS = 2  # of a loop over a list of unknown length

@@ -1,6 +1,6 @@
 """Every template prints the example's personas as the files in __snapshots__/test_snapshots have it.
 
-Review a changed file as you would review code. `pytest tests/test_snapshots.py --snapshot-update` accepts all changes.
+Review a changed file as you would review code. `pytest tests/prompts/test_snapshots.py --snapshot-update` accepts all changes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def without_optional_fields(reference: str) -> Persona:
     )
 
 
-WHOLE = PersonaRegistry.from_file(Path(__file__).parents[1] / "examples" / "acme" / "personas.yaml")
+WHOLE = PersonaRegistry.from_file(Path(__file__).parents[2] / "examples" / "acme" / "personas.yaml")
 BARE = PersonaRegistry()
 BARE.define(*map(without_optional_fields, WHOLE.references()))
 
@@ -64,7 +64,7 @@ def test_prompt_without_optional_fields(prompt: Prompt, prompt_snapshot: PromptS
 
 def test_snapshots_hold_what_a_prompt_does(repository: Path) -> None:
     """There is a file for each prompt, and nobody's editor added a final line break or turned line ends round."""
-    files = list((repository / "tests" / "__snapshots__" / "test_snapshots").iterdir())
+    files = list((repository / "tests" / "prompts" / "__snapshots__" / "test_snapshots").iterdir())
     assert len(files) == len(WHOLE.references()) * (2 * len(SESSIONS) * len(BUNDLED) + 2)
     for file in files:
         assert file.read_bytes().count(b"\r") == 0, file.name

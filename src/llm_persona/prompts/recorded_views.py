@@ -10,12 +10,12 @@ from typing import Any
 from jinja2 import StrictUndefined, Undefined
 from jinja2.exceptions import UndefinedError
 
+from ..templating.events import Watch
+from ..templating.markers import Marker, token_of
+from ..templating.session import Record, Verbatim
+from ..templating.templates import Template
+from ..templating.views import NO_SECTIONS, Filling, SessionView, Table, Text, TextTable
 from .recordings import Line, Part, Path, Recording, Token, place_now
-from .templating.events import Watch
-from .templating.markers import Marker, token_of
-from .templating.session import Record, Verbatim
-from .templating.templates import Template
-from .templating.views import NO_SECTIONS, Filling, SessionView, Table, Text, TextTable
 
 
 class Lacking(UndefinedError):  # noqa: N818 - the run is begun anew, with the variable granted

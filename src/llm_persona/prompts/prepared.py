@@ -14,12 +14,12 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
 
-from .templating.assembly import Assembled, Section
-from .templating.events import Watch, flat
-from .templating.markers import Marker, Unfollowed, answered, defaulted, token_of
-from .templating.session import Record, escape, printable, shown
-from .templating.templates import Template
-from .templating.views import Filling, Ready, Text
+from ..templating.assembly import Assembled, Section
+from ..templating.events import Watch, flat
+from ..templating.markers import Marker, Unfollowed, answered, defaulted, token_of
+from ..templating.session import Record, escape, printable, shown
+from ..templating.templates import Template
+from ..templating.views import Filling, Ready, Text
 
 MAX_LEAVES = 32  # prompts of one template and set of names; a template with more of them is run
 MAX_NAMES = 32  # of a function of its own

@@ -7,14 +7,14 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 from weakref import ref
 
+from ..errors import let_through
+from ..templating.assembly import Assembled, Section
+from ..templating.session import Session, neutralise
+from ..templating.templates import Template
+from ..templating.views import Ready
 from .budget import Budget
-from .errors import let_through
 from .prepared import Fill, Prepared, Tree, filler, flattened, record
 from .prompt import Facts, Prompt
-from .templating.assembly import Assembled, Section
-from .templating.session import Session, neutralise
-from .templating.templates import Template
-from .templating.views import Ready
 from .texts import PersonaTexts
 
 MAX_CALLS = 1_024  # of one persona: templates times sets of session names

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from .errors import PersonaError, let_through
+from ..errors import PersonaError, let_through
+from ..templating.assembly import Assembled, Known
+from ..templating.markers import Marker, Unfollowed
+from ..templating.session import Verbatim
+from ..templating.templates import Template
+from ..templating.views import Ready
 from .recorded_views import Lacking, OpenSession, SourcedFilling, as_fields
 from .recordings import Asked, Line, Part, Path, Printed, Recording
-from .templating.assembly import Assembled, Known
-from .templating.markers import Marker, Unfollowed
-from .templating.session import Verbatim
-from .templating.templates import Template
-from .templating.views import Ready
 from .texts import PersonaTexts
 
 MAX_RUNS = 256  # of one template, persona and set of names

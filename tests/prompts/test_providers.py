@@ -23,7 +23,7 @@ from loopback import Loopback
 
 from llm_persona import Prompt, mark_last_message, mark_last_tool
 from llm_persona.errors import InvalidValueError
-from llm_persona.providers import (
+from llm_persona.prompts.providers import (
     TTL,
     anthropic_prewarm,
     anthropic_system,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
-from . import __version__
-from .errors import InvalidValueError, PersonaError
-from .fingerprints import keyed_fingerprint, text_fingerprint
-from .names import join_reference, kind_of
+from .. import __version__
+from ..errors import InvalidValueError, PersonaError
+from ..fingerprints import keyed_fingerprint, text_fingerprint
+from ..names import join_reference, kind_of
 
 if TYPE_CHECKING:
     from .providers import (

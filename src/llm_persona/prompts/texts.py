@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from .errors import InvalidValueError, MissingVariableError, field_text
-from .fields import TABLE, TEMPLATE_FIELDS, Kind, PersonaField, Words
-from .fingerprints import fingerprint
-from .frozen import FrozenDict, thaw
-from .names import nearest, shorten
-from .placeholders import Parts, Placeholder, Placeholders, resolve
-from .templating.assembly import Known
-from .templating.events import Watch
-from .templating.session import Family, Record, Verbatim, neutralise
-from .templating.templates import Template
-from .templating.views import Field, Filling, Ready, Text, TextTable, Undescribed
+from ..errors import InvalidValueError, MissingVariableError, field_text
+from ..fields import TABLE, TEMPLATE_FIELDS, Kind, PersonaField, Words
+from ..fingerprints import fingerprint
+from ..frozen import FrozenDict, thaw
+from ..names import nearest, shorten
+from ..placeholders import Parts, Placeholder, Placeholders, resolve
+from ..templating.assembly import Known
+from ..templating.events import Watch
+from ..templating.session import Family, Record, Verbatim, neutralise
+from ..templating.templates import Template
+from ..templating.views import Field, Filling, Ready, Text, TextTable, Undescribed
 
 Path = tuple[str | int, ...]
 FIELD_PRINT = len("sha256:") + 12  # characters

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, NotRequired, TypeAlias, TypedDict, TypeVar, cast, overload
 
-from .arguments import items_of, truth_of
-from .errors import InvalidValueError
-from .kinds import is_list, is_mapping, is_text
-from .names import kind_of, shown
+from ..arguments import items_of, truth_of
+from ..errors import InvalidValueError
+from ..kinds import is_list, is_mapping, is_text
+from ..names import kind_of, shown
 
 TTL: TypeAlias = Literal["5m", "1h"]
 OpenAITTL: TypeAlias = Literal["30m", "12h"]

@@ -1,0 +1,1 @@
+"""Fields, a template and a session make a prompt; and what one run of a template says, for people who ask."""
