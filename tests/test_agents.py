@@ -17,7 +17,7 @@ from llm_persona.files.writing import dump_yaml
 from llm_persona.foreign import safe_name
 from llm_persona.imports import load_agents
 from llm_persona.names import check_name
-from llm_persona.resolution import written
+from llm_persona.persona.resolution import written
 
 CASES = Path(__file__).parent / "cards" / "agents"
 DATA = Path(__file__).parents[2] / "shared" / "data"

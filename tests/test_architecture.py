@@ -24,12 +24,12 @@ CORE = """
     tools prompts.providers
     prompts.prompt
     templating.messages templating.markers templating.events templating.assembly templating.views templating.generation templating.filters templating.sandbox templating.recorder templating.syntax templating.folders templating.templates
-    prompts.budget bound packing prompts.texts prompts.prepared prompts.plans persona
-    inheritance
+    prompts.budget persona.binding persona.pickles prompts.texts prompts.prepared prompts.plans persona.persona
+    persona.inheritance
     files.source files.json_reader files.json_syntax files.yaml_messages files.yaml_text files.yaml_scalars files.yaml_syntax files.reading
     files.shared_nodes files.wrong_types files.unknown_fields files.schema_messages files.validation
-    rollouts
-    files.plain_data acceptances provenance bounds tool_files file_keys resolution findings borrowed_names oversights suspicions loading
+    persona.rollouts
+    files.plain_data persona.acceptances persona.provenance persona.bindings persona.tool_catalogue persona.file_keys persona.resolution findings borrowed_names oversights suspicions persona.loading
     prompts.recordings prompts.recorded_views prompts.explorations shapes rehearsals near_misses omissions spoken_names pitfalls session_names stable_shares coverage
     explaining files.writing comparison registry_files registry_pickles registry
 """

@@ -19,7 +19,7 @@ from llm_persona.agents import load_agent
 from llm_persona.cards import from_card, load_card, to_card
 from llm_persona.files.writing import dump_json
 from llm_persona.imports import import_files
-from llm_persona.resolution import written
+from llm_persona.persona.resolution import written
 
 CASES = Path(__file__).parent / "cards"
 

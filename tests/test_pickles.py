@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaError, PersonaRegistry, TemplateError, templates
-from llm_persona.bound import bundled
+from llm_persona.persona.binding import bundled
 
 FILE = """\
 $templates: tpl

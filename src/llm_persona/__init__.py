@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .errors import UnknownPersonaError as UnknownPersonaError
     from .errors import UnknownVersionError as UnknownVersionError
     from .files.reading import Limits as Limits
-    from .loading import validate_file as validate_file
-    from .persona import Persona as Persona
+    from .persona.loading import validate_file as validate_file
+    from .persona.persona import Persona as Persona
     from .prompts.prompt import Prompt as Prompt
     from .prompts.providers import mark_last_message as mark_last_message
     from .prompts.providers import mark_last_tool as mark_last_tool
@@ -40,8 +40,8 @@ _HOMES = {
         "UnknownPersonaError",
         "UnknownVersionError",
     ),
-    "loading": ("validate_file",),
-    "persona": ("Persona",),
+    "persona.loading": ("validate_file",),
+    "persona.persona": ("Persona",),
     "prompts.prompt": ("Prompt",),
     "prompts.providers": ("mark_last_message", "mark_last_tool"),
     "files.reading": ("Limits",),

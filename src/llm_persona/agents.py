@@ -34,7 +34,7 @@ from .foreign import (
     roomy,
     safe_name,
 )
-from .persona import Persona
+from .persona.persona import Persona
 
 SECTION: Final = "Instructions"
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from .findings import Findings
-from .inheritance import Lineage, texts
+from .persona.inheritance import Lineage, texts
+from .persona.provenance import origin_of
+from .persona.resolution import State
 from .placeholders import Placeholders
-from .provenance import origin_of
-from .resolution import State
 from .wording import quoted
 
 _WORD = re.compile(r"\w+")

@@ -33,7 +33,7 @@ from .foreign import (
     safe_name,
 )
 from .names import check_name, kind_of
-from .persona import Persona
+from .persona.persona import Persona
 
 ROLE: Final = "character"
 SECTIONS: Final = {

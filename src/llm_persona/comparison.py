@@ -12,10 +12,10 @@ from .errors import PersonaError, field_text
 from .fields import LISTS, TABLES, TEXTS
 from .frozen import thaw
 from .names import shorten, split_reference
-from .persona import Persona
+from .persona.persona import Persona
+from .persona.rollouts import Rollout
 from .prompts.prompt import Prompt
 from .prompts.texts import RENDERED
-from .rollouts import Rollout
 
 COMPARED = (*TEXTS, *LISTS, *TABLES, "description")
 ORDERED = (*LISTS, "custom_sections")  # fields whose order reaches a prompt

@@ -6,7 +6,6 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Protocol
 
-from .acceptances import Acceptances
 from .arguments import items_of, mapping_of
 from .borrowed_names import check_borrowed_names
 from .codes import Found, finding
@@ -17,11 +16,12 @@ from .names import kind_of
 from .near_misses import check_near_misses
 from .omissions import check_omissions
 from .oversights import oversights
+from .persona.acceptances import Acceptances
+from .persona.provenance import Origin, origin_of
+from .persona.resolution import State
 from .pitfalls import check_line_starts, indented_includes
 from .prompts.recordings import Line
-from .provenance import Origin, origin_of
 from .rehearsals import Rehearsal, SessionSample
-from .resolution import State
 from .session_names import Asking, check_names, check_slips
 from .spoken_names import check_spoken_name
 from .stable_shares import StableShare, stable_share

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from .errors import PersonaError, field_text
-from .persona import Persona
+from .persona.persona import Persona
+from .persona.provenance import Explanation, Provenance
 from .prompts.explorations import Take, take
 from .prompts.recordings import Path, Printed
-from .provenance import Explanation, Provenance
 from .templating.events import TemplateText
 from .templating.templates import Template
 

@@ -20,8 +20,8 @@ from .errors import InvalidValueError, PersonaError, Problem, let_through
 from .files.reading import Document, Limits, _content, parse
 from .frozen import thaw
 from .names import MAX_NAME, kind_of
-from .persona import Persona
-from .resolution import written
+from .persona.persona import Persona
+from .persona.resolution import written
 
 OWN_KEY: Final = "llm_persona"
 

@@ -12,7 +12,7 @@ from .cards import read_card
 from .errors import Problem
 from .files.reading import Limits
 from .foreign import free_name, renamed
-from .persona import Persona
+from .persona.persona import Persona
 
 Reader = Callable[[str, Limits | None, list[Problem]], Persona | tuple[Problem, ...]]
 

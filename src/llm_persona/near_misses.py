@@ -9,11 +9,11 @@ from itertools import islice
 from .codes import finding
 from .files.source import LINE_BREAK
 from .findings import Findings
-from .inheritance import Path, joined_texts, texts
 from .names import nearest, shorten
-from .persona import Persona
+from .persona.inheritance import Path, joined_texts, texts
+from .persona.persona import Persona
+from .persona.provenance import Origin, Places, origin_of
 from .placeholders import OWN_NAMES, Placeholders, normal
-from .provenance import Origin, Places, origin_of
 from .rehearsals import Rehearsal
 from .suspicions import told_as_jinja
 from .templating.syntax import Syntax

@@ -8,9 +8,9 @@ from itertools import groupby
 
 from .fields import EXPECTED
 from .findings import Findings
+from .persona.provenance import Origin, origin_of
 from .prompts.explorations import Take
 from .prompts.texts import Path
-from .provenance import Origin, origin_of
 from .rehearsals import Rehearsal
 from .templating.views import Field, Text, TextTable
 

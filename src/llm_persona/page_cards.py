@@ -10,12 +10,12 @@ from .comparison import PersonaChange, compare
 from .errors import PersonaError, field_text
 from .fields import FILLED
 from .frozen import thaw
-from .inheritance import texts
 from .names import split_reference
 from .page_diffs import Row, side_by_side
 from .page_prompts import PromptBody, prompt_body
-from .persona import Persona
-from .provenance import Provenance
+from .persona.inheritance import texts
+from .persona.persona import Persona
+from .persona.provenance import Provenance
 from .registry import PersonaRegistry
 
 COLOURS = 6  # the persona's own and five ancestors'; those above share the last

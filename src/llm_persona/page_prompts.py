@@ -10,7 +10,7 @@ from pathlib import PurePath
 from .errors import let_through
 from .explaining import Line, Span
 from .files.invisible import runs
-from .persona import Persona
+from .persona.persona import Persona
 from .prompts.prompt import Prompt
 
 Source = tuple[str, str, str, str, bool]  # ancestor or "", field, place, the template's line, session text in it

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from .codes import finding
 from .errors import Problem
 from .findings import Findings
+from .persona.provenance import origin_of
 from .prompts.recordings import Line, Part, Printed
-from .provenance import origin_of
 from .rehearsals import Rehearsal
 from .templating.session import Multiline, Trusted
 from .templating.syntax import Syntax

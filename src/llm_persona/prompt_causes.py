@@ -9,14 +9,14 @@ from typing import NamedTuple
 from .errors import PersonaError, field_text
 from .explaining import Segment, is_own, lines_of, origin_of, segments
 from .fields import AS_WRITTEN, FIELDS, FILLED, NEVER_RENDERED
-from .inheritance import Lineage
-from .persona import Persona
+from .persona.inheritance import Lineage
+from .persona.persona import Persona
+from .persona.provenance import Explanation, Provenance, explanation
 from .placeholders import Placeholder, Placeholders
 from .prompt_cases import PromptCase
 from .prompts.explorations import take
 from .prompts.recordings import Path
 from .prompts.texts import PersonaTexts
-from .provenance import Explanation, Provenance, explanation
 from .templating.session import neutralise
 
 Span = tuple[int, int]

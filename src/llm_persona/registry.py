@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from .arguments import target_of, truth_of, unit_of
-from .bounds import Bounds
 from .errors import (
     DuplicatePersonaError,
     InvalidValueError,
@@ -18,26 +17,27 @@ from .errors import (
     UnknownPersonaError,
     UnknownVersionError,
 )
-from .file_keys import Arguments, Folders
 from .files.reading import STANDARD_INPUT, Limits, read
-from .inheritance import Definitions, became, find, standing, versions
 from .kinds import is_text, plain
-from .loading import Loaded, load_documents
 from .names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
-from .persona import Persona
+from .persona.bindings import Bounds
+from .persona.file_keys import Arguments, Folders
+from .persona.inheritance import Definitions, became, find, standing, versions
+from .persona.loading import Loaded, load_documents
+from .persona.persona import Persona
+from .persona.resolution import State, affected, complete, same_content
+from .persona.tool_catalogue import Catalog
 from .prompts.prompt import check_stamp
 from .registry_files import as_data, as_files
 from .registry_pickles import pack_state, unpack_state
-from .resolution import State, affected, complete, same_content
 from .templating.templates import Template, Templates
-from .tool_files import Catalog
 from .wording import said_of
 
 if TYPE_CHECKING:  # what a service that loads and renders never needs is imported where it is used
     from .comparison import RegistryChange
     from .explaining import Line
-    from .provenance import Explanation
-    from .rollouts import Rollout
+    from .persona.provenance import Explanation
+    from .persona.rollouts import Rollout
     from .stable_shares import StableShare
 
 
@@ -299,7 +299,7 @@ class PersonaRegistry:
 
         Raises as `get` does.
         """
-        from .provenance import explanation
+        from .persona.provenance import explanation
 
         state = self._state
         return explanation(state.lineages[self._look_up(state, name, serving=False).key], state.places)
@@ -375,8 +375,8 @@ class PersonaRegistry:
         (`template-never-says-name:Summarizer`) or for all; what matches nothing is a warning. Raises InvalidValueError
         for a session that is neither names nor a mapping, and for a code that cannot be accepted.
         """
-        from .acceptances import Acceptances
         from .coverage import check, looked_for
+        from .persona.acceptances import Acceptances
 
         accepted = Acceptances.parse(accept)
         found = check(self, session, optional, accepted)
@@ -537,6 +537,6 @@ def _follow(rollout: Rollout, definitions: Definitions) -> Rollout:
         raise InvalidValueError("is abstract, and has a rollout: it would serve nobody", persona=served.key)
     if served.version is None or served.version == rollout.served:
         return rollout
-    from .rollouts import Rollout
+    from .persona.rollouts import Rollout
 
     return Rollout(rollout.name, rollout.percents, served=served.version, salt=rollout.salt)

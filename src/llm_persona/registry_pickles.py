@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .bounds import Bounds
 from .frozen import FrozenDict
-from .inheritance import Lineage, resolve
 from .names import Guesses
-from .packing import pack_bound, packed, unpack_bound, unpacked
-from .persona import Persona
-from .resolution import Complete, State
-from .rollouts import Rollout
+from .persona.bindings import Bounds
+from .persona.inheritance import Lineage, resolve
+from .persona.persona import Persona
+from .persona.pickles import pack_bound, packed, unpack_bound, unpacked
+from .persona.resolution import Complete, State
+from .persona.rollouts import Rollout
 
 
 def pack_state(state: State) -> bytes:

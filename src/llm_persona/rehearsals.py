@@ -10,8 +10,8 @@ from typing import Any, TypeVar, cast
 
 from .errors import PersonaError, TemplateError
 from .fields import EXPECTED
-from .inheritance import Lineage, texts
-from .persona import Persona
+from .persona.inheritance import Lineage, texts
+from .persona.persona import Persona
 from .placeholders import Placeholders
 from .prompts.explorations import Exploration, Take, explore
 from .prompts.recordings import Line

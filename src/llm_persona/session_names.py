@@ -8,8 +8,8 @@ from .codes import NOWHERE, Place, finding
 from .errors import PersonaError, Problem, TemplateError
 from .findings import Findings
 from .names import did_you_mean, nearest, shorten
+from .persona.provenance import origin_of
 from .prompts.texts import PersonaTexts
-from .provenance import origin_of
 from .rehearsals import Rehearsal
 from .templating.templates import Template
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from .findings import Findings
 from .names import shorten
+from .persona.provenance import Origin, origin_of
 from .prompts.explorations import Take
 from .prompts.recordings import Path, Printed
-from .provenance import Origin, origin_of
 from .rehearsals import Rehearsal
 
 NAME: Path = ("name",)

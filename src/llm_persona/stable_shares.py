@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .errors import field_text
 from .files.reading import NO_PATH
-from .provenance import Origin, Places, origin_of
+from .persona.provenance import Origin, Places, origin_of
 from .rehearsals import Rehearsal
 
 

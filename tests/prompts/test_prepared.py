@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaError, PersonaRegistry, Prompt, multiline, trusted
-from llm_persona.bound import Bound
+from llm_persona.persona.binding import Bound
 from llm_persona.prompts.explorations import take
 from llm_persona.prompts.plans import Plans
 from llm_persona.prompts.prepared import MAX_LEAVES, Branch, Prepared, Tree

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaError, Prompt
-from llm_persona.bound import Bound
+from llm_persona.persona.binding import Bound
 from llm_persona.templating.assembly import Assembled, assemble, condensed
 from llm_persona.templating.events import Begin, End, TemplateText, Watch
 from llm_persona.templating.templates import Templates

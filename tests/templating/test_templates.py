@@ -22,8 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaRegistry, multiline, trusted
-from llm_persona.bound import Bound
 from llm_persona.errors import InvalidValueError, PersonaError, TemplateError
+from llm_persona.persona.binding import Bound
 from llm_persona.templating.templates import Templates
 
 CASES = Path(__file__).parents[1] / "templates"

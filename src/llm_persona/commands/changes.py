@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from ..comparison import PersonaChange, RegistryChange, RolloutChange
 from ..errors import one_line
 from ..frozen import thaw
+from ..persona.rollouts import Rollout
 from ..prompts.prompt import Prompt
-from ..rollouts import Rollout
 from ..terminal import counted, line, painted
 from .columns import COLOURS, columns, title
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import click
 
-from ..acceptances import Acceptance, Acceptances
 from ..coverage import check as check_registry
 from ..coverage import looked_for
 from ..errors import InvalidValueError, Problem
 from ..files.reading import read
-from ..loading import inspect_documents
+from ..persona.acceptances import Acceptance, Acceptances
+from ..persona.loading import inspect_documents
 from ..registry import PersonaRegistry
 from ..terminal import counted, line
 from .options import PersonaFiles, kept_standard_input, persona_files, session, session_value

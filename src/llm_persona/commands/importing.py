@@ -8,8 +8,8 @@ from ..errors import PersonaFileError
 from ..files.reading import Limits, parse
 from ..files.writing import dump_json, dump_yaml
 from ..imports import Imported, import_files
-from ..persona import Persona
-from ..resolution import written
+from ..persona.persona import Persona
+from ..persona.resolution import written
 from ..terminal import counted, line
 from .options import file_limits
 from .outputs import Output, output_file

@@ -16,11 +16,11 @@ from typing import Any, NoReturn
 import click
 
 from ..errors import PersonaError, PersonaFileError, one_line
-from ..file_keys import Arguments
 from ..files.output import Input
 from ..files.reading import Limits
 from ..names import did_you_mean, shorten, split_reference
-from ..persona import Persona
+from ..persona.file_keys import Arguments
+from ..persona.persona import Persona
 from ..registry import PersonaRegistry
 from ..terminal import line, painted
 from ..wording import WHOLE_NUMBER

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from ..errors import PersonaError, one_line
-from ..persona import Persona
+from ..persona.persona import Persona
 from ..prompts.prompt import Prompt
 from ..terminal import line, painted, print_json, write
 from .explained import print_explained

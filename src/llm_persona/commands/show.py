@@ -12,10 +12,10 @@ from ..fields import FIELDS, LISTS, TABLES
 from ..files.output import safe
 from ..files.writing import dump_yaml
 from ..frozen import thaw
-from ..persona import Persona
-from ..provenance import Explanation, Provenance
+from ..persona.persona import Persona
+from ..persona.provenance import Explanation, Provenance
+from ..persona.resolution import written
 from ..registry import PersonaRegistry
-from ..resolution import written
 from ..terminal import columns, line, painted, write
 from .options import PersonaFiles, asked_for, persona_files
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import llm_persona.rollouts as rollouts_module
+import llm_persona.persona.rollouts as rollouts_module
 from llm_persona import PersonaRegistry
 from llm_persona.errors import InvalidValueError
-from llm_persona.rollouts import Rollout, bucket, problems
+from llm_persona.persona.rollouts import Rollout, bucket, problems
 
 VERSIONS = st.sampled_from(["1", "2", "3", "1.4.0", "zoë"])
 
@@ -183,7 +183,7 @@ def test_value() -> None:
 def test_same_choices_in_another_process() -> None:
     """Another process with another hash seed chooses the same versions."""
     code = (
-        "from llm_persona.rollouts import Rollout\n"
+        "from llm_persona.persona.rollouts import Rollout\n"
         "rollout = Rollout('Maya', {'3': 30, '2': 30}, served='1')\n"
         "print(''.join(rollout.choose(f'unit-{n}') for n in range(300)))"
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
-from .arguments import items_of
-from .codes import CODES, NOWHERE, Found, Place, finding
-from .errors import InvalidValueError, Problem, field_text
-from .files.reading import NO_PATH, Document
-from .frozen import FrozenDict
-from .kinds import is_text, plain
-from .names import did_you_mean, kind_of, shorten
+from ..arguments import items_of
+from ..codes import CODES, NOWHERE, Found, Place, finding
+from ..errors import InvalidValueError, Problem, field_text
+from ..files.reading import NO_PATH, Document
+from ..frozen import FrozenDict
+from ..kinds import is_text, plain
+from ..names import did_you_mean, kind_of, shorten
 
 UNMATCHED = "acceptance-unmatched"
 

@@ -9,10 +9,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from .bound import Bound, bundled
-from .errors import PersonaError, TemplateError
-from .templating.folders import ENDING, Source
-from .templating.templates import BUNDLED_PREFIX, Templates
+from ..errors import PersonaError, TemplateError
+from ..templating.folders import ENDING, Source
+from ..templating.templates import BUNDLED_PREFIX, Templates
+from .binding import Bound, bundled
 
 FORMAT = "llm-persona/pickle/1"
 

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
-from .arguments import is_path, items_of, path_of, text_of
-from .bound import Bound, bundled
-from .bounds import Bounds
-from .errors import InvalidValueError, PersonaFileError, Problem
-from .files.reading import NO_PATH, Document, Limits
-from .kinds import is_mapping, plain
-from .names import kind_of, shorten
-from .templating.folders import is_folder, plain_name
-from .templating.templates import Folder, Templates
-from .tool_files import Catalog, Catalogue, catalogue, read_catalogue
+from ..arguments import is_path, items_of, path_of, text_of
+from ..errors import InvalidValueError, PersonaFileError, Problem
+from ..files.reading import NO_PATH, Document, Limits
+from ..kinds import is_mapping, plain
+from ..names import kind_of, shorten
+from ..templating.folders import is_folder, plain_name
+from ..templating.templates import Folder, Templates
+from .binding import Bound, bundled
+from .bindings import Bounds
+from .tool_catalogue import Catalog, Catalogue, catalogue, read_catalogue
 
 Folders = Folder | Iterable[Folder]
 T = TypeVar("T")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
-from .errors import InheritanceError, InvalidValueError
-from .fields import FILLED, LISTS, OWN, TABLES, TEXTS, Kind, Words, those
-from .frozen import FrozenDict, ListEdit
-from .names import Guesses, did_you_mean, shorten, split_reference
+from ..errors import InheritanceError, InvalidValueError
+from ..fields import FILLED, LISTS, OWN, TABLES, TEXTS, Kind, Words, those
+from ..frozen import FrozenDict, ListEdit
+from ..names import Guesses, did_you_mean, shorten, split_reference
+from ..placeholders import Placeholders
+from ..wording import said_of
 from .persona import Persona
-from .placeholders import Placeholders
-from .wording import said_of
 
 Path = tuple[str | int, ...]
 MAX_DEPTH = 32  # parents above one another

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .frozen import FrozenDict
-from .prompts.budget import Budget
-from .templating.templates import Template, Templates
+from ..frozen import FrozenDict
+from ..prompts.budget import Budget
+from ..templating.templates import Template, Templates
 
 if TYPE_CHECKING:
 

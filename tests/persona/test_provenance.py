@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from llm_persona import Persona, PersonaRegistry, UnknownPersonaError
-from llm_persona.provenance import Explanation, Provenance
+from llm_persona.persona.provenance import Explanation, Provenance
 
 YAML = """\
 Base:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .bound import Bound
-from .errors import FieldPath
+from ..errors import FieldPath
+from ..templating.folders import ENDING
+from ..templating.templates import Templates
+from .binding import Bound
 from .inheritance import Lineage
 from .provenance import origin_of
-from .templating.folders import ENDING
-from .templating.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)

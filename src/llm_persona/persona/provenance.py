@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .errors import FieldPath
-from .fields import LISTS, OWN, TABLES, TEXTS
-from .files.reading import Document
+from ..errors import FieldPath
+from ..fields import LISTS, OWN, TABLES, TEXTS
+from ..files.reading import Document
 from .inheritance import Lineage, edit_of, merged
 from .persona import Persona
 

@@ -6,10 +6,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from .bounds import Bounds
-from .errors import DuplicatePersonaError, InvalidValueError, PersonaError, TemplateError
-from .fingerprints import fingerprint
-from .frozen import FrozenDict
+from ..errors import DuplicatePersonaError, InvalidValueError, PersonaError, TemplateError
+from ..fingerprints import fingerprint
+from ..frozen import FrozenDict
+from ..names import Guesses, did_you_mean, shorten, split_reference
+from ..placeholders import Placeholders
+from ..wording import said_of
+from .bindings import Bounds
 from .inheritance import (
     Definitions,
     Lineage,
@@ -21,10 +24,7 @@ from .inheritance import (
     texts,
     versions,
 )
-from .names import Guesses, did_you_mean, shorten, split_reference
 from .persona import Persona
-from .placeholders import Placeholders
-from .wording import said_of
 
 if TYPE_CHECKING:  # what a file in order never needs is imported where it is used
     from .acceptances import Accepted

@@ -13,8 +13,8 @@ from llm_persona import (
     PersonaRegistry,
     UnknownVersionError,
 )
-from llm_persona.inheritance import find, versions
-from llm_persona.resolution import affected, definition_fingerprint, same_content
+from llm_persona.persona.inheritance import find, versions
+from llm_persona.persona.resolution import affected, definition_fingerprint, same_content
 
 
 def registry_of(*personas: Persona) -> PersonaRegistry:

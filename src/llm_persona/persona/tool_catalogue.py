@@ -7,10 +7,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from .arguments import is_path, path_of
-from .errors import InvalidValueError, PersonaFileError, Problem, one_line
-from .files.reading import Limits, read_text
-from .tools import tool_descriptions
+from ..arguments import is_path, path_of
+from ..errors import InvalidValueError, PersonaFileError, Problem, one_line
+from ..files.reading import Limits, read_text
+from ..tools import tool_descriptions
 
 Definitions = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
 Catalog = Definitions | str | os.PathLike[str]  # the definitions, or the path of the JSON file that has them

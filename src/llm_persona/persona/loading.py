@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text, let_through
+from ..fields import LISTS
+from ..files.reading import NO_PATH, Document, Limits, read
+from ..files.source import MOST_PROBLEMS
+from ..files.validation import check_document
+from ..names import did_you_mean, shorten, split_reference
+from ..wording import said_of
 from .acceptances import Acceptances, read_acceptances
-from .bounds import Bounds
-from .errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text, let_through
-from .fields import LISTS
+from .bindings import Bounds
 from .file_keys import Arguments, Folders, file_bounds
-from .files.reading import NO_PATH, Document, Limits, read
-from .files.source import MOST_PROBLEMS
-from .files.validation import check_document
 from .inheritance import versions
-from .names import did_you_mean, shorten, split_reference
 from .persona import Persona
 from .resolution import State, complete
-from .tool_files import Catalog
-from .wording import said_of
+from .tool_catalogue import Catalog
 
 if TYPE_CHECKING:
     from .provenance import Places
@@ -73,10 +73,10 @@ def inspect_documents(
     documents = list(documents)
     loaded = load_documents(documents, arguments)
     loaded.more_warnings = sum(document.more_warnings for document in documents)
-    from .borrowed_names import check_borrowed_names
-    from .findings import Findings
-    from .oversights import oversights
-    from .suspicions import suspicions
+    from ..borrowed_names import check_borrowed_names
+    from ..findings import Findings
+    from ..oversights import oversights
+    from ..suspicions import suspicions
 
     # A character that is an error is not suspicious too.
     spelled = {(problem.path, problem.line, problem.column) for problem in loaded.problems if "U+" in problem.message}

@@ -9,18 +9,18 @@ from functools import lru_cache, partial
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from .bound import Bound, bundled
-from .errors import InheritanceError, InvalidValueError, PersonaError, let_through
-from .fields import DEFAULTS, LISTS, NOT_GIVEN, Fields, as_read, checked
-from .frozen import FrozenDict, Given, ListEdit, thaw
-from .kinds import is_text, plain
-from .names import check_name, join_reference, kind_of, shorten, split_reference
-from .packing import pack_alone, packed, unpack_bound, unpacked
-from .prompts.plans import Call, Plans
-from .prompts.prompt import Prompt
-from .prompts.texts import PersonaTexts
-from .templating.templates import Template, Templates, template_name
-from .wording import BESIDE_REPLACED_BY, LINE_FIELDS, LINE_HOLDS, said_of
+from ..errors import InheritanceError, InvalidValueError, PersonaError, let_through
+from ..fields import DEFAULTS, LISTS, NOT_GIVEN, Fields, as_read, checked
+from ..frozen import FrozenDict, Given, ListEdit, thaw
+from ..kinds import is_text, plain
+from ..names import check_name, join_reference, kind_of, shorten, split_reference
+from ..prompts.plans import Call, Plans
+from ..prompts.prompt import Prompt
+from ..prompts.texts import PersonaTexts
+from ..templating.templates import Template, Templates, template_name
+from ..wording import BESIDE_REPLACED_BY, LINE_FIELDS, LINE_HOLDS, said_of
+from .binding import Bound, bundled
+from .pickles import pack_alone, packed, unpack_bound, unpacked
 
 Definition = TypeVar("Definition", bound=Mapping[str, Any])
 Texts = Sequence[str] | Mapping[str, Sequence[str]] | None  # a list, an edit of the parent's, or null to empty it
@@ -305,7 +305,7 @@ class Persona(Fields):
         `unnamed` is "keep" or "drop" for what has no name there, as tools that a provider runs. Raises InvalidValueError
         for a tool that is not in it, and for such an entry unless `unnamed` is given.
         """
-        from .tools import select_tools
+        from ..tools import select_tools
 
         self._check_complete()
         return select_tools(self.tools, catalog, unnamed=unnamed)

@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .arguments import unit_of
-from .errors import FieldPath, InvalidValueError
-from .fingerprints import canonical
-from .kinds import plain
-from .names import check_name, did_you_mean, kind_of, spelled
+from ..arguments import unit_of
+from ..errors import FieldPath, InvalidValueError
+from ..fingerprints import canonical
+from ..kinds import plain
+from ..names import check_name, did_you_mean, kind_of, spelled
 
 FORMAT = "llm-persona/bucket/1"
 SALT = "salt"  # the one key of an entry that is not a version, so a version of that name has no rollout
