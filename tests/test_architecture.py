@@ -29,8 +29,8 @@ CORE = """
     files.source files.json_reader files.json_syntax files.yaml_messages files.yaml_text files.yaml_scalars files.yaml_syntax files.reading
     files.shared_nodes files.wrong_types files.unknown_fields files.schema_messages files.validation
     persona.rollouts
-    files.plain_data persona.acceptances persona.provenance persona.bindings persona.tool_catalogue persona.file_keys persona.resolution findings borrowed_names oversights suspicions persona.loading
-    prompts.recordings prompts.recorded_views prompts.explorations shapes rehearsals near_misses omissions spoken_names pitfalls session_names stable_shares coverage
+    files.plain_data persona.acceptances persona.provenance persona.bindings persona.tool_catalogue persona.file_keys persona.resolution checks.findings checks.borrowed_names checks.definitions checks.characters persona.loading
+    prompts.recordings prompts.recorded_views prompts.explorations shapes checks.rehearsals checks.near_placeholders checks.unprinted_texts checks.spoken_names checks.lines checks.session_names checks.stable_shares checks.coverage
     explaining files.writing comparison registry_files registry_pickles registry
 """
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llm_persona import PersonaError, PersonaRegistry
-from llm_persona.coverage import check
+from llm_persona.checks.coverage import check
 from llm_persona.shapes import shape_of
 
 TEXTS = st.sampled_from(

@@ -34,11 +34,11 @@ from .templating.templates import Template, Templates
 from .wording import said_of
 
 if TYPE_CHECKING:  # what a service that loads and renders never needs is imported where it is used
+    from .checks.stable_shares import StableShare
     from .comparison import RegistryChange
     from .explaining import Line
     from .persona.provenance import Explanation
     from .persona.rollouts import Rollout
-    from .stable_shares import StableShare
 
 
 class PersonaRegistry:
@@ -375,7 +375,7 @@ class PersonaRegistry:
         (`template-never-says-name:Summarizer`) or for all; what matches nothing is a warning. Raises InvalidValueError
         for a session that is neither names nor a mapping, and for a code that cannot be accepted.
         """
-        from .coverage import check, looked_for
+        from .checks.coverage import check, looked_for
         from .persona.acceptances import Acceptances
 
         accepted = Acceptances.parse(accept)
@@ -387,7 +387,7 @@ class PersonaRegistry:
 
         A persona whose prompt cannot be made is left out. Raises as `problems` does.
         """
-        from .coverage import stable_shares
+        from .checks.coverage import stable_shares
 
         return stable_shares(self, session)
 

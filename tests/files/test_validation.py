@@ -13,12 +13,12 @@ from hits import share_of_hits
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from llm_persona.checks.characters import suspicions
 from llm_persona.errors import Problem
 from llm_persona.fields import FIELDS
 from llm_persona.files.reading import Document, parse, read
 from llm_persona.files.validation import check_document, schema
 from llm_persona.names import MAX_NAME
-from llm_persona.suspicions import suspicions
 
 CASES = Path(__file__).parents[1] / "personas"
 SHARED = Path(__file__).parents[3] / "shared" / "bad-inputs"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_persona import InvalidValueError, Persona, PersonaFileError, PersonaRegistry, validate_file
+from llm_persona.checks.findings import Findings
 from llm_persona.codes import CODES, finding
-from llm_persona.findings import Findings
 from llm_persona.persona.acceptances import UNMATCHED, Acceptance, Acceptances
 
 SILENT = "You are {{ persona.name }}, {{ persona.role }}."

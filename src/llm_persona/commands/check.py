@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import click
 
-from ..coverage import check as check_registry
-from ..coverage import looked_for
+from ..checks.coverage import check as check_registry
+from ..checks.coverage import looked_for
 from ..errors import InvalidValueError, Problem
 from ..files.reading import read
 from ..persona.acceptances import Acceptance, Acceptances

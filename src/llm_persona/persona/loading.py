@@ -73,10 +73,10 @@ def inspect_documents(
     documents = list(documents)
     loaded = load_documents(documents, arguments)
     loaded.more_warnings = sum(document.more_warnings for document in documents)
-    from ..borrowed_names import check_borrowed_names
-    from ..findings import Findings
-    from ..oversights import oversights
-    from ..suspicions import suspicions
+    from ..checks.borrowed_names import check_borrowed_names
+    from ..checks.characters import suspicions
+    from ..checks.definitions import oversights
+    from ..checks.findings import Findings
 
     # A character that is an error is not suspicious too.
     spelled = {(problem.path, problem.line, problem.column) for problem in loaded.problems if "U+" in problem.message}

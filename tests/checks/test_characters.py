@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_persona.checks.characters import suspicions
 from llm_persona.files.invisible import runs
 from llm_persona.files.reading import Document
-from llm_persona.suspicions import suspicions
 
 SEEN = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E))
 HIDDEN = [

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Set
 
-from .codes import NOWHERE, Place, finding
-from .errors import PersonaError, Problem, TemplateError
+from ..codes import NOWHERE, Place, finding
+from ..errors import PersonaError, Problem, TemplateError
+from ..names import did_you_mean, nearest, shorten
+from ..persona.provenance import origin_of
+from ..prompts.texts import PersonaTexts
+from ..templating.templates import Template
 from .findings import Findings
-from .names import did_you_mean, nearest, shorten
-from .persona.provenance import origin_of
-from .prompts.texts import PersonaTexts
 from .rehearsals import Rehearsal
-from .templating.templates import Template
 
 Asking = tuple[PersonaTexts, Template]  # what asks for names: a persona and its template
 _SLIP = 0.8  # likeness, as `difflib` counts it

@@ -6,17 +6,17 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
-from .codes import finding
-from .files.source import LINE_BREAK
+from ..codes import finding
+from ..files.source import LINE_BREAK
+from ..names import nearest, shorten
+from ..persona.inheritance import Path, joined_texts, texts
+from ..persona.persona import Persona
+from ..persona.provenance import Origin, Places, origin_of
+from ..placeholders import OWN_NAMES, Placeholders, normal
+from ..templating.syntax import Syntax
+from .characters import told_as_jinja
 from .findings import Findings
-from .names import nearest, shorten
-from .persona.inheritance import Path, joined_texts, texts
-from .persona.persona import Persona
-from .persona.provenance import Origin, Places, origin_of
-from .placeholders import OWN_NAMES, Placeholders, normal
 from .rehearsals import Rehearsal
-from .suspicions import told_as_jinja
-from .templating.syntax import Syntax
 
 MOST = 10  # told of one text
 

@@ -8,17 +8,17 @@ from enum import Enum
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
-from .errors import PersonaError, TemplateError
-from .fields import EXPECTED
-from .persona.inheritance import Lineage, texts
-from .persona.persona import Persona
-from .placeholders import Placeholders
-from .prompts.explorations import Exploration, Take, explore
-from .prompts.recordings import Line
-from .prompts.texts import Path, PersonaTexts
-from .shapes import shape_of
-from .templating.session import neutralise
-from .templating.templates import Template
+from ..errors import PersonaError, TemplateError
+from ..fields import EXPECTED
+from ..persona.inheritance import Lineage, texts
+from ..persona.persona import Persona
+from ..placeholders import Placeholders
+from ..prompts.explorations import Exploration, Take, explore
+from ..prompts.recordings import Line
+from ..prompts.texts import Path, PersonaTexts
+from ..shapes import shape_of
+from ..templating.session import neutralise
+from ..templating.templates import Template
 
 EXTRA = "extra_sections"
 T = TypeVar("T")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from .codes import NOWHERE, Found, finding
-from .errors import Problem, field_text
-from .files.reading import NO_PATH
-from .persona.acceptances import Acceptances
-from .persona.provenance import Origin, Places
+from ..codes import NOWHERE, Found, finding
+from ..errors import Problem, field_text
+from ..files.reading import NO_PATH
+from ..persona.acceptances import Acceptances
+from ..persona.provenance import Origin, Places
 
 
 class Findings:

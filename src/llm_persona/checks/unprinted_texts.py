@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from .fields import EXPECTED
+from ..fields import EXPECTED
+from ..persona.provenance import Origin, origin_of
+from ..prompts.explorations import Take
+from ..prompts.texts import Path
+from ..templating.views import Field, Text, TextTable
 from .findings import Findings
-from .persona.provenance import Origin, origin_of
-from .prompts.explorations import Take
-from .prompts.texts import Path
 from .rehearsals import Rehearsal
-from .templating.views import Field, Text, TextTable
 
 _BEGINNING = 12  # characters that show a text to be there, but cut
 

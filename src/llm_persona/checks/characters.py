@@ -11,13 +11,13 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from .codes import NOWHERE, finding
-from .errors import Problem
-from .fields import AS_WRITTEN, FILLED
-from .files.invisible import Run, may_hide, runs
-from .files.reading import NO_PATH, Document
-from .files.source import where
-from .names import shorten
+from ..codes import NOWHERE, finding
+from ..errors import Problem
+from ..fields import AS_WRITTEN, FILLED
+from ..files.invisible import Run, may_hide, runs
+from ..files.reading import NO_PATH, Document
+from ..files.source import where
+from ..names import shorten
 
 MOST_RUNS = 10  # hidden runs named in one text
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ..names import shorten
+from ..persona.provenance import Origin, origin_of
+from ..prompts.explorations import Take
+from ..prompts.recordings import Path, Printed
 from .findings import Findings
-from .names import shorten
-from .persona.provenance import Origin, origin_of
-from .prompts.explorations import Take
-from .prompts.recordings import Path, Printed
 from .rehearsals import Rehearsal
 
 NAME: Path = ("name",)

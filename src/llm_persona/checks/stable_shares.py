@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import field_text
-from .files.reading import NO_PATH
-from .persona.provenance import Origin, Places, origin_of
+from ..errors import field_text
+from ..files.reading import NO_PATH
+from ..persona.provenance import Origin, Places, origin_of
 from .rehearsals import Rehearsal
 
 

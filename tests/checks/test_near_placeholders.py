@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from llm_persona import PersonaRegistry
 from llm_persona.codes import CODES
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(__file__).parents[3] / "shared" / "data"
 NAMES = {"user_name": None, "plan": "free"}
 
 BRACKETS = """{user_name:} {user_name:>10} {user_name:Jo} {{user_name:Jo}} {user_name?} {user_name!} {user_name.first}

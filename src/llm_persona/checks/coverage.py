@@ -6,28 +6,28 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Protocol
 
-from .arguments import items_of, mapping_of
+from ..arguments import items_of, mapping_of
+from ..codes import Found, finding
+from ..errors import InvalidValueError, PersonaError, Problem, TemplateError
+from ..kinds import is_mapping, is_text, plain
+from ..names import kind_of
+from ..persona.acceptances import Acceptances
+from ..persona.provenance import Origin, origin_of
+from ..persona.resolution import State
+from ..prompts.recordings import Line
+from ..templating.session import neutralise
+from ..templating.templates import BUNDLED_PREFIX, Template, Templates
 from .borrowed_names import check_borrowed_names
-from .codes import Found, finding
-from .errors import InvalidValueError, PersonaError, Problem, TemplateError
+from .characters import suspicions
+from .definitions import oversights
 from .findings import Findings
-from .kinds import is_mapping, is_text, plain
-from .names import kind_of
-from .near_misses import check_near_misses
-from .omissions import check_omissions
-from .oversights import oversights
-from .persona.acceptances import Acceptances
-from .persona.provenance import Origin, origin_of
-from .persona.resolution import State
-from .pitfalls import check_line_starts, indented_includes
-from .prompts.recordings import Line
+from .lines import check_line_starts, indented_includes
+from .near_placeholders import check_near_misses
 from .rehearsals import Rehearsal, SessionSample
 from .session_names import Asking, check_names, check_slips
 from .spoken_names import check_spoken_name
 from .stable_shares import StableShare, stable_share
-from .suspicions import suspicions
-from .templating.session import neutralise
-from .templating.templates import BUNDLED_PREFIX, Template, Templates
+from .unprinted_texts import check_omissions
 
 MAX_SHAPES = 1_024  # of personas whose recordings are kept for others
 SessionNames = Mapping[str, Any] | Iterable[str]

@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llm_persona import InvalidValueError, Persona, PersonaFileError, PersonaRegistry, multiline
+from llm_persona.checks.coverage import check
 from llm_persona.codes import CODES
-from llm_persona.coverage import check
 
 EVERYTHING = """\
 You are {{ persona.name }}, {{ persona.role }}{% if persona.company %} at {{ persona.company }}{% endif %}, {{ persona.tone }}.

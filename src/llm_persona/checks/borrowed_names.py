@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
+from ..persona.inheritance import Lineage, texts
+from ..persona.provenance import origin_of
+from ..persona.resolution import State
+from ..placeholders import Placeholders
+from ..wording import quoted
 from .findings import Findings
-from .persona.inheritance import Lineage, texts
-from .persona.provenance import origin_of
-from .persona.resolution import State
-from .placeholders import Placeholders
-from .wording import quoted
 
 _WORD = re.compile(r"\w+")
 _SPEAKING = ("greeting", "custom_sections")  # a list may well name a colleague: "Hand refunds over to Dora"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from .codes import finding
-from .errors import Problem
+from ..codes import finding
+from ..errors import Problem
+from ..persona.provenance import origin_of
+from ..prompts.recordings import Line, Part, Printed
+from ..templating.session import Multiline, Trusted
+from ..templating.syntax import Syntax
 from .findings import Findings
-from .persona.provenance import origin_of
-from .prompts.recordings import Line, Part, Printed
 from .rehearsals import Rehearsal
-from .templating.session import Multiline, Trusted
-from .templating.syntax import Syntax
 
 _INCLUDE = re.compile(r"([ \t]+)\{%[-+]?\s*include\s+(['\"])(.+?)\2")
 _OPENING = re.compile(r"([ \t]*)\{%[-+]?\s*(?:if|elif|else|for|with)\b[^%]*%\}\s*")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from .codes import NOWHERE, finding
-from .errors import Problem, TemplateError, field_text
-from .fields import those
-from .files.reading import NO_PATH
-from .names import split_reference
-from .persona.inheritance import Path, became, edit_of, find, standing, texts
-from .persona.persona import Persona
-from .persona.provenance import Origin, Places, Provenance, explanation, located, origin_of
-from .persona.resolution import State
-from .placeholders import Placeholders
-from .wording import quoted
+from ..codes import NOWHERE, finding
+from ..errors import Problem, TemplateError, field_text
+from ..fields import those
+from ..files.reading import NO_PATH
+from ..names import split_reference
+from ..persona.inheritance import Path, became, edit_of, find, standing, texts
+from ..persona.persona import Persona
+from ..persona.provenance import Origin, Places, Provenance, explanation, located, origin_of
+from ..persona.resolution import State
+from ..placeholders import Placeholders
+from ..wording import quoted
 
 LINE_ENDS = ("\n", "\r")
 

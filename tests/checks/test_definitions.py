@@ -7,7 +7,7 @@ import pytest
 from llm_persona import PersonaFileError, PersonaRegistry, Problem, TemplateError, validate_file
 
 PERSONAS = sorted(
-    path for path in (Path(__file__).parent / "personas").rglob("*.*") if path.suffix in (".yaml", ".json")
+    path for path in (Path(__file__).parents[1] / "personas").rglob("*.*") if path.suffix in (".yaml", ".json")
 )
 
 

@@ -1,0 +1,1 @@
+"""What would go wrong later, found before the first request."""
