@@ -31,7 +31,7 @@ CORE = """
     persona.rollouts
     files.plain_data persona.acceptances persona.provenance persona.bindings persona.tool_catalogue persona.file_keys persona.resolution checks.findings checks.borrowed_names checks.definitions checks.characters persona.loading
     prompts.recordings prompts.recorded_views prompts.explorations shapes checks.rehearsals checks.near_placeholders checks.unprinted_texts checks.spoken_names checks.lines checks.session_names checks.stable_shares checks.coverage
-    explaining files.writing comparison registry_files registry_pickles registry
+    registry.explanation files.writing registry.comparison registry.file_data registry.pickles registry.registry
 """
 
 # What imports the core and is imported by none of it.

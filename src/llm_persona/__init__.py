@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .prompts.prompt import Prompt as Prompt
     from .prompts.providers import mark_last_message as mark_last_message
     from .prompts.providers import mark_last_tool as mark_last_tool
-    from .registry import PersonaRegistry as PersonaRegistry
+    from .registry.registry import PersonaRegistry as PersonaRegistry
     from .templating.session import multiline as multiline
     from .templating.session import trusted as trusted
 
@@ -45,7 +45,7 @@ _HOMES = {
     "prompts.prompt": ("Prompt",),
     "prompts.providers": ("mark_last_message", "mark_last_tool"),
     "files.reading": ("Limits",),
-    "registry": ("PersonaRegistry",),
+    "registry.registry": ("PersonaRegistry",),
     "templating.session": ("multiline", "trusted"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}

@@ -16,7 +16,7 @@ from .errors import let_through
 from .files.invisible import runs
 from .page_cards import Card, anchor, cards
 from .page_tree import tree
-from .registry import PersonaRegistry
+from .registry.registry import PersonaRegistry
 from .templating.generation import Unfolded
 
 

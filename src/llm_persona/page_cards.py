@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from .comparison import PersonaChange, compare
 from .errors import PersonaError, field_text
 from .fields import FILLED
 from .frozen import thaw
@@ -16,7 +15,8 @@ from .page_prompts import PromptBody, prompt_body
 from .persona.inheritance import texts
 from .persona.persona import Persona
 from .persona.provenance import Provenance
-from .registry import PersonaRegistry
+from .registry.comparison import PersonaChange, compare
+from .registry.registry import PersonaRegistry
 
 COLOURS = 6  # the persona's own and five ancestors'; those above share the last
 

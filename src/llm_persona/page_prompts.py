@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from .errors import let_through
-from .explaining import Line, Span
 from .files.invisible import runs
 from .persona.persona import Persona
 from .prompts.prompt import Prompt
+from .registry.explanation import Line, Span
 
 Source = tuple[str, str, str, str, bool]  # ancestor or "", field, place, the template's line, session text in it
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .page_cards import anchor
-from .registry import PersonaRegistry
+from .registry.registry import PersonaRegistry
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from .errors import InvalidValueError, MissingVariableError, PersonaError
 from .names import kind_of, split_reference
 from .prompt_files import ENDING, file_stem, shared_name
 from .prompts.prompt import Prompt
-from .registry import PersonaRegistry
+from .registry.registry import PersonaRegistry
 
 Session = Mapping[str, object]
 MOST_CONFLICTS = 20  # that one message tells of

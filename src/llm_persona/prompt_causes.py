@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import NamedTuple
 
 from .errors import PersonaError, field_text
-from .explaining import Segment, is_own, lines_of, origin_of, segments
 from .fields import AS_WRITTEN, FIELDS, FILLED, NEVER_RENDERED
 from .persona.inheritance import Lineage
 from .persona.persona import Persona
@@ -17,6 +16,7 @@ from .prompt_cases import PromptCase
 from .prompts.explorations import take
 from .prompts.recordings import Path
 from .prompts.texts import PersonaTexts
+from .registry.explanation import Segment, is_own, lines_of, origin_of, segments
 from .templating.session import neutralise
 
 Span = tuple[int, int]

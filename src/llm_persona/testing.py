@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .prompt_cases import PromptCase, PromptMatrix
     from .prompt_snapshots import PromptSnapshot
     from .prompts.prompt import Prompt
-    from .registry import PersonaRegistry
+    from .registry.registry import PersonaRegistry
 
 __all__ = ["prompt_matrix"]
 

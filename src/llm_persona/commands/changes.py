@@ -6,11 +6,11 @@ import difflib
 import math
 from collections.abc import Iterator
 
-from ..comparison import PersonaChange, RegistryChange, RolloutChange
 from ..errors import one_line
 from ..frozen import thaw
 from ..persona.rollouts import Rollout
 from ..prompts.prompt import Prompt
+from ..registry.comparison import PersonaChange, RegistryChange, RolloutChange
 from ..terminal import counted, line, painted
 from .columns import COLOURS, columns, title
 

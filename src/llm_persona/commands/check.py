@@ -13,7 +13,7 @@ from ..errors import InvalidValueError, Problem
 from ..files.reading import read
 from ..persona.acceptances import Acceptance, Acceptances
 from ..persona.loading import inspect_documents
-from ..registry import PersonaRegistry
+from ..registry.registry import PersonaRegistry
 from ..terminal import counted, line
 from .options import PersonaFiles, kept_standard_input, persona_files, session, session_value
 from .problems import Lines, print_problems, print_problems_as_json, print_problems_for_github

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import click
 
-from ..comparison import Joined, PersonaChange, Registry, RegistryChange, compare, compare_registries
 from ..errors import one_line
 from ..names import split_reference
 from ..prompts.texts import RENDERED
-from ..registry import PersonaRegistry
+from ..registry.comparison import Joined, PersonaChange, Registry, RegistryChange, compare, compare_registries
+from ..registry.registry import PersonaRegistry
 from ..terminal import line, painted, print_json
 from .changes import change_data, print_change
 from .options import PersonaFiles, asked_for, persona_files, session, session_values

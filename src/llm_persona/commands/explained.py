@@ -8,7 +8,7 @@ from dataclasses import asdict
 from rich.cells import cell_len
 
 from ..errors import one_line
-from ..explaining import Line, Span
+from ..registry.explanation import Line, Span
 from ..terminal import line, painted, print_json
 
 WIDTH = 72  # cells of a prompt's line before its sources; a longer line is never cut

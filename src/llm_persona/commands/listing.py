@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..names import split_reference
-from ..registry import PersonaRegistry
+from ..registry.registry import PersonaRegistry
 from ..terminal import line, print_json, print_table
 from .options import PersonaFiles, persona_files
 

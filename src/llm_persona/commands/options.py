@@ -21,7 +21,7 @@ from ..files.reading import Limits
 from ..names import did_you_mean, shorten, split_reference
 from ..persona.file_keys import Arguments
 from ..persona.persona import Persona
-from ..registry import PersonaRegistry
+from ..registry.registry import PersonaRegistry
 from ..terminal import line, painted
 from ..wording import WHOLE_NUMBER
 from .problems import Lines, print_problems

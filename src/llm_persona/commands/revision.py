@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from ..comparison import PersonaChange, RegistryChange
 from ..errors import PersonaError, PersonaFileError, Problem
 from ..files.reading import read
 from ..names import did_you_mean, shorten
-from ..registry import PersonaRegistry
+from ..registry.comparison import PersonaChange, RegistryChange
+from ..registry.registry import PersonaRegistry
 from ..templating.folders import ENDING
 from .options import PersonaFiles
 from .problems import Lines, print_problems

@@ -15,7 +15,7 @@ from ..frozen import thaw
 from ..persona.persona import Persona
 from ..persona.provenance import Explanation, Provenance
 from ..persona.resolution import written
-from ..registry import PersonaRegistry
+from ..registry.registry import PersonaRegistry
 from ..terminal import columns, line, painted, write
 from .options import PersonaFiles, asked_for, persona_files
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Protocol
 
-from .arguments import mapping_of
-from .errors import PersonaError, field_text
-from .fields import LISTS, TABLES, TEXTS
-from .frozen import thaw
-from .names import shorten, split_reference
-from .persona.persona import Persona
-from .persona.rollouts import Rollout
-from .prompts.prompt import Prompt
-from .prompts.texts import RENDERED
+from ..arguments import mapping_of
+from ..errors import PersonaError, field_text
+from ..fields import LISTS, TABLES, TEXTS
+from ..frozen import thaw
+from ..names import shorten, split_reference
+from ..persona.persona import Persona
+from ..persona.rollouts import Rollout
+from ..prompts.prompt import Prompt
+from ..prompts.texts import RENDERED
 
 COMPARED = (*TEXTS, *LISTS, *TABLES, "description")
 ORDERED = (*LISTS, "custom_sections")  # fields whose order reaches a prompt

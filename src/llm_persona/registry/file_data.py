@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .errors import InvalidValueError
-from .persona.binding import Bound
-from .persona.file_keys import lies_in
-from .persona.resolution import State, written
-from .persona.rollouts import Rollout
+from ..errors import InvalidValueError
+from ..persona.binding import Bound
+from ..persona.file_keys import lies_in
+from ..persona.resolution import State, written
+from ..persona.rollouts import Rollout
 
 ENDINGS = (".yaml", ".yml", ".json")
 NAME = "personas"  # of the file of those that no file wrote

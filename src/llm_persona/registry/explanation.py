@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from .errors import PersonaError, field_text
-from .persona.persona import Persona
-from .persona.provenance import Explanation, Provenance
-from .prompts.explorations import Take, take
-from .prompts.recordings import Path, Printed
-from .templating.events import TemplateText
-from .templating.templates import Template
+from ..errors import PersonaError, field_text
+from ..persona.persona import Persona
+from ..persona.provenance import Explanation, Provenance
+from ..prompts.explorations import Take, take
+from ..prompts.recordings import Path, Printed
+from ..templating.events import TemplateText
+from ..templating.templates import Template
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from .arguments import target_of, truth_of, unit_of
-from .errors import (
+from ..arguments import target_of, truth_of, unit_of
+from ..errors import (
     DuplicatePersonaError,
     InvalidValueError,
     PersonaError,
@@ -17,28 +17,28 @@ from .errors import (
     UnknownPersonaError,
     UnknownVersionError,
 )
-from .files.reading import STANDARD_INPUT, Limits, read
-from .kinds import is_text, plain
-from .names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
-from .persona.bindings import Bounds
-from .persona.file_keys import Arguments, Folders
-from .persona.inheritance import Definitions, became, find, standing, versions
-from .persona.loading import Loaded, load_documents
-from .persona.persona import Persona
-from .persona.resolution import State, affected, complete, same_content
-from .persona.tool_catalogue import Catalog
-from .prompts.prompt import check_stamp
-from .registry_files import as_data, as_files
-from .registry_pickles import pack_state, unpack_state
-from .templating.templates import Template, Templates
-from .wording import said_of
+from ..files.reading import STANDARD_INPUT, Limits, read
+from ..kinds import is_text, plain
+from ..names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
+from ..persona.bindings import Bounds
+from ..persona.file_keys import Arguments, Folders
+from ..persona.inheritance import Definitions, became, find, standing, versions
+from ..persona.loading import Loaded, load_documents
+from ..persona.persona import Persona
+from ..persona.resolution import State, affected, complete, same_content
+from ..persona.tool_catalogue import Catalog
+from ..prompts.prompt import check_stamp
+from ..templating.templates import Template, Templates
+from ..wording import said_of
+from .file_data import as_data, as_files
+from .pickles import pack_state, unpack_state
 
 if TYPE_CHECKING:  # what a service that loads and renders never needs is imported where it is used
-    from .checks.stable_shares import StableShare
+    from ..checks.stable_shares import StableShare
+    from ..persona.provenance import Explanation
+    from ..persona.rollouts import Rollout
     from .comparison import RegistryChange
-    from .explaining import Line
-    from .persona.provenance import Explanation
-    from .persona.rollouts import Rollout
+    from .explanation import Line
 
 
 class PersonaRegistry:
@@ -126,7 +126,7 @@ class PersonaRegistry:
         precompile: bool = True,
     ) -> PersonaRegistry:
         """Make a registry of data as a file has it: the same rules, the same PersonaFileError, without lines."""
-        from .files.plain_data import plain_document
+        from ..files.plain_data import plain_document
 
         arguments = Arguments.of(templates, default_template, tools, limits)
         document = plain_document(data, limits)
@@ -299,14 +299,14 @@ class PersonaRegistry:
 
         Raises as `get` does.
         """
-        from .persona.provenance import explanation
+        from ..persona.provenance import explanation
 
         state = self._state
         return explanation(state.lineages[self._look_up(state, name, serving=False).key], state.places)
 
     def explain_prompt(self, persona: Persona, template: Template, session: Mapping[str, object]) -> tuple[Line, ...]:
         """Return the lines of a prompt, each with where it came from: what `prompt.explain()` calls."""
-        from .explaining import explain
+        from .explanation import explain
 
         known = self._state.complete.made.get(persona.key) is persona
         return explain(persona, template, session, self.explain(persona.key) if known else None)
@@ -375,8 +375,8 @@ class PersonaRegistry:
         (`template-never-says-name:Summarizer`) or for all; what matches nothing is a warning. Raises InvalidValueError
         for a session that is neither names nor a mapping, and for a code that cannot be accepted.
         """
-        from .checks.coverage import check, looked_for
-        from .persona.acceptances import Acceptances
+        from ..checks.coverage import check, looked_for
+        from ..persona.acceptances import Acceptances
 
         accepted = Acceptances.parse(accept)
         found = check(self, session, optional, accepted)
@@ -387,7 +387,7 @@ class PersonaRegistry:
 
         A persona whose prompt cannot be made is left out. Raises as `problems` does.
         """
-        from .checks.coverage import stable_shares
+        from ..checks.coverage import stable_shares
 
         return stable_shares(self, session)
 
@@ -417,13 +417,13 @@ class PersonaRegistry:
         their prompts, `path` is a folder, and gets one file for each; without one that is an InvalidValueError. Raises
         as `to_dict` does, InvalidValueError for a path that ends as JSON does, and OSError.
         """
-        from .files.writing import dump_yaml
+        from ..files.writing import dump_yaml
 
         return self._write(path, ".yaml", dump_yaml)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the registry as JSON; as `to_yaml` otherwise."""
-        from .files.writing import dump_json
+        from ..files.writing import dump_json
 
         return self._write(path, ".json", dump_json)
 
@@ -432,7 +432,7 @@ class PersonaRegistry:
     ) -> str:
         if path is None:
             return dump(self.to_dict())
-        from .files.output import write_file, write_files
+        from ..files.output import write_file, write_files
 
         path = target_of(path, "the path of the file")
         texts = {file: dump(data) for file, data in as_files(self._state, path, ending).items()}
@@ -537,6 +537,6 @@ def _follow(rollout: Rollout, definitions: Definitions) -> Rollout:
         raise InvalidValueError("is abstract, and has a rollout: it would serve nobody", persona=served.key)
     if served.version is None or served.version == rollout.served:
         return rollout
-    from .persona.rollouts import Rollout
+    from ..persona.rollouts import Rollout
 
     return Rollout(rollout.name, rollout.percents, served=served.version, salt=rollout.salt)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .frozen import FrozenDict
-from .names import Guesses
-from .persona.bindings import Bounds
-from .persona.inheritance import Lineage, resolve
-from .persona.persona import Persona
-from .persona.pickles import pack_bound, packed, unpack_bound, unpacked
-from .persona.resolution import Complete, State
-from .persona.rollouts import Rollout
+from ..frozen import FrozenDict
+from ..names import Guesses
+from ..persona.bindings import Bounds
+from ..persona.inheritance import Lineage, resolve
+from ..persona.persona import Persona
+from ..persona.pickles import pack_bound, packed, unpack_bound, unpacked
+from ..persona.resolution import Complete, State
+from ..persona.rollouts import Rollout
 
 
 def pack_state(state: State) -> bytes:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaRegistry
-from llm_persona.comparison import COMPARED, FieldChange, PersonaChange, compare
 from llm_persona.errors import InheritanceError
+from llm_persona.registry.comparison import COMPARED, FieldChange, PersonaChange, compare
 
 TEXT = st.sampled_from(["a", "b", "c", "d {x}", "line\nline", "{name}"])
 TEXTS = st.lists(TEXT, max_size=5)

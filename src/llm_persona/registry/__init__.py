@@ -1,0 +1,1 @@
+"""One name, one persona: the face of all rooms above; and what changed between two registries."""
