@@ -36,7 +36,7 @@ CORE = """
 
 # What imports the core and is imported by none of it.
 OUTER = """
-    prompt_files prompt_cases prompt_causes prompt_changes prompt_summary prompt_snapshots testing
+    testing.file_names testing.cases testing.causes testing.changes testing.summary testing.snapshots testing.plugin
     foreign agents cards imports
     page_diffs page_prompts page_cards page_tree page
     starting terminal commands cli __main__
@@ -63,8 +63,8 @@ ALONE = {
     "jsonschema_rs": {"files.validation"},
     "click": {"__main__", "cli", "commands", "terminal"},
     "rich": {"__main__", "cli", "commands", "terminal"},
-    "pytest": {"testing", "prompt_changes", "prompt_snapshots"},
-    "syrupy": {"testing", "prompt_changes", "prompt_snapshots"},
+    "pytest": {"testing.plugin", "testing.changes", "testing.snapshots"},
+    "syrupy": {"testing.plugin", "testing.changes", "testing.snapshots"},
 }
 
 

@@ -25,8 +25,8 @@ from llm_persona.agents import load_agent
 from llm_persona.cards import load_card
 from llm_persona.files.output import write_file
 from llm_persona.imports import import_files
-from llm_persona.prompt_cases import PromptMatrix
 from llm_persona.starting import start
+from llm_persona.testing.cases import PromptMatrix
 
 
 class Unhashable:

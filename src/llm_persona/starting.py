@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from .arguments import target_of
 from .errors import PersonaError
 from .files.output import leads_out, write_file
-from .prompt_cases import PromptMatrix
-from .prompt_files import ENDING
+from .testing.cases import PromptMatrix
+from .testing.file_names import ENDING
 
 SOURCES = {
     "personas.yaml": "start/personas.yaml",

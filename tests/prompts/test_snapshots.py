@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from llm_persona import Persona, PersonaRegistry, Prompt, multiline
-from llm_persona.prompt_snapshots import PromptSnapshot
 from llm_persona.testing import prompt_matrix
+from llm_persona.testing.snapshots import PromptSnapshot
 
 BUNDLED = ("default", "markdown", "xml", "compact")
 REQUIRED: dict[str, object] = {"user_name": "Jo"}

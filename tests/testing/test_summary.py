@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_persona.prompt_causes import Cause
-from llm_persona.prompt_summary import MOST_CAUSES, Failure, as_few_as_can_be, causes_of, summary
+from llm_persona.testing.causes import Cause
+from llm_persona.testing.summary import MOST_CAUSES, Failure, as_few_as_can_be, causes_of, summary
 
 BASE, MAYA, LINE = (
     Cause("Base.tone", "p.yaml:2"),

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from .errors import PersonaError, field_text
-from .fields import AS_WRITTEN, FIELDS, FILLED, NEVER_RENDERED
-from .persona.inheritance import Lineage
-from .persona.persona import Persona
-from .persona.provenance import Explanation, Provenance, explanation
-from .placeholders import Placeholder, Placeholders
-from .prompt_cases import PromptCase
-from .prompts.explorations import take
-from .prompts.recordings import Path
-from .prompts.texts import PersonaTexts
-from .registry.explanation import Segment, is_own, lines_of, origin_of, segments
-from .templating.session import neutralise
+from ..errors import PersonaError, field_text
+from ..fields import AS_WRITTEN, FIELDS, FILLED, NEVER_RENDERED
+from ..persona.inheritance import Lineage
+from ..persona.persona import Persona
+from ..persona.provenance import Explanation, Provenance, explanation
+from ..placeholders import Placeholder, Placeholders
+from ..prompts.explorations import take
+from ..prompts.recordings import Path
+from ..prompts.texts import PersonaTexts
+from ..registry.explanation import Segment, is_own, lines_of, origin_of, segments
+from ..templating.session import neutralise
+from .cases import PromptCase
 
 Span = tuple[int, int]
 Source = tuple[str | int | None, ...]  # a template's line, or the path of a field or of a session's variable

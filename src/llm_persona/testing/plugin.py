@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .prompt_cases import PromptCase, PromptMatrix
-    from .prompt_snapshots import PromptSnapshot
-    from .prompts.prompt import Prompt
-    from .registry.registry import PersonaRegistry
+    from ..prompts.prompt import Prompt
+    from ..registry.registry import PersonaRegistry
+    from .cases import PromptCase, PromptMatrix
+    from .snapshots import PromptSnapshot
 
 __all__ = ["prompt_matrix"]
 
@@ -42,7 +42,7 @@ def prompt_matrix(
     it stops the module's collection. `sessions` are variables by name. The test takes `prompt`, and `prompt_snapshot`
     to compare it with.
     """
-    from .prompt_cases import PromptMatrix
+    from .cases import PromptMatrix
 
     marker: pytest.MarkDecorator = getattr(pytest.mark, _MARKER)
     return marker.with_args(PromptMatrix(registry, sessions, templates))
@@ -58,7 +58,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     markers = list(metafunc.definition.iter_markers(_MARKER))
     if not markers:
         return
-    from .errors import PersonaError
+    from ..errors import PersonaError
 
     test = metafunc.definition.nodeid
     if len(markers) > 1:
@@ -77,12 +77,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _cases(metafunc: pytest.Metafunc, matrix: PromptMatrix) -> list[PromptCase]:
-    from .prompt_cases import check_files
+    from .cases import check_files
 
     path, stash = metafunc.definition.path, metafunc.config.stash
     cases = matrix.cases(path.parent, stash.setdefault(_LOADED, {}))
     if "prompt_snapshot" in metafunc.fixturenames and _keeps_prompts(metafunc.config):
-        from .prompt_snapshots import CLAIMS
+        from .snapshots import CLAIMS
 
         check_files(cases, stash.setdefault(CLAIMS, {}).setdefault(str(path.absolute()), {}))
     return cases
@@ -115,7 +115,7 @@ def prompt(request: pytest.FixtureRequest) -> Prompt:
     case: PromptCase | None = getattr(request, "param", None)
     if case is None:
         pytest.fail("prompt comes from @prompt_matrix of llm_persona.testing; decorate the test", pytrace=False)
-    from .errors import PersonaError
+    from ..errors import PersonaError
 
     try:
         return case.render()
@@ -128,7 +128,7 @@ def prompt_snapshot(request: pytest.FixtureRequest) -> PromptSnapshot:
     """The file that keeps the test's prompt; `assert prompt == prompt_snapshot`."""
     if why := _why_nothing_is_kept(request.config):
         pytest.fail(f"{why}; pip install 'llm-persona[testing]'", pytrace=False)
-    from .prompt_snapshots import case_of, prompt_snapshot_of
+    from .snapshots import case_of, prompt_snapshot_of
 
     case_of(request.node)
     return prompt_snapshot_of(request)
@@ -141,12 +141,12 @@ def pytest_runtest_makereport(
     """Let a prompt that is not its snapshot fail with what changed, in whole: pytest cuts assertions after 8 lines."""
     failure = None
     if call.excinfo is not None and call.excinfo.errisinstance(AssertionError) and _keeps_prompts(item.config):
-        from .prompt_snapshots import MISMATCH, case_of
+        from .snapshots import MISMATCH, case_of
 
         result = item.stash.get(MISMATCH, None)
         if result is not None:
-            from .prompt_changes import mismatch
-            from .prompt_summary import Failure
+            from .changes import mismatch
+            from .summary import Failure
 
             test = _as_asked_for(item, item.nodeid)
             found = mismatch(case_of(item), result, accept_command([test]))
@@ -166,7 +166,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
     told = [getattr(report, _FAILURE, None) for report in terminalreporter.stats.get("failed", ())]
     if not any(told):
         return
-    from .prompt_summary import Failure, as_few_as_can_be, summary
+    from .summary import Failure, as_few_as_can_be, summary
 
     failures = sorted(Failure.read(data) for data in told if data is not None)  # in one order, also of many processes
     terminalreporter.section("what made prompts change", "=")
@@ -195,6 +195,6 @@ def _function(item: pytest.Item) -> tuple[str, int]:
 
 def _as_asked_for(item: pytest.Item, node: str) -> str:
     """Return a node's name for the folder that pytest was started in."""
-    from .prompt_cases import shown_path
+    from .cases import shown_path
 
     return f"{shown_path(item.path, item.config.invocation_params.dir)}::{node.partition('::')[2]}"

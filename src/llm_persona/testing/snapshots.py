@@ -13,9 +13,9 @@ from syrupy.data import Snapshot, SnapshotCollection, SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension
 from syrupy.location import PyTestLocation
 
-from .prompt_cases import PromptCase
-from .prompt_files import ENDING
-from .prompts.prompt import Prompt
+from ..prompts.prompt import Prompt
+from .cases import PromptCase
+from .file_names import ENDING
 
 if TYPE_CHECKING:
     from syrupy.types import SerializedData, SnapshotIndex

@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 
-from .names import split_reference
+from ..names import split_reference
 
 MAX_PART = 80  # bytes; three parts, their dots and the ending stay below the 255 that file systems allow
 DIGEST = 8  # hex digits that a part which was cut ends in

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import PersonaError
-from .names import split_reference
-from .prompt_cases import PromptCase, shown_path
-from .prompt_causes import Cause, Change, Origins
-from .prompt_files import ENDING, file_stem
+from ..errors import PersonaError
+from ..names import split_reference
+from .cases import PromptCase, shown_path
+from .causes import Cause, Change, Origins
+from .file_names import ENDING, file_stem
 
 if TYPE_CHECKING:
     from syrupy.assertion import AssertionResult

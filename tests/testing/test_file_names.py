@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_persona.prompt_files import ENDING, file_stem, shared_name
+from llm_persona.testing.file_names import ENDING, file_stem, shared_name
 
 PARTS = st.text(st.characters(exclude_characters="@"), max_size=130)
 TRIPLES = st.tuples(PARTS, PARTS, PARTS)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from llm_persona import PersonaRegistry
-from llm_persona.prompt_cases import PromptMatrix
-from llm_persona.testing import OLDEST_SYRUPY
+from llm_persona.testing.cases import PromptMatrix
+from llm_persona.testing.plugin import OLDEST_SYRUPY
 
 PERSONAS = """\
 $templates: templates
@@ -358,8 +358,8 @@ def test_hostile_names_stay_inside_the_folder(project: Project, shared: Path) ->
     project.write(
         "tests/test_prompts.py",
         "import json, pathlib\nfrom llm_persona import Persona, PersonaError, PersonaRegistry\n"
-        "from llm_persona.prompt_files import shared_name\nfrom llm_persona.testing import prompt_matrix\n"
-        "names = json.loads((pathlib.Path(__file__).parents[1] / 'names.json').read_text('utf-8'))\n"
+        "from llm_persona.testing.file_names import shared_name\nfrom llm_persona.testing import prompt_matrix\n"
+        "names = json.loads((pathlib.Path(__file__).parents[2] / 'names.json').read_text('utf-8'))\n"
         "names = list({shared_name(name.partition('@')[0], '', ''): name for name in names}.values())\n"
         "registry = PersonaRegistry()\n"
         "for name in names:\n    try: registry.define(Persona(name, role='x'))\n    except PersonaError: pass\n"

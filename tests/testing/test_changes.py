@@ -7,8 +7,8 @@ import pytest
 from syrupy.assertion import AssertionResult
 
 from llm_persona import PersonaRegistry
-from llm_persona.prompt_cases import PromptCase, PromptMatrix
-from llm_persona.prompt_changes import mismatch
+from llm_persona.testing.cases import PromptCase, PromptMatrix
+from llm_persona.testing.changes import mismatch
 
 PERSONAS = """\
 $templates: templates

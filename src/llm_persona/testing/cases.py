@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from .arguments import is_path, path_of
-from .errors import InvalidValueError, MissingVariableError, PersonaError
-from .names import kind_of, split_reference
-from .prompt_files import ENDING, file_stem, shared_name
-from .prompts.prompt import Prompt
-from .registry.registry import PersonaRegistry
+from ..arguments import is_path, path_of
+from ..errors import InvalidValueError, MissingVariableError, PersonaError
+from ..names import kind_of, split_reference
+from ..prompts.prompt import Prompt
+from ..registry.registry import PersonaRegistry
+from .file_names import ENDING, file_stem, shared_name
 
 Session = Mapping[str, object]
 MOST_CONFLICTS = 20  # that one message tells of

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .prompt_causes import Cause
+from .causes import Cause
 
 MOST_CAUSES = 20  # lines
 
