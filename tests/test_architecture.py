@@ -37,7 +37,7 @@ CORE = """
 # What imports the core and is imported by none of it.
 OUTER = """
     testing.file_names testing.cases testing.causes testing.changes testing.summary testing.snapshots testing.plugin
-    foreign agents cards imports
+    convert.foreign convert.agents convert.cards convert.imports
     page_diffs page_prompts page_cards page_tree page
     starting terminal commands cli __main__
 """

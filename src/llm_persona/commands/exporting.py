@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ..agents import to_agent_markdown
-from ..cards import to_card
+from ..convert.agents import to_agent_markdown
+from ..convert.cards import to_card
 from ..files.writing import dump_json
 from .options import PersonaFiles, asked_for, persona_files
 from .outputs import Output, output_file

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
+from ..convert.imports import Imported, import_files
 from ..errors import PersonaFileError
 from ..files.reading import Limits, parse
 from ..files.writing import dump_json, dump_yaml
-from ..imports import Imported, import_files
 from ..persona.persona import Persona
 from ..persona.resolution import written
 from ..terminal import counted, line

@@ -14,11 +14,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from .arguments import path_of
-from .errors import PersonaError, PersonaFileError, Problem
-from .files.reading import Document, Limits, parse
-from .files.source import setting
-from .files.writing import dump_yaml
+from ..arguments import path_of
+from ..errors import PersonaError, PersonaFileError, Problem
+from ..files.reading import Document, Limits, parse
+from ..files.source import setting
+from ..files.writing import dump_yaml
+from ..persona.persona import Persona
 from .foreign import (
     OWN_KEY,
     defined,
@@ -34,7 +35,6 @@ from .foreign import (
     roomy,
     safe_name,
 )
-from .persona.persona import Persona
 
 SECTION: Final = "Instructions"
 

@@ -15,9 +15,11 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-from .arguments import path_of
-from .errors import PersonaError, PersonaFileError, Problem
-from .files.reading import Document, Limits, read
+from ..arguments import path_of
+from ..errors import PersonaError, PersonaFileError, Problem
+from ..files.reading import Document, Limits, read
+from ..names import check_name, kind_of
+from ..persona.persona import Persona
 from .foreign import (
     OWN_KEY,
     defined,
@@ -32,8 +34,6 @@ from .foreign import (
     roomy,
     safe_name,
 )
-from .names import check_name, kind_of
-from .persona.persona import Persona
 
 ROLE: Final = "character"
 SECTIONS: Final = {

@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ..arguments import path_of
+from ..errors import Problem
+from ..files.reading import Limits
+from ..persona.persona import Persona
 from .agents import read_agent
-from .arguments import path_of
 from .cards import read_card
-from .errors import Problem
-from .files.reading import Limits
 from .foreign import free_name, renamed
-from .persona.persona import Persona
 
 Reader = Callable[[str, Limits | None, list[Problem]], Persona | tuple[Problem, ...]]
 

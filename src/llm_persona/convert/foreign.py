@@ -16,12 +16,12 @@ import unicodedata
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from .errors import InvalidValueError, PersonaError, Problem, let_through
-from .files.reading import Document, Limits, _content, parse
-from .frozen import thaw
-from .names import MAX_NAME, kind_of
-from .persona.persona import Persona
-from .persona.resolution import written
+from ..errors import InvalidValueError, PersonaError, Problem, let_through
+from ..files.reading import Document, Limits, _content, parse
+from ..frozen import thaw
+from ..names import MAX_NAME, kind_of
+from ..persona.persona import Persona
+from ..persona.resolution import written
 
 OWN_KEY: Final = "llm_persona"
 

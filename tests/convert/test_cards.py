@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from test_agents import AGENTS, PROMPTS, personas, plain_texts, texts, values
 
 from llm_persona import Persona, PersonaFileError, PersonaRegistry
-from llm_persona.agents import load_agent
-from llm_persona.cards import from_card, load_card, to_card
+from llm_persona.convert.agents import load_agent
+from llm_persona.convert.cards import from_card, load_card, to_card
+from llm_persona.convert.imports import import_files
 from llm_persona.files.writing import dump_json
-from llm_persona.imports import import_files
 from llm_persona.persona.resolution import written
 
 CASES = Path(__file__).parent / "cards"

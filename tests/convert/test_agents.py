@@ -12,15 +12,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llm_persona import InheritanceError, Persona, PersonaFileError, PersonaRegistry
-from llm_persona.agents import SECTION, agent, load_agent, to_agent_markdown
+from llm_persona.convert.agents import SECTION, agent, load_agent, to_agent_markdown
+from llm_persona.convert.foreign import safe_name
+from llm_persona.convert.imports import load_agents
 from llm_persona.files.writing import dump_yaml
-from llm_persona.foreign import safe_name
-from llm_persona.imports import load_agents
 from llm_persona.names import check_name
 from llm_persona.persona.resolution import written
 
 CASES = Path(__file__).parent / "cards" / "agents"
-DATA = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(__file__).parents[3] / "shared" / "data"
 AGENTS = DATA / "agents"
 PROMPTS = DATA / "ai-personas.json"
 

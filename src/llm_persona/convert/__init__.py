@@ -1,0 +1,1 @@
+"""Personas from other formats and for them: agent Markdown and character cards."""
