@@ -38,7 +38,7 @@ CORE = """
 OUTER = """
     testing.file_names testing.cases testing.causes testing.changes testing.summary testing.snapshots testing.plugin
     convert.foreign convert.agents convert.cards convert.imports
-    page_diffs page_prompts page_cards page_tree page
+    page.diffs page.prompts page.cards page.tree page.page
     starting terminal commands cli __main__
 """
 
@@ -51,7 +51,7 @@ ALONE = {
         "templating.messages",
         "templating.filters",
         "templating.generation",
-        "page",
+        "page.page",
         "prompts.recorded_views",
         "templating.recorder",
         "prompts.recordings",

@@ -31,7 +31,7 @@ from llm_persona.errors import (
     field_text,
     one_line,
 )
-from llm_persona.page import preview
+from llm_persona.page.page import preview
 
 KINDS = [
     DuplicatePersonaError,

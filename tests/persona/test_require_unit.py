@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from llm_persona import InvalidValueError, Persona, PersonaFileError, PersonaRegistry
 from llm_persona.cli import cli
-from llm_persona.page import preview
+from llm_persona.page.page import preview
 
 FILE = """\
 $require_unit: [Maya]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from ..page import preview as page
+from ..page.page import preview as page
 from ..terminal import line
 from .options import PersonaFiles, persona_files, session, session_values
 from .outputs import Output, output_file

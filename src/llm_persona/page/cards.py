@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from .errors import PersonaError, field_text
-from .fields import FILLED
-from .frozen import thaw
-from .names import split_reference
-from .page_diffs import Row, side_by_side
-from .page_prompts import PromptBody, prompt_body
-from .persona.inheritance import texts
-from .persona.persona import Persona
-from .persona.provenance import Provenance
-from .registry.comparison import PersonaChange, compare
-from .registry.registry import PersonaRegistry
+from ..errors import PersonaError, field_text
+from ..fields import FILLED
+from ..frozen import thaw
+from ..names import split_reference
+from ..persona.inheritance import texts
+from ..persona.persona import Persona
+from ..persona.provenance import Provenance
+from ..registry.comparison import PersonaChange, compare
+from ..registry.registry import PersonaRegistry
+from .diffs import Row, side_by_side
+from .prompts import PromptBody, prompt_body
 
 COLOURS = 6  # the persona's own and five ancestors'; those above share the last
 

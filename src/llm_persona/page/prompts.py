@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from .errors import let_through
-from .files.invisible import runs
-from .persona.persona import Persona
-from .prompts.prompt import Prompt
-from .registry.explanation import Line, Span
+from ..errors import let_through
+from ..files.invisible import runs
+from ..persona.persona import Persona
+from ..prompts.prompt import Prompt
+from ..registry.explanation import Line, Span
 
 Source = tuple[str, str, str, str, bool]  # ancestor or "", field, place, the template's line, session text in it
 

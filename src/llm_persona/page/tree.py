@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .page_cards import anchor
-from .registry.registry import PersonaRegistry
+from ..registry.registry import PersonaRegistry
+from .cards import anchor
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaError, PersonaRegistry
 from llm_persona.commands.preview import preview as command
-from llm_persona.page import preview
-from llm_persona.page_diffs import side_by_side
+from llm_persona.page.diffs import side_by_side
+from llm_persona.page.page import preview
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(str.strip)
 HOSTILE = ["</script><script>alert(1)</script>", "<!--<script>", "<img src=x onerror=alert(1)>", "&lt;b&gt;", "\"'><b>"]

@@ -12,12 +12,12 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template, TemplateSyntaxError
 from markupsafe import Markup
 
-from .errors import let_through
-from .files.invisible import runs
-from .page_cards import Card, anchor, cards
-from .page_tree import tree
-from .registry.registry import PersonaRegistry
-from .templating.generation import Unfolded
+from ..errors import let_through
+from ..files.invisible import runs
+from ..registry.registry import PersonaRegistry
+from ..templating.generation import Unfolded
+from .cards import Card, anchor, cards
+from .tree import tree
 
 
 def preview(registry: PersonaRegistry, session: Mapping[str, Any] | None = None) -> str:
@@ -74,7 +74,7 @@ def _template() -> Template:
 
 
 def _asset(name: str) -> str:
-    return (files(__package__) / "page_assets" / name).read_text(encoding="utf-8")
+    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
 
 
 def pieces(text: str) -> Iterator[tuple[str, str]]:

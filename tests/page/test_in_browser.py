@@ -19,7 +19,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from llm_persona import Persona, PersonaError, PersonaRegistry
 from llm_persona.names import check_name
-from llm_persona.page import preview
+from llm_persona.page.page import preview
 
 DESKTOP, PHONE = (1280, 900), (375, 812)
 SWITCHES = (

@@ -1,0 +1,1 @@
+"""A registry as one HTML page to look at."""
