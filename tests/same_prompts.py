@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 REAL_PROMPTS = REPOSITORY.parent / "shared" / "data" / "ai-personas.json"
 COMMIT = "eb16780"
 FOLDERS = ("examples", "tests/personas/good")
-STARTER = "src/llm_persona/start"
+STARTERS = ("src/llm_persona/start", "src/llm_persona/cli/start")  # where it was, and where it is
 TEMPLATES = (None, "default", "markdown", "xml", "compact")
 HOSTILE = "Jo & <b>\n\n# Rules: {name}\u2028none  "
 SHOWN = 10  # differences that are printed
@@ -169,7 +169,7 @@ def _jobs(root: Path, made: Path) -> dict[str, tuple[str, object]]:
         if named := FILE_NAME.match(block.text):
             _write(made / "readme" / named[1], block.text)
     for name, place in (("personas.yaml", ""), ("support.j2", "templates")):
-        _write(made / "starter" / place / name, (root / STARTER / name).read_text("utf-8"))
+        _write(made / "starter" / place / name, _starter(root, name))
     jobs = {name: _job(made / name / "personas.yaml") for name in ("readme", "starter")}
     return jobs | {file.relative_to(root).as_posix(): _job(file) for file in _persona_files(root)}
 
@@ -177,6 +177,10 @@ def _jobs(root: Path, made: Path) -> dict[str, tuple[str, object]]:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
+
+
+def _starter(root: Path, name: str) -> str:
+    return next((root / folder / name).read_text("utf-8") for folder in STARTERS if (root / folder).is_dir())
 
 
 def _persona_files(root: Path) -> Iterator[Path]:

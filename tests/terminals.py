@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from llm_persona.cli import run
+from llm_persona.cli.main import run
 
 
 def on_a_terminal(arguments: Sequence[str], environment: Mapping[str, str]) -> str:

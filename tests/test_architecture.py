@@ -39,7 +39,8 @@ OUTER = """
     testing.file_names testing.cases testing.causes testing.changes testing.summary testing.snapshots testing.plugin
     convert.foreign convert.agents convert.cards convert.imports
     page.diffs page.prompts page.cards page.tree page.page
-    starting terminal commands cli __main__
+    cli.starting cli.terminal cli.columns cli.explained cli.changes cli.outputs cli.problems cli.options cli.revision
+    cli.commands cli.main __main__
 """
 
 ORDER = CORE.split()
@@ -61,8 +62,8 @@ ALONE = {
     },
     "yaml": {"files.yaml_messages", "files.yaml_scalars", "files.yaml_syntax"},
     "jsonschema_rs": {"files.validation"},
-    "click": {"__main__", "cli", "commands", "terminal"},
-    "rich": {"__main__", "cli", "commands", "terminal"},
+    "click": {"__main__", "cli.main", "cli.commands", "cli.terminal", "cli.options", "cli.outputs", "cli.revision"},
+    "rich": {"__main__", "cli.commands", "cli.terminal", "cli.problems", "cli.columns", "cli.explained"},
     "pytest": {"testing.plugin", "testing.changes", "testing.snapshots"},
     "syrupy": {"testing.plugin", "testing.changes", "testing.snapshots"},
 }

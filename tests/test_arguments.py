@@ -21,11 +21,11 @@ from werkzeug.local import Local
 
 import llm_persona
 from llm_persona import InvalidValueError, Persona, PersonaError, PersonaRegistry, Prompt, TemplateError, validate_file
+from llm_persona.cli.starting import start
 from llm_persona.convert.agents import load_agent
 from llm_persona.convert.cards import load_card
 from llm_persona.convert.imports import import_files
 from llm_persona.files.output import write_file
-from llm_persona.starting import start
 from llm_persona.testing.cases import PromptMatrix
 
 

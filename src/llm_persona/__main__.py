@@ -16,7 +16,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     try:
-        from .cli import run
+        from .cli.main import run
     except KeyboardInterrupt:  # `run` catches its own
         return 130
     return run()

@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_persona import PersonaError, PersonaRegistry
-from llm_persona.cli import run as main
+from llm_persona.cli.main import run as main
 from llm_persona.files.invisible import may_hide
 from llm_persona.files.output import open_descriptor, safe, told, write_file
 
@@ -455,7 +455,7 @@ def test_what_may_not_be_written_is_told(name: str) -> None:
 def test_a_signal_leaves_nothing_half_done(shop: Path, number: int) -> None:
     """A command that is ended while it writes takes away what it began, and says so by its code."""
     code = (
-        "import os, signal, sys; from llm_persona.cli import run\n"
+        "import os, signal, sys; from llm_persona.cli.main import run\n"
         # As a terminal starts it: what runs the tests may ignore the signal, and hand that on.
         f"signal.signal({int(number)}, {'signal.default_int_handler' if number == signal.SIGINT else 'signal.SIG_DFL'})\n"
         f"def stop(descriptor): os.kill(os.getpid(), {int(number)})\n"

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaError, PersonaRegistry
-from llm_persona.commands.preview import preview as command
+from llm_persona.cli.commands.preview import preview as command
 from llm_persona.page.diffs import side_by_side
 from llm_persona.page.page import preview
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_persona import Limits, Persona, PersonaRegistry, validate_file
-from llm_persona.cli import cli
+from llm_persona.cli.main import cli
 from llm_persona.errors import InvalidValueError, PersonaError, PersonaFileError, TemplateError
 
 FIND = {"name": "find", "description": "Finds an order", "input_schema": {"type": "object"}}

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from llm_persona import InvalidValueError, Persona, PersonaFileError, PersonaRegistry
-from llm_persona.cli import cli
+from llm_persona.cli.main import cli
 from llm_persona.page.page import preview
 
 FILE = """\

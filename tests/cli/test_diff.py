@@ -18,8 +18,8 @@ from rich.cells import cell_len
 from terminals import opened, until_closed
 
 from llm_persona import Persona, PersonaRegistry
-from llm_persona.cli import cli
-from llm_persona.commands.columns import columns
+from llm_persona.cli.columns import columns
+from llm_persona.cli.main import cli
 
 
 @pytest.fixture

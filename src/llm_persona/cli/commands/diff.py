@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 import click
 
-from ..errors import one_line
-from ..names import split_reference
-from ..prompts.texts import RENDERED
-from ..registry.comparison import Joined, PersonaChange, Registry, RegistryChange, compare, compare_registries
-from ..registry.registry import PersonaRegistry
+from ...errors import one_line
+from ...names import split_reference
+from ...prompts.texts import RENDERED
+from ...registry.comparison import Joined, PersonaChange, Registry, RegistryChange, compare, compare_registries
+from ...registry.registry import PersonaRegistry
+from ..changes import change_data, print_change
+from ..options import PersonaFiles, asked_for, persona_files, session, session_values
+from ..revision import ENDINGS, Revision
 from ..terminal import line, painted, print_json
-from .changes import change_data, print_change
-from .options import PersonaFiles, asked_for, persona_files, session, session_values
-from .revision import ENDINGS, Revision
 
 
 class Comparison(NamedTuple):

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from ..errors import PersonaError, one_line
-from ..persona.persona import Persona
-from ..prompts.prompt import Prompt
+from ...errors import PersonaError, one_line
+from ...persona.persona import Persona
+from ...prompts.prompt import Prompt
+from ..explained import print_explained
+from ..options import PersonaFiles, asked_for, persona_files, session, session_values
 from ..terminal import line, painted, print_json, write
-from .explained import print_explained
-from .options import PersonaFiles, asked_for, persona_files, session, session_values
 
 
 @click.command(short_help="Print a persona's system prompt, or its greeting.")

@@ -20,22 +20,22 @@ from hypothesis import strategies as st
 from terminals import on_a_terminal
 
 from llm_persona import Persona, PersonaRegistry
-from llm_persona.cli import COMMANDS, cli, run
-from llm_persona.commands.check import check
-from llm_persona.commands.diff import diff
-from llm_persona.commands.listing import list_personas
-from llm_persona.commands.problems import annotation, snippet
-from llm_persona.commands.render import render
-from llm_persona.commands.schema import schema
-from llm_persona.commands.show import show
+from llm_persona.cli.commands.check import check
+from llm_persona.cli.commands.diff import diff
+from llm_persona.cli.commands.listing import list_personas
+from llm_persona.cli.commands.render import render
+from llm_persona.cli.commands.schema import schema
+from llm_persona.cli.commands.show import show
+from llm_persona.cli.main import COMMANDS, cli, run
+from llm_persona.cli.problems import annotation, snippet
+from llm_persona.cli.terminal import columns
 from llm_persona.errors import Problem
 from llm_persona.files.output import safe
-from llm_persona.terminal import columns
 
-ROOT = Path(__file__).parents[1]
-CASES = Path(__file__).parent / "cli"
+ROOT = Path(__file__).parents[2]
+CASES = Path(__file__).parent
 FILES = CASES / "files"
-UPDATE = "look at the difference; if it is meant: pytest tests/test_cli.py --snapshot-update"
+UPDATE = "look at the difference; if it is meant: pytest tests/cli/test_main.py --snapshot-update"
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +140,7 @@ def test_missing_extra_is_named(missing: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("module", ["click", "rich", "llm_persona.cli", "llm_persona.commands.check"])
+@pytest.mark.parametrize("module", ["click", "rich", "llm_persona.cli.main", "llm_persona.cli.commands.check"])
 def test_an_interruption_of_the_imports_is_quiet(module: str) -> None:
     """Ctrl-C before the first command is found ends as it does later: with 130, and without a traceback."""
     code = (

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 import click
 from rich.cells import cell_len
 
-from ..fields import FIELDS, LISTS, TABLES
-from ..files.output import safe
-from ..files.writing import dump_yaml
-from ..frozen import thaw
-from ..persona.persona import Persona
-from ..persona.provenance import Explanation, Provenance
-from ..persona.resolution import written
-from ..registry.registry import PersonaRegistry
+from ...fields import FIELDS, LISTS, TABLES
+from ...files.output import safe
+from ...files.writing import dump_yaml
+from ...frozen import thaw
+from ...persona.persona import Persona
+from ...persona.provenance import Explanation, Provenance
+from ...persona.resolution import written
+from ...registry.registry import PersonaRegistry
+from ..options import PersonaFiles, asked_for, persona_files
 from ..terminal import columns, line, painted, write
-from .options import PersonaFiles, asked_for, persona_files
 
 Row = tuple[Provenance | None, str]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import click
 
-from ..convert.imports import Imported, import_files
-from ..errors import PersonaFileError
-from ..files.reading import Limits, parse
-from ..files.writing import dump_json, dump_yaml
-from ..persona.persona import Persona
-from ..persona.resolution import written
+from ...convert.imports import Imported, import_files
+from ...errors import PersonaFileError
+from ...files.reading import Limits, parse
+from ...files.writing import dump_json, dump_yaml
+from ...persona.persona import Persona
+from ...persona.resolution import written
+from ..options import file_limits
+from ..outputs import Output, output_file
+from ..problems import Lines, print_problems
 from ..terminal import counted, line
-from .options import file_limits
-from .outputs import Output, output_file
-from .problems import Lines, print_problems
 
 
 @click.command("import")

@@ -17,8 +17,8 @@ from typing import Any, TextIO, cast
 import click
 from rich.cells import cell_len
 
-from .errors import PersonaError, one_line
-from .files.output import safe
+from ..errors import PersonaError, one_line
+from ..files.output import safe
 
 GAP = "  "  # between columns
 _ESCAPE = "\x1b"

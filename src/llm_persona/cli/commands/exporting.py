@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from ..convert.agents import to_agent_markdown
-from ..convert.cards import to_card
-from ..files.writing import dump_json
-from .options import PersonaFiles, asked_for, persona_files
-from .outputs import Output, output_file
+from ...convert.agents import to_agent_markdown
+from ...convert.cards import to_card
+from ...files.writing import dump_json
+from ..options import PersonaFiles, asked_for, persona_files
+from ..outputs import Output, output_file
 
 
 @click.command("export")

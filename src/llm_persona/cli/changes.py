@@ -11,8 +11,8 @@ from ..frozen import thaw
 from ..persona.rollouts import Rollout
 from ..prompts.prompt import Prompt
 from ..registry.comparison import PersonaChange, RegistryChange, RolloutChange
-from ..terminal import counted, line, painted
 from .columns import COLOURS, columns, title
+from .terminal import counted, line, painted
 
 
 def print_change(change: RegistryChange, *, side_by_side: bool) -> None:

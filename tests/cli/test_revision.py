@@ -14,8 +14,8 @@ import yaml
 from click.testing import CliRunner, Result
 from product import FILE, PRODUCT, SHARED, SUPPORT, write
 
-from llm_persona.cli import cli
-from llm_persona.starting import start
+from llm_persona.cli.main import cli
+from llm_persona.cli.starting import start
 
 
 @pytest.fixture(autouse=True)

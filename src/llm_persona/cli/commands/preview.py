@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import click
 
-from ..page.page import preview as page
+from ...page.page import preview as page
+from ..options import PersonaFiles, persona_files, session, session_values
+from ..outputs import Output, output_file
 from ..terminal import line
-from .options import PersonaFiles, persona_files, session, session_values
-from .outputs import Output, output_file
 
 DEFAULT_PAGE = "personas.html"
 

@@ -14,7 +14,7 @@ from ..errors import Problem, let_through, one_line
 from ..files.output import safe
 from ..files.reading import Limits
 from ..files.source import LINE_BREAK
-from ..terminal import counted, line, painted, print_json
+from .terminal import counted, line, painted, print_json
 
 LONGEST_LINE = 120  # characters of a source line that are shown
 

@@ -22,9 +22,9 @@ from ..names import did_you_mean, shorten, split_reference
 from ..persona.file_keys import Arguments
 from ..persona.persona import Persona
 from ..registry.registry import PersonaRegistry
-from ..terminal import line, painted
 from ..wording import WHOLE_NUMBER
 from .problems import Lines, print_problems
+from .terminal import line, painted
 
 DEFAULT_FILE = "personas.yaml"
 STANDARD_INPUT = 0  # its descriptor

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from ..errors import one_line
 from ..registry.explanation import Line, Span
-from ..terminal import line, painted, print_json
+from .terminal import line, painted, print_json
 
 WIDTH = 72  # cells of a prompt's line before its sources; a longer line is never cut
 COLOURS = ("cyan", "green", "magenta", "blue")  # of ancestors, in order of appearance

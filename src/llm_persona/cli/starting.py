@@ -8,19 +8,19 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
-from .arguments import target_of
-from .errors import PersonaError
-from .files.output import leads_out, write_file
-from .testing.cases import PromptMatrix
-from .testing.file_names import ENDING
+from ..arguments import target_of
+from ..errors import PersonaError
+from ..files.output import leads_out, write_file
+from ..testing.cases import PromptMatrix
+from ..testing.file_names import ENDING
 
 SOURCES = {
-    "personas.yaml": "start/personas.yaml",
+    "personas.yaml": "cli/start/personas.yaml",
     "persona.schema.json": "files/persona.schema.json",
-    "templates/support.j2": "start/support.j2",
-    "tests/test_prompts.py": "start/test_prompts.py.txt",  # named so that no tool takes it for this project's code
-    ".github/workflows/prompts.yml": "start/prompts.yml",
-    ".gitattributes": "start/gitattributes",
+    "templates/support.j2": "cli/start/support.j2",
+    "tests/test_prompts.py": "cli/start/test_prompts.py.txt",  # named so that no tool takes it for this project's code
+    ".github/workflows/prompts.yml": "cli/start/prompts.yml",
+    ".gitattributes": "cli/start/gitattributes",
 }
 SNAPSHOTS = "tests/__snapshots__/test_prompts"
 SESSIONS = {"free": {"user_name": "Jo"}, "pro": {"user_name": "Ana", "plan": "pro"}}  # as the test file has them
@@ -43,7 +43,7 @@ def start(folder: str | os.PathLike[str]) -> list[str]:
 
 def _contents() -> dict[str, str]:
     """Return every file of the start; its snapshots are what the templates print now."""
-    package = files(__package__)
+    package = files("llm_persona")
     contents = {name: package.joinpath(source).read_text("utf-8") for name, source in SOURCES.items()}
     with tempfile.TemporaryDirectory() as scratch:
         _write(Path(scratch), contents)

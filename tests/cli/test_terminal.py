@@ -18,8 +18,8 @@ from terminals import OWN_DEVICE, here_on_a_terminal
 
 import llm_persona
 from llm_persona import Persona, PersonaRegistry
-from llm_persona.cli import COMMANDS, cli
-from llm_persona.terminal import Terminal, line, on_terminal, painted, write
+from llm_persona.cli.main import COMMANDS, cli
+from llm_persona.cli.terminal import Terminal, line, on_terminal, painted, write
 
 EVIL = "x\x1b]0;title\x07\x1b[2J\x1b[8mhidden\x9b31m\x7f\x08\rgone\u202eback"
 NAME = "we\x1b]0;title\x07ird"  # of files: a terminal would take a new title
@@ -153,7 +153,7 @@ def test_what_is_no_terminal_gets_no_colour(monkeypatch: pytest.MonkeyPatch) -> 
 def test_commands_print_through_one_place() -> None:
     """No command prints by itself, past what spells control characters on a terminal."""
     folder = Path(llm_persona.__file__).parent
-    files = [*folder.glob("commands/*.py"), folder / "cli.py"]
+    files = [path for path in folder.glob("cli/**/*.py") if path.name != "terminal.py"]
     assert len(files) > 10
     for path in files:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

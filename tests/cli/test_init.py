@@ -10,9 +10,9 @@ import yaml
 from click.testing import CliRunner
 
 from llm_persona import PersonaError, PersonaFileError, PersonaRegistry
-from llm_persona.commands.init import init
+from llm_persona.cli.commands.init import init
+from llm_persona.cli.starting import start
 from llm_persona.files.validation import schema
-from llm_persona.starting import start
 
 MADE = [
     ".gitattributes",

@@ -11,7 +11,7 @@ from rich.cells import cell_len, chop_cells
 
 from ..errors import one_line
 from ..prompts.prompt import Prompt
-from ..terminal import on_terminal, painted
+from .terminal import on_terminal, painted
 
 PIPE_WIDTH = 160  # of both, where there is no terminal
 MIN_COLUMN = 20

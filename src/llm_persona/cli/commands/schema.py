@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..files.validation import schema as persona_schema
+from ...files.validation import schema as persona_schema
 from ..terminal import print_json
 
 

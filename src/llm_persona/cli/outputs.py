@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..files.output import Input, open_descriptor, refuse_existing, write_file
-from ..terminal import write
+from .terminal import write
 
 STANDARD_OUTPUT = 1  # its descriptor
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from ..names import split_reference
-from ..registry.registry import PersonaRegistry
+from ...names import split_reference
+from ...registry.registry import PersonaRegistry
+from ..options import PersonaFiles, persona_files
 from ..terminal import line, print_json, print_table
-from .options import PersonaFiles, persona_files
 
 
 @click.command("list", short_help="List the personas of a registry.")

@@ -16,7 +16,10 @@ from typing import IO, Any
 
 import click
 
-from . import __version__
+from .. import __version__
+from ..errors import PersonaError, let_through
+from ..files.output import safe, told
+from ..names import did_you_mean
 from .commands.check import check
 from .commands.diff import diff
 from .commands.exporting import export_persona
@@ -27,9 +30,6 @@ from .commands.preview import preview
 from .commands.render import render
 from .commands.schema import schema
 from .commands.show import show
-from .errors import PersonaError, let_through
-from .files.output import safe, told
-from .names import did_you_mean
 from .terminal import line, painted, speak_utf8
 
 COMMANDS: tuple[click.Command, ...] = (

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 import click
 
-from ..checks.coverage import check as check_registry
-from ..checks.coverage import looked_for
-from ..errors import InvalidValueError, Problem
-from ..files.reading import read
-from ..persona.acceptances import Acceptance, Acceptances
-from ..persona.loading import inspect_documents
-from ..registry.registry import PersonaRegistry
+from ...checks.coverage import check as check_registry
+from ...checks.coverage import looked_for
+from ...errors import InvalidValueError, Problem
+from ...files.reading import read
+from ...persona.acceptances import Acceptance, Acceptances
+from ...persona.loading import inspect_documents
+from ...registry.registry import PersonaRegistry
+from ..options import PersonaFiles, kept_standard_input, persona_files, session, session_value
+from ..problems import Lines, print_problems, print_problems_as_json, print_problems_for_github
 from ..terminal import counted, line
-from .options import PersonaFiles, kept_standard_input, persona_files, session, session_value
-from .problems import Lines, print_problems, print_problems_as_json, print_problems_for_github
 
 
 @dataclass(frozen=True, slots=True)
