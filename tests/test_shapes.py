@@ -116,7 +116,7 @@ def test_what_is_told_of_two_is_what_is_told_of_each(
 
 def test_a_thousand_of_one_shape_are_recorded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as their template does not look at what their texts say."""
-    from llm_persona import explorations
+    from llm_persona.prompts import explorations
 
     runs = []
     take = explorations.take

@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_persona import Persona, PersonaError, PersonaRegistry, TemplateError, templates
+from llm_persona import Persona, PersonaError, PersonaRegistry, TemplateError
 from llm_persona.persona.binding import bundled
+from llm_persona.templating import templates
 
 FILE = """\
 $templates: tpl
