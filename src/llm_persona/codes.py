@@ -70,6 +70,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "text-cut": _warning("in templates", "The template prints only the beginning of a text."),
         "text-never-printed": _warning("in templates", "The template never prints a text that the persona gives."),
         "value-begins-line": _warning("in templates", "A session value begins a line, as the template's own words do."),
+        "greeting-fails": _warning("with a session", "The greeting cannot be built with values of the samples' kind."),
         "greeting-lacks": _warning("with a session", "The session lacks a variable that only the greeting asks for."),
         "check-incomplete": _error("with a session", "Not every session that the handler may pass could be tried."),
         "near-placeholder": _warning("with a session", "A known name stands in brackets that do not fill."),

@@ -655,3 +655,15 @@ def test_a_template_without_constraints_always_is(folder: Path, fields: Mapping[
     assert {(problem.persona, str(problem.field).partition("[")[0]) for problem in errors} == {("Maya", "constraints")}
     with pytest.raises(PersonaFileError):
         found.check()
+
+
+@pytest.mark.parametrize("sample", [["a"], {"a": "b"}, True])
+def test_a_sample_that_the_greeting_cannot_print_is_a_warning(sample: Any, tmp_path: Path) -> None:
+    """The template loops over it, or asks whether it is true; who greets has to pass a text. A handler may never greet."""
+    personas = "$templates: templates\nMaya: {role: x, template: own, greeting: 'Hi {plan} {a}'}\n"
+    found = registry(tmp_path, personas, own="{{ persona.name }} {{ persona.role }}{% if session.plan %}!{% endif %}")
+    (warning,) = told(found, tmp_path, {"plan": sample, "a": "b"})
+    assert warning.startswith("personas.yaml:2:42: warning: Maya.greeting: session variable 'plan' is ")
+    assert warning.endswith("which cannot be printed; pass a text or a number")
+    for well in ("text", 3):
+        assert told(found, tmp_path, {"plan": well, "a": "b"}) == []

@@ -49,6 +49,10 @@ CAREFUL = [
     "{{ session.<n>|truncate(5) }} {{ session.<n>|replace('o', '0') }} {{ (session.<n> ~ persona.role)|trim }}",
     "{{ session.<n>|int }}",
     "{{ {'pro': 'Pro', 'free': 'Free'}.get(session.<n>, 'None') }}",
+    "{{ session.<n>[:3] }} {{ session.<n>|reverse }} {{ session.<n>.upper() }} {{ session.<n> ~ session.<n> }}",
+    "{{ session.<n>|default('<w>', true) }} {{ 'yes' if session.<n> == '<w>' else 'no' }}",
+    "{{ session.<n>|first }} {{ session.<n>|list|join('-') }} {{ session.<n>|wordcount + 1 }}",
+    "{% with x = session.<n> %}{{ x|lower }}{% endwith %}{% for k, v in session.extra_sections|items %}{{ k }}{% endfor %}",
 ]
 CARELESS = [
     "{{ session.<n> + 1 }}",
@@ -61,6 +65,14 @@ CARELESS = [
     "{% for x in session.<n> %}{{ x.id }}{% endfor %}",
     "{% if session.<n> == '<w>' %}{{ persona.capabilities }}{% endif %}",
     "{% if session.<n>|int > 3 %}{{ session.nothing }}{% endif %}",
+    "{{ session.<n>|int // 2 }} {{ 7 % session.<n>|length }} {{ 'ab'[session.<n>|length - 9] }}",
+    "{{ session.<n>.split(' ')[1] }} {{ session.<n>|list|last }}",
+    "{% for x in session.<n>.split(',') %}{{ x.strip()[0] }}{% endfor %}",
+    "{{ ['a', 'b'][session.<n>|int] }} {{ session.<n>|round }}",
+    "{{ session.<n>|format(1) }} {{ '%s'|format(session.<n>) }} {{ session.<n> * 2 }}",
+    "{% for k, v in session.<n>|items %}{{ v }}{% endfor %}{{ session.<n>|dictsort }}",
+    "{% for x in range(session.<n>|int) %}{{ x }}{% endfor %}",
+    "{{ session.<n>|sort|first }} {{ session.<n>|unique|list|length }} {{ session.<n>|max }}",
 ]
 CONDITIONS = st.sampled_from(
     [
@@ -73,6 +85,13 @@ CONDITIONS = st.sampled_from(
         "session.<n>|int > 3",
         "persona.<f>",
         "session.<n>|length > 20",
+        "session.<n> is string and session.<n> is not number",
+        "'<w>' in session.<n>",
+        "session.<n> < '<w>'",
+        "session.<n>|lower == persona.<f>|lower",
+        "session.<n>|int is divisibleby 3 or session.<n>|int is odd",
+        "session.<n> is in ['pro', persona.<f>]",
+        "session.<n>.startswith('<w>')",
     ]
 ).flatmap(_in)
 
@@ -96,10 +115,24 @@ def _around(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         _in("{% call framed() %}<i>{% endcall %}", i=inner),
         _in("{{ macro(session.<n>) }}<i>", i=inner),
         _in("{% set x = session.<n> %}{{ x }}<i>", i=inner),
+        _in("{% if <c> %}<i>{% elif <d> %}<j>{% endif %}", c=CONDITIONS, d=CONDITIONS, i=inner, j=inner),
+        _in(
+            "{% for x in persona.constraints %}{% if loop.last and <c> %}<i>{% endif %}{% endfor %}",
+            c=CONDITIONS,
+            i=inner,
+        ),
+        _in("{% from 'macros.j2' import shout with context %}{{ shout(session.<n>) }}<i>", i=inner),
+        _in(
+            "{% for x in session.<n>|list %}{{ loop.index }}{{ x if loop.first }}{% endfor %}<i>",
+            i=inner,
+        ),
     )
 
 
 BODIES = st.recursive(LEAVES, _around, max_leaves=6)
+SHOUT = (
+    "{% macro shout(v) %}{{ v|upper }}{% if v is defined %}!{% endif %}{{ 'a' if session.a is defined }}{% endmacro %}"
+)
 MACROS = "{% macro macro(v) %}[{{ v }}]{% endmacro %}{% macro framed() %}<{{ caller() }}>{% endmacro %}"
 
 
@@ -112,7 +145,14 @@ def templates(draw: st.DrawFn) -> dict[str, str]:
         block = draw(st.sampled_from(["identity", "sections", "session", "capabilities"]))
         before = draw(st.sampled_from(["{{ super() }}", "{% set s %}{{ super() }}{% endset %}{{ s }}", ""]))
         body = f"{{% extends '{parent}.j2' %}}{{% block {block} %}}{before}{body}{{% endblock %}}"
-    return {"own": body, "part": draw(st.sampled_from([*PRINTS, *CAREFUL]).flatmap(_in))}
+    elif draw(st.booleans()):
+        above = (
+            "{{ persona.name }}{% block one %}" + draw(LEAVES) + "{% endblock %}{% block two scoped %}.{% endblock %}"
+        )
+        over = draw(st.sampled_from(["{{ super() }}", "{{ super()|upper }}", "{{ self.two() }}", ""]))
+        body = f"{{% extends 'above.j2' %}}{MACROS}{{% block one %}}{over}{draw(LEAVES)}{{% endblock %}}"
+        return {"own": body, "above": above, "macros": SHOUT, "part": draw(st.sampled_from(PRINTS).flatmap(_in))}
+    return {"own": body, "macros": SHOUT, "part": draw(st.sampled_from([*PRINTS, *CAREFUL]).flatmap(_in))}
 
 
 WRITTEN = st.lists(

@@ -73,6 +73,7 @@ def check(
         lacking |= lacked
         if not problems and not lacked - rehearsal.greeting_only:
             _check_runs(rehearsal, findings)
+        _check_greeting(rehearsal, findings)
     if sample.names is not None:
         check_slips(asking, sample.names | sample.optional, lacking, findings)
     return findings.problems(looked_for(session, optional))
@@ -186,6 +187,16 @@ def _check_runs(rehearsal: Rehearsal, findings: Findings) -> None:
         _note(error, rehearsal, findings, "" if always else "for some sessions: ")
     for line in rehearsal.like.doubts:
         _note_doubt(line, rehearsal, findings)
+
+
+def _check_greeting(rehearsal: Rehearsal, findings: Findings) -> None:
+    """Note that the greeting cannot be built with the samples. The prompt can, so it is for who greets to know."""
+    texts, samples = rehearsal.texts, rehearsal.session.given
+    try:
+        texts.greet({name: samples.get(name, "x") for name in texts._greeting_needs}, lambda: rehearsal.template)
+    except PersonaError as error:
+        origin = origin_of(rehearsal.lineage, ("greeting",))
+        findings.add(findings.at(origin, "greeting-fails", error.message, error.hint), rehearsal.persona.key)
 
 
 def _note_doubt(line: Line | None, rehearsal: Rehearsal, findings: Findings) -> None:
