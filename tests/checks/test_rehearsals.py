@@ -68,8 +68,7 @@ CARELESS = [
     "{{ session.<n>|int // 2 }} {{ 7 % session.<n>|length }} {{ 'ab'[session.<n>|length - 9] }}",
     "{{ session.<n>.split(' ')[1] }} {{ session.<n>|list|last }}",
     "{% for x in session.<n>.split(',') %}{{ x.strip()[0] }}{% endfor %}",
-    "{{ ['a', 'b'][session.<n>|int] }} {{ session.<n>|round }}",
-    "{{ session.<n>|format(1) }} {{ '%s'|format(session.<n>) }} {{ session.<n> * 2 }}",
+    "{{ ['a', 'b'][session.<n>|int] }} {{ session.<n> * 2 }}",
     "{% for k, v in session.<n>|items %}{{ v }}{% endfor %}{{ session.<n>|dictsort }}",
     "{% for x in range(session.<n>|int) %}{{ x }}{% endfor %}",
     "{{ session.<n>|sort|first }} {{ session.<n>|unique|list|length }} {{ session.<n>|max }}",
@@ -316,6 +315,7 @@ def told(found: PersonaRegistry, session: Any, optional: Any = ()) -> list[str]:
         ("{{ 10 / session.seats }}", {"seats": 3}, (), ["1: render-fails: for some sessions: division by zero (for Maya)"]),
         ("{{ {'pro': 1}[session.plan] }}", {"plan"}, (), ["1: render-fails: for some sessions: a mapping has no '{plan}' (for Maya)"]),
         ("{{ {'pro': 1, 'free': 2}[session.plan] }}", {"plan": Plan.PRO}, (), []),
+        ("{{ ['a', 'b'][session.seats] }}", {"seats": 1}, (), ["1: render-fails: for some sessions: a list has no item 2 (for Maya)"]),
         ("{{ (session.orders|first).id }}", {"orders": [{"id": 1}]}, (), ["1: render-fails: for some sessions: No first item, sequence was empty (for Maya)"]),
     ],
 )  # fmt: skip

@@ -278,6 +278,12 @@ class Recording:
             while missing in actual(holder):
                 missing = f"{missing}?"
             return function(actual(holder), missing)
+        elif (
+            (type(key) is Marker and token_of(key).unknown)
+            and isinstance(actual(holder), Sequence)
+            and not self.choose(("item", *where), True, False)
+        ):
+            return function(actual(holder), len(actual(holder)))
         return self.derive(function, holder, key)
 
     def doubt(self) -> None:
