@@ -2,7 +2,7 @@
 
 Templates are trusted to be the product's own, so this is no defence against a hostile author's cost; it keeps a
 template to `persona` and `session`, and refuses what varies, pads or loops without bound, or reaches attributes by
-name (see the README's decisions).
+name (see docs/decisions).
 """
 
 from __future__ import annotations
