@@ -224,6 +224,7 @@ def test_percent_of_an_enum_is_its_number() -> None:
         ),
         ({"2": 60, "3": 41}, ["$rollouts.Maya: the percents add up to 101; at most 100 are allowed"]),
         ({"2": True}, ["$rollouts.Maya.2: must be a whole percent, 0 to 100, not a truth value (true)"]),
+        ({"2": 100, "3": True}, ["$rollouts.Maya.3: must be a whole percent, 0 to 100, not a truth value (true)"]),
         ({"2": 10.0}, ["$rollouts.Maya.2: must be a whole percent, 0 to 100, not a number with a fraction"]),
         ({"2": "10"}, ["$rollouts.Maya.2: must be a whole percent, 0 to 100, not a text"]),
         ({"2": None}, ["$rollouts.Maya.2: must be a whole percent, 0 to 100, not null"]),
