@@ -605,6 +605,17 @@ def test_a_registry_may_switch_it_off(tmp_path: Path) -> None:
     assert texts == {"You are Maya, a Helper.\n\nTone: kind to Ana"}
 
 
+@pytest.mark.parametrize(
+    ("tone", "length"), [("a\n\n\n\nb {{ persona.role }}", 13), ("b {{ persona.greeting or '' }}", 2)]
+)
+def test_what_is_caught_is_the_same_in_every_run(tone: str, length: int) -> None:
+    """What is remembered of a block for prompts is tidied, and what is caught of it is not: its length stays the same."""
+    template = f"{{% extends 'default' %}}{{% block tone %}}{tone}{{% endblock %}}"
+    made = compiled({"t": template + "{% block session %}{{ self.tone()|length }}{{ session.a|upper }}{% endblock %}"})
+    persona = dataclasses.replace(Persona("Maya", role="Helper"), _bound=Bound(made, precompile=False))
+    assert {persona.render("t", a="x").sections["session"] for _ in range(4)} == {f"{length}X"}
+
+
 @pytest.mark.parametrize("precompile", [True, False])
 def test_what_mentions_the_persona_alone_is_run_once(precompile: bool) -> None:
     """Where a template is run for each session, its parts that look at nothing but the persona come to the same each time."""

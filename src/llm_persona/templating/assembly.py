@@ -37,29 +37,22 @@ class Assembled(NamedTuple):
         return tuple([(name, begins[i] + first, begins[j] + last) for name, (i, first), (j, last) in self.spans])
 
 
-class Stand(NamedTuple):
-    """How far the putting together of a prompt is."""
+# How far the putting together of a prompt is: what `put_together` begins with.
+Stand = tuple[Any, ...]
+NOWHERE: Stand = ([], None, [], [], "", True, None, 0, 0)
 
-    out: list[Any]
-    spans: list[Span]
-    begun: list[Place | None]  # where each open block begins
-    stable: Place | None = None
-    pending: str = ""
-    dropping: bool = True  # at the start of all, and of a block that a blank line sets apart: white space is dropped
-    between: str | None = None  # what the template wrote since a block ended, if only white space
-    waiting: int = 0  # open blocks, the innermost ones, that printed nothing yet
-    inner: int = 0  # open blocks that are not OUTER
 
-    def joined(self) -> Stand:
-        """Return the same with one text in the place of its pieces."""
-        begins = [0, *accumulate(map(len, self.out))]
+def joined(stand: Stand) -> Stand:
+    """Return the same with one text in the place of its pieces."""
+    out, stable, spans, begun, *rest = stand
+    begins = [0, *accumulate(map(len, out))]
 
-        def moved(place: Place) -> Place:
-            return 0, begins[place[0]] + place[1]
+    def moved(place: Place) -> Place:
+        return 0, begins[place[0]] + place[1]
 
-        spans = [(name, moved(first), moved(last)) for name, first, last in self.spans]
-        begun = [None if first is None else moved(first) for first in self.begun]
-        return self._replace(out=["".join(self.out)] if self.out else [], spans=spans, begun=begun)
+    spans = [(name, moved(first), moved(last)) for name, first, last in spans]
+    begun = [None if first is None else moved(first) for first in begun]
+    return (["".join(out)] if out else [], stable, spans, begun, *rest)
 
 
 class Beginning(NamedTuple):
@@ -95,18 +88,26 @@ def assemble(watch: Watch) -> Assembled:
     """
     if watch.at is not None:
         watch.pieces.insert(watch.at, _TOUCH)
-    if watch.beginning is None:
-        stand = put_together(watch.pieces)
-    else:
-        stand = put_together(watch.pieces[watch.beginning.passed :], watch.beginning.stand)
-    return Assembled(stand.out, stand.stable, stand.spans)
+    beginning = watch.beginning
+    pieces, since = (
+        (watch.pieces, NOWHERE) if beginning is None else (watch.pieces[beginning.passed :], beginning.stand)
+    )
+    return Assembled(*put_together(pieces, since)[:3])
 
 
-def put_together(pieces: list[Any], since: Stand | None = None) -> Stand:
+def put_together(pieces: list[Any], since: Stand = NOWHERE) -> Stand:
     """Return how far a prompt is after more pieces. In one function, as every run goes through it with each of them."""
-    if since is None:
-        since = Stand([], [], [])
-    out, spans, begun, stable, pending, dropping, between, waiting, inner = since
+    (
+        out,
+        stable,
+        spans,
+        begun,  # where each open block begins
+        pending,
+        dropping,  # at the start of all, and of a block that a blank line sets apart: white space is dropped
+        between,  # what the template wrote since a block ended, if only white space
+        waiting,  # open blocks, the innermost ones, that printed nothing yet
+        inner,  # open blocks that are not OUTER
+    ) = since
     out, spans, begun = out[:], spans[:], begun[:]
     emit = out.append
     for piece in pieces:
@@ -165,11 +166,11 @@ def put_together(pieces: list[Any], since: Stand | None = None) -> Stand:
             emit(piece)
             dropping = False
             between = None
-    return Stand(out, spans, begun, stable, pending, dropping, between, waiting, inner)
+    return out, stable, spans, begun, pending, dropping, between, waiting, inner
 
 
 def condensed(pieces: list[Any]) -> list[Any]:
-    """Return fewer pieces that come to the same wherever they stand: a text, and the white space at its two ends."""
+    """Return fewer pieces that come to the same in any prompt: a text, and the white space at its two ends."""
     solid = [number for number, piece in enumerate(pieces) if (piece.body if type(piece) is TemplateText else piece)]
     if not solid:
         return [TemplateText("".join(pieces))]
@@ -181,8 +182,8 @@ def condensed(pieces: list[Any]) -> list[Any]:
     if type(begins) is TemplateText:
         lead += begins[: len(begins) - len(begins.lstrip())]
         begins = TemplateText(begins.lstrip())
-    text = "".join(put_together([begins, *pieces[first + 1 : last + 1]]).out)
-    found = [TemplateText(lead), text, TemplateText(tail)]
+    out, *_ = put_together([begins, *pieces[first + 1 : last + 1]])
+    found = [TemplateText(lead), "".join(out), TemplateText(tail)]
     return [piece for piece in found if piece]
 
 

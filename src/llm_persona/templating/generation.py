@@ -13,7 +13,7 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import BlockReference, Context
 from jinja2.utils import missing
 
-from .assembly import Beginning, Known, condensed, put_together
+from .assembly import Beginning, Known, condensed, joined, put_together
 from .events import Pieces, Watch, tidy
 
 ROOTS = ("persona", "session")  # what a template is given
@@ -424,7 +424,7 @@ class Reached:
         """Return what was written before the last step on the way."""
         passed = sum(inner[1] - outer[2] for outer, inner in pairwise(self._steps))
         stand = put_together(self._watch.pieces[: self._steps[-1][2] if self._steps else 0])
-        return Beginning([number for number, _, _ in reversed(self._steps)], passed, stand.joined())
+        return Beginning([number for number, _, _ in reversed(self._steps)], passed, joined(stand))
 
 
 class Start(NamedTuple):
@@ -482,13 +482,14 @@ class EventContext(Context):
         return twin
 
     def caught(self, block: Callable[[Context], Any]) -> list[Any]:
-        """Return what a block appends."""
-        before, self.pieces, self.way = (self.pieces, self.way), [], ()
+        """Return what a block appends. All of it is run: what is remembered comes to the same in a prompt alone."""
+        before = self.pieces, self.known, self.way
+        self.pieces, self.known, self.way = [], NOTHING_KNOWN, ()
         try:
             block(self)
             return self.pieces
         finally:
-            self.pieces, self.way = before
+            self.pieces, self.known, self.way = before
 
     def include(self, template: Template, pieces: list[Any], locals: dict[str, Any]) -> None:
         """Run another template in this context, which appends to a list."""

@@ -218,18 +218,18 @@ class _Neutraliser:
     def _both(self, text: str, more: str) -> str:
         return Verbatim.escape(text) + "\n" + more if self._family.escapes else f"{text}\n{more}"
 
-    def _nested(self, value: list[object] | tuple[object, ...] | Mapping[object, object], depth: int) -> object:
+    def _nested(self, value: Any, depth: int) -> object:
         if depth >= MAX_DEPTH:
             raise self._refused(f"is nested more than {MAX_DEPTH} deep, or holds itself")
         depth += 1
-        if not is_mapping(value):
+        if type(value) is not dict and is_list(value):
             return tuple([self._item(item, depth) for item in value])
         return Record.over({self._key(key): self._item(item, depth) for key, item in value.items()})
 
     def _item(self, value: object, depth: int) -> object:
         if type(value) is str and value.isprintable():
             return SessionText(value) if self._family.escapes else value
-        return self.value(value, depth)
+        return self._nested(value, depth) if type(value) is dict else self.value(value, depth)
 
     def _key(self, key: object) -> str:
         if type(key) is str and key.isprintable():
