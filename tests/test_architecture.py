@@ -30,7 +30,7 @@ CORE = """
     files.shared_nodes files.wrong_types files.unknown_fields files.schema_messages files.validation
     persona.rollouts
     files.plain_data persona.acceptances persona.provenance persona.bindings persona.tool_catalogue persona.file_keys persona.resolution checks.findings checks.borrowed_names checks.definitions checks.characters persona.loading
-    prompts.recordings prompts.recorded_views prompts.explorations shapes checks.rehearsals checks.near_placeholders checks.unprinted_texts checks.spoken_names checks.lines checks.session_names checks.stable_shares checks.coverage
+    prompts.recordings prompts.recorded_views prompts.explorations prompts.shapes checks.rehearsals checks.near_placeholders checks.unprinted_texts checks.spoken_names checks.lines checks.session_names checks.stable_shares checks.coverage
     registry.explanation files.writing registry.comparison registry.file_data registry.pickles registry.registry
 """
 

@@ -15,8 +15,8 @@ from ..persona.persona import Persona
 from ..placeholders import Placeholders
 from ..prompts.explorations import Exploration, Take, explore
 from ..prompts.recordings import Line
+from ..prompts.shapes import shape_of
 from ..prompts.texts import Path, PersonaTexts
-from ..shapes import shape_of
 from ..templating.session import neutralise
 from ..templating.templates import Template
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from .placeholders import Placeholder
-from .prompts.texts import PersonaTexts
-from .templating.session import Record
-from .templating.views import Field, Text, TextTable, Undescribed
+from ..placeholders import Placeholder
+from ..templating.session import Record
+from ..templating.views import Field, Text, TextTable, Undescribed
+from .texts import PersonaTexts
 
 
 def shape_of(texts: PersonaTexts) -> Hashable:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llm_persona import PersonaError, PersonaRegistry
 from llm_persona.checks.coverage import check
-from llm_persona.shapes import shape_of
+from llm_persona.prompts.shapes import shape_of
 
 TEXTS = st.sampled_from(
     ["word", "pro", "Two words", "a\nb", "a\n", "\n", " x", "x ", "{u}", "{u} b", "b {u}", "a\n{u}", "a {u}\nb", "{name}", "{a} {u}"]
