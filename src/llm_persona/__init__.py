@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .checks.files import validate_file as validate_file
     from .errors import DuplicatePersonaError as DuplicatePersonaError
     from .errors import InheritanceError as InheritanceError
     from .errors import InvalidValueError as InvalidValueError
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from .errors import UnknownPersonaError as UnknownPersonaError
     from .errors import UnknownVersionError as UnknownVersionError
     from .files.reading import Limits as Limits
-    from .persona.loading import validate_file as validate_file
     from .persona.persona import Persona as Persona
     from .prompts.prompt import Prompt as Prompt
     from .prompts.providers import mark_last_message as mark_last_message
@@ -40,7 +40,7 @@ _HOMES = {
         "UnknownPersonaError",
         "UnknownVersionError",
     ),
-    "persona.loading": ("validate_file",),
+    "checks.files": ("validate_file",),
     "persona.persona": ("Persona",),
     "prompts.prompt": ("Prompt",),
     "prompts.providers": ("mark_last_message", "mark_last_tool"),

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text, let_through
 from ..fields import LISTS
-from ..files.reading import NO_PATH, Document, Limits, read
+from ..files.reading import NO_PATH, Document
 from ..files.source import MOST_PROBLEMS
 from ..files.validation import check_document
 from ..names import did_you_mean, shorten, split_reference
 from ..wording import said_of
-from .acceptances import Acceptances, read_acceptances
+from .acceptances import read_acceptances
 from .bindings import Bounds
-from .file_keys import Arguments, Folders, file_bounds
+from .file_keys import Arguments, file_bounds
 from .inheritance import versions
 from .persona import Persona
 from .resolution import State, complete
-from .tool_catalogue import Catalog
 
 if TYPE_CHECKING:
     from .provenance import Places
@@ -48,54 +46,6 @@ class Loaded:
         return self.state
 
 
-def validate_file(
-    path: str | os.PathLike[str],
-    *more: str | os.PathLike[str],
-    templates: Folders | None = None,
-    default_template: str | None = None,
-    tools: Catalog | None = None,
-    limits: Limits | None = None,
-) -> list[Problem]:
-    """Return all that is wrong with persona files, and what is suspicious in them as warnings, in file order.
-
-    Several files are checked as one registry; `-` is standard input; [] says that all is well. Whatever a file holds is
-    a problem and never raised. Raises TemplateError for a folder of `templates` that is missing, and what is wrong with
-    the `tools` that were passed.
-    """
-    arguments = Arguments.of(templates, default_template, tools, limits)
-    return inspect_documents([read(each, limits=limits) for each in (path, *more)], arguments).told()
-
-
-def inspect_documents(
-    documents: Iterable[Document], arguments: Arguments | None = None, accepted: Acceptances | None = None
-) -> Loaded:
-    """Return what `load_documents` does, with warnings among the problems, but for what the files or `accepted` accept."""
-    documents = list(documents)
-    loaded = load_documents(documents, arguments)
-    loaded.more_warnings = sum(document.more_warnings for document in documents)
-    from ..checks.borrowed_names import check_borrowed_names
-    from ..checks.characters import suspicions
-    from ..checks.definitions import oversights
-    from ..checks.findings import Findings
-
-    # A character that is an error is not suspicious too.
-    spelled = {(problem.path, problem.line, problem.column) for problem in loaded.problems if "U+" in problem.message}
-    findings = Findings(loaded.places, Acceptances.of(loaded.state.accepted, documents), accepted)
-    firsts: dict[tuple[object, ...], Problem] = {}  # what several personas share is told once
-    for document in documents:
-        for warning in suspicions(document):
-            place = (warning.path, warning.line, warning.column)
-            if "U+" not in warning.message or place not in spelled:
-                first = firsts.setdefault((*place, warning.message), warning)
-                findings.add(first, warning.persona)
-    for warning in oversights(loaded.state, loaded.places):
-        findings.add(warning)
-    check_borrowed_names(loaded.state, findings)
-    warnings = findings.problems([] if loaded.problems else ["in files"])  # what is broken is not looked at
-    loaded.problems = _in_file_order([*loaded.problems, *warnings], documents)
-    return loaded
-
-
 def load_documents(documents: Iterable[Document], arguments: Arguments | None = None) -> Loaded:
     """Return what the documents say together, as one registry. Nothing is raised for what is wrong in them."""
     documents = list(documents)
@@ -121,7 +71,7 @@ def load_documents(documents: Iterable[Document], arguments: Arguments | None = 
     loaded.state = state._replace(rollouts=rollouts, accepted=accepted, require_unit=required)
     loaded.problems += faults
     loaded.problems += _default_problems(documents, state)
-    loaded.problems = _in_file_order(loaded.problems, documents)
+    loaded.problems = in_file_order(loaded.problems, documents)
     return loaded
 
 
@@ -301,7 +251,7 @@ def shown(problems: list[Problem], more: int = 0, more_warnings: int = 0) -> lis
     return [*(problems[at] for at in sorted(order[:MOST_PROBLEMS])), last]
 
 
-def _in_file_order(problems: list[Problem], documents: Iterable[Document]) -> list[Problem]:
+def in_file_order(problems: list[Problem], documents: Iterable[Document]) -> list[Problem]:
     """Sort problems by file and place, each once; those of no file, such as templates', come last."""
     order = {document.path: index for index, document in enumerate(documents)}
     unique = dict.fromkeys(replace(p, path=None, line=None, column=None) if p.path == NO_PATH else p for p in problems)

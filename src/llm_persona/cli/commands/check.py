@@ -9,10 +9,10 @@ import click
 
 from ...checks.coverage import check as check_registry
 from ...checks.coverage import looked_for
+from ...checks.files import inspect_documents
 from ...errors import InvalidValueError, Problem
 from ...files.reading import read
 from ...persona.acceptances import Acceptance, Acceptances
-from ...persona.loading import inspect_documents
 from ...registry.registry import PersonaRegistry
 from ..options import PersonaFiles, kept_standard_input, persona_files, session, session_value
 from ..problems import Lines, print_problems, print_problems_as_json, print_problems_for_github
