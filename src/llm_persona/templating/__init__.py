@@ -1,1 +1,14 @@
 """Templates found, checked and run. No persona is known here, and no other room knows Jinja2."""
+
+__all__ = [
+    "assembly",
+    "events",
+    "filters",
+    "folders",
+    "generation",
+    "markers",
+    "session",
+    "syntax",
+    "templates",
+    "views",
+]
