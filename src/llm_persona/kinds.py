@@ -39,6 +39,8 @@ def plain(value: object) -> object:
 
     What a lazy value raises when it is asked is raised: it is the caller's own code that fails.
     """
+    if type(value) in _PLAIN:
+        return value
     for _ in range(MAX_LAYERS):
         take = None if type(value) in _PLAIN else _way_to_take(type(value))
         if take is None:

@@ -297,7 +297,7 @@ def test_refused(percents: dict[str, int], served: str, salt: str | None, messag
 @pytest.mark.parametrize("draw", [0, 2**53 - 1])
 def test_a_draw_at_the_edge_is_one_as_any_other(monkeypatch: pytest.MonkeyPatch, draw: int) -> None:
     """The least and the greatest number that can be drawn choose a version, neither divides by nought."""
-    monkeypatch.setattr(rollouts_module, "_draw", lambda head, version: draw)
+    monkeypatch.setattr(rollouts_module, "_draw", lambda preimage: draw)
     assert Rollout("Maya", {"2": 10}, served="1").choose("unit") == "1"
     assert Rollout("Maya", {"2": 50}, served="1").choose("unit") == "1"
 

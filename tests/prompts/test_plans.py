@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from llm_persona import Persona, PersonaRegistry
+from llm_persona import Persona, PersonaRegistry, multiline
+from llm_persona.persona.binding import Bound
 from llm_persona.prompts.budget import Budget
 from llm_persona.prompts.plans import MAX_CALLS, Plans
+from llm_persona.prompts.prepared import unready
+from llm_persona.templating.templates import Templates
 
 FAMILIES = ["default", "markdown", "xml", "compact"]
 PERSONA = Persona(
@@ -55,20 +58,52 @@ def test_a_prompt_is_prepared_when_it_is_asked_for_again(maya: Persona) -> None:
     assert plan.tree.leaves == 1
 
 
+@pytest.mark.parametrize("template", FAMILIES)
+@pytest.mark.parametrize("value", [None, 0, -7, "", "a\nb", "x\xa0y", multiline("a\n\n\tb\r\n"), 5, "<b> & c"])
+def test_what_has_a_text_is_filled_in_as_it_is_run(maya: Persona, template: str, value: object) -> None:
+    """Null, numbers, empty and folded texts, lines: each by the function that was prepared, and to the same text."""
+    ran = dataclasses.replace(maya, _bound=Bound(Templates(), precompile=False))
+    for _ in range(3):
+        prompt = maya.render(template, a="Ana", b=value)
+        assert prompt == ran.render(template, a="Ana", b=value) == maya.build_system_prompt(template, a="Ana", b=value)
+    call = maya._planned().ready[template]
+    assert call.fill({"a": "Ana", "b": value}) == prompt
+    assert call.fill({"a": "Ana", "c": value}) is call.fill({"a": "Ana"}) is None
+
+
+def test_prompts_of_one_call_have_one_source(maya: Persona) -> None:
+    """What is the same for all of them is worked out once; a stamp is a copy of its own."""
+    one, other = maya.render(a="Ana", b=None), maya.render(a="Bo\nDi", b=None)
+    assert one._source is other._source
+    assert (one.folded, other.folded) == ((), ("a",))
+    assert (one.session_names, one.stable) == (("a",), other.stable)
+    stamp = one.stamp()
+    stamp["session"].append("x")
+    stamp["persona_fields"].clear()
+    assert one.stamp() == other.stamp() != stamp
+
+
+def test_names_that_nothing_uses_keep_the_order_of_their_call(maya: Persona) -> None:
+    """Also where another call gave the same names in another order, some of them null."""
+    for names in (("x", "a", "y"), ("y", "x", "a"), ("a", "y", "x")):
+        for _ in range(3):
+            assert maya.render(**dict.fromkeys(names, "Ana"), z=None).unused == tuple(n for n in names if n != "a")
+
+
 def test_prepared_prompts_stay_within_the_budget() -> None:
     """The oldest are given up, one after the other, and made again when they are asked for."""
     personas = [dataclasses.replace(PERSONA, name=f"P{number}", tone=f"kind {number} to {{a}}") for number in range(40)]
     budget = Budget(20_000)
-    plans = [Plans(persona._prepared(), budget) for persona in personas]
+    plans = [Plans(persona._prepared(), budget, persona.own_template) for persona in personas]
     for _ in range(3):
         for persona, each in zip(personas, plans, strict=True):
             for who in ("Ana", "Bo"):
-                text = each.text(None, persona.own_template, {"a": who})
+                text = each.text(None, {"a": who})
                 assert text == persona.build_system_prompt(a=who)
                 assert budget.used <= budget.most
     leaves = [plan.tree.leaves for each in plans for plan in each._plans.values()]
     assert 0 < sum(leaves) < len(plans)
-    fills = [call.fill for each in plans for call in each._calls.values() if call.fill is not None]
+    fills = [call.fill for each in plans for call in each._calls.values() if call.fill is not unready]
     assert len(fills) == sum(leaves)
 
 

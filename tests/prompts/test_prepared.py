@@ -337,7 +337,7 @@ def wholly_run(persona: Persona, template: Template, session: Mapping[str, objec
     """Return what `outcome` does, of a prompt of which nothing was kept from other renders."""
     try:
         persona._check_complete()
-        prompt = Plans(persona._prepared(), None).render("t", lambda: template, session, None)
+        prompt = Plans(persona._prepared(), None, lambda _: template).render("t", session)
     except PersonaError as error:
         return type(error), str(error), f"{type(error).__name__}: {error}"
     return shown(prompt)

@@ -259,6 +259,19 @@ def test_get_by_version(registry: PersonaRegistry) -> None:
     assert registry.get("Maya", version="1") is registry.get("Maya@1") is registry.get("Maya")
 
 
+def test_a_reference_means_what_is_defined_now() -> None:
+    """However often it was asked for before: what is looked up once is looked up anew after each change."""
+    registry = PersonaRegistry()
+    registry.define(Persona("Maya", "Helper", version="1"))
+    for reference in ("Maya", "Maya@1", "Maya@1"):
+        assert registry.get(reference).role == "Helper"
+    registry.define(Persona("Maya", "Guide", version="2"), Persona("Maya@1", "Helper", tone="kind"), replace=True)
+    assert [registry.get(reference).ref for reference in ("Maya", "Maya@1", "Maya@2")] == ["Maya@2", "Maya@1", "Maya@2"]
+    assert registry.get("Maya@1").tone == "kind"
+    registry.define(Persona("Maya@1", replaced_by="2"), replace=True)
+    assert registry.get("Maya@1").ref == registry.get("Maya@1").ref == "Maya@2"
+
+
 def test_get_by_unit(registry: PersonaRegistry) -> None:
     """A unit gets one version of those with a share, always the same; a named version, or none to choose from, is that."""
     units = [f"u{number}" for number in range(1_000)]

@@ -21,9 +21,11 @@ from llm_persona.templating.session import (
     PLAIN,
     XML,
     Family,
+    Multiline,
     Record,
     SessionText,
     Verbatim,
+    at_once,
     escape,
     neutralise,
     printable,
@@ -432,6 +434,29 @@ def test_a_character_alone_is_escaped(text: str, printed: str) -> None:
     assert shown_in_text(only(text, XML), escapes=True) == printed
     assert shown_in_text(only(text, PLAIN), escapes=False) == text
     assert shown_in_text(only(trusted(text), XML), escapes=True) == text
+
+
+values = (
+    texts
+    | texts.map(multiline)
+    | texts.map(trusted)
+    | st.text(st.sampled_from("a\n\0\ud800")).flatmap(lambda text: st.sampled_from([text, multiline(text)]))
+    | st.integers()
+    | st.integers(10**3990, 10**4010)
+    | st.sampled_from([None, True, 1.5, Decimal(1), [], SessionText("a\nb"), IntEnum("E", "A").A])
+)
+
+
+@given(values, families)
+def test_what_is_printed_at_once_is_what_a_closer_look_finds(value: object, family: Family) -> None:
+    """A text or a whole number as it is printed in the end; nothing for what is null, refused or anything else."""
+    text = at_once(family, value)
+    if text is not None:
+        found = shown_in_text(only(value, family), escapes=family.escapes)
+        assert (escape(text) if family.escapes else text) == found
+    elif type(value) in (str, int, Multiline):
+        with pytest.raises(InvalidValueError):
+            neutralise({"x": value}, family)
 
 
 def test_extra_sections_whose_names_fold_to_one_are_one() -> None:

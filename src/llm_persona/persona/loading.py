@@ -68,7 +68,7 @@ def load_documents(documents: Iterable[Document], arguments: Arguments | None = 
     rollouts = _rollouts(documents, state.definitions, loaded, broken)
     accepted, faults = read_acceptances(documents)
     required = _required_units(documents, state.definitions, loaded, broken)
-    loaded.state = state._replace(rollouts=rollouts, accepted=accepted, require_unit=required)
+    loaded.state = replace(state, rollouts=rollouts, accepted=accepted, require_unit=required)
     loaded.problems += faults
     loaded.problems += _default_problems(documents, state)
     loaded.problems = in_file_order(loaded.problems, documents)

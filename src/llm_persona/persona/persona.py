@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -15,6 +15,7 @@ from ..frozen import FrozenDict, Given, ListEdit, thaw
 from ..kinds import is_text, plain
 from ..names import check_name, join_reference, kind_of, shorten, split_reference
 from ..prompts.plans import Call, Plans
+from ..prompts.prepared import unready
 from ..prompts.prompt import Prompt
 from ..prompts.texts import PersonaTexts
 from ..templating.templates import Template, Templates, template_name
@@ -265,15 +266,17 @@ class Persona(Fields):
     def build_system_prompt(self, template: str | None = None, /, **session: object) -> str:
         """Return the system prompt as text; what may be raised is what `render` raises."""
         try:
-            text = self._ready[template].fill(session)  # type: ignore[index, misc]  # where it is not ready: TypeError
-        except (KeyError, TypeError) as error:  # not ready; other names; or, a list, say, is no template's name
+            fill = self._ready[template].fill  # type: ignore[index]  # where it is None: TypeError
+        except (KeyError, TypeError) as error:  # not ready; or, a list, say, is no template's name
             let_through(error)
-            text = None
+            fill = unready
+        text = fill(session)
         if text is not None:
             return text
-        self._check_complete()
-        named = _name_called(template)
-        return self._planned().text(named, partial(self.own_template, named), session)
+        plans = self._plans
+        if plans is None or not plans.ready:
+            plans = self._rendering()
+        return plans.text(None if template is None else _name_called(template), session)
 
     def render(self, template: str | None = None, /, **session: object) -> Prompt:
         """Render the persona for a session with the template named, else its own, else its file's default.
@@ -282,11 +285,19 @@ class Persona(Fields):
         that a session cannot hold, TemplateError for what is wrong with the template, InheritanceError where a
         parent was not applied yet, and PersonaError for an abstract persona.
         """
-        self._check_complete()
-        named = _name_called(template)
+        plans = self._plans
+        if plans is None or not plans.ready:
+            plans = self._rendering()
+        return plans.render(None if template is None else _name_called(template), session)
+
+    def _rendering(self) -> Plans:
+        self._check_complete()  # once: what was rendered is complete
+        return self._planned()
+
+    def _explain(self, template: Template, session: Mapping[str, object]) -> tuple[Any, ...] | None:
+        """Return the lines of a prompt; None where there is no registry to tell where its texts come from."""
         registry = None if self._bound is None else self._bound.registry
-        explain = None if registry is None else partial(registry.explain_prompt, self)
-        return self._planned().render(named, partial(self.own_template, named), session, explain)
+        return None if registry is None else registry.explain_prompt(self, template, session)
 
     def build_greeting(self, **session: object) -> str | None:
         """Return the greeting with its placeholders filled, or None where there is none; raises what `render` does."""
@@ -332,7 +343,8 @@ class Persona(Fields):
         if self._plans is None:
             bound = self._bound or bundled()
             # Two threads may both make it; they make the same.
-            plans = Plans(PersonaTexts(self, bound.tools), bound.budget if bound.precompile else None)
+            budget = bound.budget if bound.precompile else None
+            plans = Plans(PersonaTexts(self, bound.tools), budget, self.own_template, self._explain)
             object.__setattr__(self, "_plans", plans)
             object.__setattr__(self, "_ready", plans.ready)
         assert self._plans is not None

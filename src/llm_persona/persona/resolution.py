@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..errors import DuplicatePersonaError, InvalidValueError, PersonaError, TemplateError
 from ..fingerprints import fingerprint
@@ -35,15 +36,17 @@ if TYPE_CHECKING:  # what a file in order never needs is imported where it is us
 class Complete(Mapping[str, Persona]):
     """Complete personas by key: parents applied, bound to their file's templates. Each is made when first asked for.
 
-    All was checked before; what is made stays the same object. `made` has those that are there already.
+    All was checked before; what is made stays the same object. `made` has those that are there already, `asked` what
+    `PersonaRegistry.get` returned for a reference and nothing else.
     """
 
-    __slots__ = ("_bounds", "_lineages", "made")
+    __slots__ = ("_bounds", "_lineages", "asked", "made")
 
     def __init__(self, lineages: Mapping[str, Lineage], bounds: Bounds, made: dict[str, Persona]) -> None:
         self._lineages = lineages
         self._bounds = bounds
         self.made = made
+        self.asked: dict[str, Persona] = {}
 
     def __getitem__(self, key: str) -> Persona:
         found = self.made.get(key)
@@ -61,7 +64,8 @@ class Complete(Mapping[str, Persona]):
         return len(self._lineages)
 
 
-class State(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class State:
     """All that a registry knows at one moment. Never changed: a new one takes its place."""
 
     definitions: Definitions
@@ -70,8 +74,8 @@ class State(NamedTuple):
     rollouts: Mapping[str, Rollout]
     places: Places
     bounds: Bounds
-    accepted: Accepted = FrozenDict()
-    require_unit: Mapping[str, None] = FrozenDict()  # the names, in order
+    accepted: Accepted = field(default_factory=FrozenDict)
+    require_unit: Mapping[str, None] = field(default_factory=dict)  # the names, in order
 
     @classmethod
     def empty(cls, bounds: Bounds, places: Places | None = None) -> State:
@@ -80,7 +84,7 @@ class State(NamedTuple):
     def copy(self) -> State:
         """Return the same for another registry: what is made of it is bound to that one."""
         bounds = self.bounds.copy()
-        return self._replace(bounds=bounds, complete=Complete(self.lineages, bounds, {}))
+        return replace(self, bounds=bounds, complete=Complete(self.lineages, bounds, {}))
 
 
 def affected(definitions: Definitions, replaced: Collection[str]) -> list[str]:
@@ -132,7 +136,7 @@ def complete(
                 # An ancestor's mistake shows in every child; it is one mistake.
                 errors.setdefault((misfit.persona, misfit.field, str(misfit)), misfit)
     complete = Complete(lineages, before.bounds, made)
-    return before._replace(definitions=definitions, lineages=lineages, complete=complete), list(errors.values())
+    return replace(before, definitions=definitions, lineages=lineages, complete=complete), list(errors.values())
 
 
 def _note(error: PersonaError, errors: dict[tuple[object, ...], PersonaError], bad: set[str]) -> None:

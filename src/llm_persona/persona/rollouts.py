@@ -6,11 +6,12 @@ best by weight wins. So the order of the versions means nothing, and raising a p
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from hashlib import sha256
+from math import log
+from struct import Struct
 
 from ..arguments import unit_of
 from ..errors import FieldPath, InvalidValueError
@@ -19,6 +20,7 @@ from ..kinds import plain
 from ..names import check_name, did_you_mean, kind_of, spelled
 
 FORMAT = "llm-persona/bucket/1"
+_FIRST = Struct(">Q").unpack_from  # of a digest, the first 8 bytes
 SALT = "salt"  # the one key of an entry that is not a version, so a version of that name has no rollout
 
 
@@ -28,17 +30,20 @@ def bucket(salt: str, unit: str, version: str) -> int:
     SHA-256 of the canonical JSON `["llm-persona/bucket/1",salt,unit,version]`, the first 8 bytes big-endian, shifted
     right by 11. Raises InvalidValueError for a lone surrogate.
     """
-    return _draw(_head(salt, unit), version)
+    return _draw(_begin(salt) + canonical(unit) + _end(version))
 
 
-def _head(salt: str, unit: str) -> bytes:
-    """Return what the preimages of all versions begin with: the canonical array without its last item."""
-    return canonical((FORMAT, salt, unit))[:-1] + b","
+def _begin(salt: str) -> bytes:
+    """Return what the preimages of all units and versions begin with: the canonical array without its last two items."""
+    return canonical((FORMAT, salt))[:-1] + b","
 
 
-def _draw(head: bytes, version: str) -> int:
-    digest = hashlib.sha256(head + canonical(version) + b"]").digest()
-    return int.from_bytes(digest[:8], "big") >> 11
+def _end(version: str) -> bytes:
+    return b"," + canonical(version) + b"]"
+
+
+def _draw(preimage: bytes) -> int:
+    return int(_FIRST(sha256(preimage).digest())[0]) >> 11
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -53,6 +58,8 @@ class Rollout:
     served: str
     weights: tuple[tuple[str, int], ...]
     salt: str
+    # What never changes of preimages: their begin; for each version that serves anybody, the end, percent and version.
+    _drawn: tuple[bytes, tuple[tuple[bytes, int, str], ...]] = field(compare=False, repr=False)
 
     def __init__(self, name: str, percents: Mapping[str, int], *, served: str, salt: str | None = None) -> None:
         """Raise InvalidValueError for the first thing that is wrong with the percents or the salt."""
@@ -65,6 +72,8 @@ class Rollout:
         object.__setattr__(self, "served", served)
         object.__setattr__(self, "weights", tuple(sorted({**plain, served: 100 - sum(plain.values())}.items())))
         object.__setattr__(self, "salt", name if salt is None else salt)
+        ends = tuple([(_end(version), percent, version) for version, percent in self.weights if percent])
+        object.__setattr__(self, "_drawn", (_begin(self.salt), ends))
 
     @classmethod
     def from_entry(cls, name: str, entry: object, *, served: str) -> Rollout:
@@ -91,20 +100,13 @@ class Rollout:
         """
         if plain(unit) is None:
             return self.served
-        head = self._head(unit)
-        scores = (
-            (-math.log((_draw(head, version) + 0.5) / 2**53) / percent, version)
-            for version, percent in self.weights
-            if percent
-        )
-        return min(scores)[1]
-
-    def _head(self, unit: object) -> bytes:
         unit = unit_of(unit)
+        begin, ends = self._drawn
         try:
-            return _head(self.salt, unit)
+            head = begin + canonical(unit)
         except InvalidValueError as error:
             raise InvalidValueError(f"unit: {error.message}") from None
+        return min([(-log((_draw(head + end) + 0.5) / 2**53) / percent, version) for end, percent, version in ends])[1]
 
     def moved(self, other: Rollout) -> float:
         """Return the share of units, 0 to 1, that another rollout serves with another version than this one.

@@ -13,8 +13,8 @@ from ..templating.session import Session, neutralise
 from ..templating.templates import Template
 from ..templating.views import Ready
 from .budget import Budget
-from .prepared import Fill, Prepared, Tree, filler, flattened, record
-from .prompt import Facts, Prompt
+from .prepared import Fill, Prepared, Tree, filler, flattened, record, unready
+from .prompt import Facts, Own, Prompt
 from .texts import PersonaTexts
 
 MAX_CALLS = 1_024  # of one persona: templates times sets of session names
@@ -26,23 +26,19 @@ class Plan:
     A prompt is prepared when it is asked for the second time: most that are asked for once never come again.
     """
 
-    __slots__ = ("__weakref__", "_of", "_ready", "_tree", "_used", "calls", "names")
+    __slots__ = ("__weakref__", "_of", "_ready", "calls", "names", "stable_length", "tree")
 
     def __init__(self, texts: PersonaTexts, template: Template, names: tuple[str, ...], budget: Budget | None) -> None:
         self._of = texts, template, budget
-        self._tree = Tree()
         self._ready: Ready | None = None  # where the template is run
-        self._used = False
+        self.tree = Tree()
         self.names = names
+        self.stable_length: int | None = None  # until a prompt was made: what is stable is the same in all of them
         self.calls: list[ref[Call]] = []
-
-    @property
-    def tree(self) -> Tree:
-        return self._tree
 
     def forget(self) -> None:
         """Give up what is prepared, and the functions that were made of it."""
-        self._tree = Tree()
+        self.tree = Tree()
         for each in self.calls[:]:
             if (call := each()) is not None:
                 call.forget()
@@ -53,23 +49,26 @@ class Plan:
         Raises TemplateError or InvalidValueError where a value is misused.
         """
         texts, template, budget = self._of
-        if budget is not None and self._used:
-            flat = flattened({name: values[name] for name in self.names})  # what is unused is another call's to lack
-            known, prompt = self._tree.find(flat)
+        if budget is not None and self.stable_length is not None:
+            flat = flattened(values)
+            known, prompt = self.tree.find(flat)
             if not known:
-                prompt = self._record(flat, budget)
+                prompt = self._record(budget, values)
             if prompt is not None:
                 return Filled(prompt, prompt.filled(flat))
-        self._used = True
         if self._ready is None:
             self._ready = texts.ready_for(template.family, self.names)
-        return template.run(self._ready, values)
+        assembled = template.run(self._ready, values)
+        if self.stable_length is None:
+            self.stable_length = assembled.stable_length
+        return assembled
 
-    def _record(self, values: Mapping[Any, object], budget: Budget) -> Prepared | None:
+    def _record(self, budget: Budget, values: Mapping[str, object]) -> Prepared | None:
         texts, template, _ = self._of
-        tree = self._tree
+        tree = self.tree
+        used = flattened({name: values[name] for name in self.names})  # what is unused is another call's to lack
         try:
-            recording, prompt = record(template, texts.ready_for(template.family, self.names), values)
+            recording, prompt = record(template, texts.ready_for(template.family, self.names), used)
         except Exception as error:  # what is wrong, if anything is, the plain run says
             let_through(error)
             return None
@@ -92,59 +91,105 @@ class Filled(NamedTuple):
         return "".join(self.pieces)
 
     @property
-    def stable_length(self) -> int:
-        stable = self.prompt.stable
-        return len(self.text) if stable is None else stable
-
-    @property
     def sections(self) -> tuple[Section, ...]:
         return self.prompt.sections(self.pieces)
 
 
 class Call:
-    """A plan with the names of one call, some of which may be unused."""
+    """A plan with the names of one call, some of which may be unused, and those of what is null in it."""
 
-    __slots__ = ("__weakref__", "fill", "named", "plan", "seen", "session_names", "template", "unused")
+    __slots__ = ("__weakref__", "_facts", "_of", "_seen", "fill", "names", "nulls", "plan", "template", "unused")
 
     def __init__(
-        self, plan: Plan, template: Template, names: tuple[str, ...], unused: tuple[str, ...], *, named: bool
+        self,
+        plans: Plans,
+        plan: Plan,
+        template: Template,
+        names: tuple[str, ...],
+        nulls: tuple[str, ...],
+        unused: tuple[str, ...],
+        *,
+        named: bool,
     ) -> None:
+        self._of = plans, named  # by the call
+        self._facts: Facts | None = None
+        self._seen = 0  # prompts, that `fill` was made of
+        self.fill: Fill = unready
+        self.names = names
+        self.nulls = nulls
         self.plan = plan
         self.template = template
-        self.named = named  # by the call
-        self.session_names = tuple(sorted(names))
         self.unused = unused
-        self.seen: Tree | None = None  # what `fill` was made of
-        self.fill: Fill | None = None
         plan.calls.append(ref(self, plan.calls.remove))
 
-    def prepare(self, names: tuple[str, ...]) -> None:
+    def prepare(self) -> None:
         """Make the function that fills the prompt, where the plan has something new to make it of."""
-        if self.plan.tree is not self.seen and self.plan.tree.leaves:
-            self.seen = self.plan.tree
-            self.fill = filler(self.seen, names)
+        tree = self.plan.tree
+        if tree.leaves != self._seen:
+            self._seen, self.fill = tree.leaves, filler(tree, self.names, self.nulls, self.template.family)
+            if tree is not self.plan.tree:  # it was given up meanwhile
+                self.forget()
 
     def forget(self) -> None:
-        self.seen = self.fill = None
+        self._seen, self.fill = 0, unready
+
+    def facts(self) -> Facts:
+        """Return what is the same for all prompts of this call."""
+        if self._facts is None:
+            plans, named = self._of
+            texts, template, persona = plans.texts, self.template, plans.texts.persona
+            self._facts = Facts(
+                persona=persona.name,
+                version=persona.version,
+                template=template.name,
+                stable_length=self.plan.stable_length or 0,
+                unused=self.unused,
+                session_names=tuple(sorted(self.names)),
+                persona_fingerprint=texts.fingerprint(template),
+                template_fingerprint=template.fingerprint,
+                key=persona.key,
+                template_named=named,
+                fields=partial(texts.field_fingerprints, template),
+            )
+        return self._facts
+
+    def own(self, given: Mapping[str, object]) -> Own:
+        """Return what is known of the prompt of these values alone."""
+        session = neutralise(given, self.template.family)
+        return self.told(session, self.plan.assemble(session.values))
+
+    def told(self, session: Session, assembled: Assembled | Filled) -> Own:
+        explain = self._of[0].explain
+        lines = None if explain is None else partial(explain, self.template, session.values)
+        return Own(session.folded, assembled.sections, lines)
 
 
 class Explained(Protocol):
-    """What is asked for the lines of a prompt."""
+    """What is asked for the lines of a prompt; it may know none."""
 
-    def __call__(self, template: Template, session: Mapping[str, object]) -> tuple[Any, ...]: ...
+    def __call__(self, template: Template, session: Mapping[str, object]) -> tuple[Any, ...] | None: ...
 
 
-Key = tuple[str | None, ...]  # the template that a call named, and the names of its session
+# The template that a call named, and the names of its session, each that is null in a tuple.
+Key = tuple[str | tuple[str] | None, ...]
 
 
 class Plans:
     """Makes the prompts of one complete persona. A full memo gives up its oldest entry; no session value is kept."""
 
-    __slots__ = ("_budget", "_calls", "_plans", "ready", "texts")
+    __slots__ = ("_budget", "_calls", "_plans", "_template", "explain", "ready", "texts")
 
-    def __init__(self, texts: PersonaTexts, budget: Budget | None) -> None:
+    def __init__(
+        self,
+        texts: PersonaTexts,
+        budget: Budget | None,
+        template: Callable[[str | None], Template],
+        explain: Explained | None = None,
+    ) -> None:
         self.texts = texts
+        self.explain = explain
         self._budget = budget  # None: every prompt is run
+        self._template = template  # that is meant where a call names one, or none
         self._calls: dict[Key, Call] = {}
         self._plans: dict[Key, Plan] = {}
         self.ready: dict[str | None, Call] = {}  # the newest that can be filled, by the template that a call named
@@ -152,82 +197,48 @@ class Plans:
     def __len__(self) -> int:
         return len(self._plans)
 
-    def text(self, name: str | None, template: Callable[[], Template], given: Mapping[str, object]) -> str:
+    def text(self, name: str | None, given: Mapping[str, object]) -> str:
         """Return the prompt's text in a template, which the call named so; raises as `Persona.render` does."""
-        call, given = self._call(name, given)
-        if call is not None and (fill := call.fill) is not None:
-            text = fill(given)
-            if text is not None:
-                self.ready[name] = call
-                return text
-        return self._assemble(name, template, call, given)[2].text
-
-    def render(
-        self, name: str | None, template: Callable[[], Template], given: Mapping[str, object], explain: Explained | None
-    ) -> Prompt:
-        """Return the prompt in a template, which the call named so; raises as `Persona.render` does."""
-        call, given = self._call(name, given)
-        if call is not None and (fill := call.fill) is not None:
-            text = fill(given)
-            if text is not None:
-                self.ready[name] = call
-                return self.late(call, text, given, explain)
-        call, session, assembled = self._assemble(name, template, call, given)
-        return Prompt.late(assembled.text, partial(self._facts, call, session, assembled, explain))
-
-    def late(self, call: Call, text: str, given: Mapping[str, object], explain: Explained | None) -> Prompt:
-        """Return the prompt of a text that a call's function filled in."""
-        return Prompt.late(text, partial(self._late_facts, call, call.seen, given, explain))
-
-    def _late_facts(
-        self, call: Call, tree: Tree | None, given: Mapping[str, object], explain: Explained | None
-    ) -> Facts:
-        session = neutralise(given, call.template.family)
-        prompt = None if tree is None else tree.find(session.values)[1]
-        if prompt is None:  # it was filled, and then given up, or had one answer too many
-            return self._facts(call, session, call.plan.assemble(session.values), explain)
-        return self._facts(call, session, Filled(prompt, prompt.filled(session.values)), explain)
-
-    def _facts(self, call: Call, session: Session, assembled: Assembled | Filled, explain: Explained | None) -> Facts:
-        persona = self.texts.persona
-        return Facts(
-            persona=persona.name,
-            version=persona.version,
-            template=call.template.name,
-            stable_length=assembled.stable_length,
-            unused=call.unused,
-            folded=session.folded,
-            session_names=call.session_names,
-            persona_fingerprint=self.texts.fingerprint(call.template),
-            template_fingerprint=call.template.fingerprint,
-            key=persona.key,
-            template_named=call.named,
-            spans=assembled.sections,
-            fields=partial(self.texts.field_fingerprints, call.template),
-            explain=None if explain is None else partial(explain, call.template, session.values),
-        )
-
-    def _call(self, name: str | None, given: Mapping[str, object]) -> tuple[Call | None, Mapping[str, object]]:
-        """Return what is known of a call; what is null in it is not given."""
         call = self._calls.get((name, *given))
-        if call is None and any(value is None for value in given.values()):
-            given = {each: value for each, value in given.items() if value is not None}
-            call = self._calls.get((name, *given))
-        return call, given
+        fill = unready if call is None else call.fill
+        text = fill(given)
+        if call is None or text is None:
+            call, text, _ = self._make(name, given)
+        self.ready[name] = call
+        return text
 
-    def _assemble(
-        self, name: str | None, template: Callable[[], Template], call: Call | None, given: Mapping[str, object]
-    ) -> tuple[Call, Session, Assembled | Filled]:
-        chosen = template() if call is None else call.template
-        session = neutralise(given, chosen.family)
-        names = tuple(session.values)
-        if call is None or len(names) != len(given):
-            call = self._calls.get((name, *names)) or self._new_call(name, chosen, session, given)
+    def render(self, name: str | None, given: Mapping[str, object]) -> Prompt:
+        """Return the prompt in a template, which the call named so; raises as `Persona.render` does."""
+        call = self._calls.get((name, *given))
+        fill = unready if call is None else call.fill
+        text = fill(given)
+        if call is not None and text is not None:
+            return Prompt.late(text, call, given)
+        call, text, made = self._make(name, given)
+        return Prompt.late(text, call, given if made is None else call.told(*made))
+
+    def _make(
+        self, name: str | None, given: Mapping[str, object]
+    ) -> tuple[Call, str, tuple[Session, Assembled | Filled] | None]:
+        """Return a call and its text, and where that could not be filled in, what it was made of."""
+        key: Key = (name, *[each if given[each] is not None else (each,) for each in given])
+        call = self._calls.get(key)
+        if call is not None and call.nulls:
+            text = call.fill(given)
+            if text is not None:
+                return call, text, None
+        template = self._template(name) if call is None else call.template
+        session = neutralise(given, template.family)
+        if call is None or len(session.values) != len(call.names):  # a lazy value may be null
+            key = (name, *[each if each in session.values else (each,) for each in given])
+            call = self._calls.get(key)
+            if call is None:
+                call = self._new_call(name, template, session, given)
+                _keep(self._calls, key, call)
         assembled = call.plan.assemble(session.values)
-        call.prepare(names)
-        if call.fill is not None:
-            self.ready[name] = call
-        return call, session, assembled
+        call.prepare()
+        self.ready[name] = call
+        return call, assembled.text, (session, assembled)
 
     def _new_call(self, name: str | None, template: Template, session: Session, given: Mapping[str, object]) -> Call:
         """Return the call of these names, checked once; names that nothing uses make no prompt of their own."""
@@ -237,9 +248,8 @@ class Plans:
         if plan is None:
             plan = Plan(self.texts, template, used, self._budget)
             _keep(self._plans, (name, *used), plan)
-        call = Call(plan, template, tuple(session.values), unused, named=name is not None)
-        _keep(self._calls, (name, *session.values), call)
-        return call
+        nulls = tuple([each for each in given if each not in session.values])
+        return Call(self, plan, template, tuple(session.values), nulls, unused, named=name is not None)
 
 
 def _keep(memo: dict[Key, Any], key: Key, value: object) -> None:

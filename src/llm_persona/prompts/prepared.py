@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from ..templating.assembly import Assembled, Section
 from ..templating.events import Watch, flat
 from ..templating.markers import Marker, Unfollowed, answered, defaulted, token_of
-from ..templating.session import Record, escape, printable, shown
+from ..templating.session import Family, Record, at_once, escape, printable, shown
 from ..templating.templates import Template
 from ..templating.views import Filling, Ready, Text
 
@@ -176,7 +176,7 @@ def flattened(values: Mapping[str, object]) -> Values:
 class Prepared:
     """A prompt with places for values."""
 
-    __slots__ = ("escapes", "names", "pieces", "places", "spans", "stable", "stable_fingerprint")
+    __slots__ = ("escapes", "names", "pieces", "places", "spans")
 
     def __init__(self, assembled: Assembled, *, escapes: bool) -> None:
         pieces: list[str] = [""]
@@ -200,10 +200,7 @@ class Prepared:
         self.places = tuple(places)
         self.names = _shared(tuple([name for name, _, _ in assembled.spans]))  # of its sections
         self.spans = array("Q", [merged(place) for _, *ends in assembled.spans for place in ends])  # and their places
-        # No value was printed before the session was looked at: the stable prefix ends in the first piece.
-        self.stable = None if assembled.stable is None else merged(assembled.stable)
         self.escapes = escapes
-        self.stable_fingerprint: str | None = None  # worked out when it is asked for
 
     @property
     def size(self) -> int:
@@ -212,12 +209,13 @@ class Prepared:
 
     def filled(self, values: Values) -> list[str]:
         """Return the text in pieces, for neutralised values."""
-        filled = [self.pieces[0]]
-        for key, piece in zip(self.places, self.pieces[1:], strict=True):
-            value = values[key]
-            # In an xml prompt no value is just a str.
-            filled.append(value if type(value) is str else shown(value, escapes=self.escapes) or "")
-            filled.append(piece)
+        escapes = self.escapes
+        filled = [""] * (2 * len(self.places) + 1)
+        filled[::2] = self.pieces
+        filled[1::2] = [
+            value if type(value := values[key]) is str and not escapes else shown(value, escapes=escapes) or ""
+            for key in self.places
+        ]
         return filled
 
     def sections(self, filled: list[str]) -> tuple[Section, ...]:
@@ -309,21 +307,27 @@ def record(template: Template, ready: Ready, values: Values) -> tuple[Recording,
 Fill = Callable[[Mapping[str, object]], str | None]
 
 
-def filler(tree: Tree, names: tuple[str, ...]) -> Fill | None:
-    """Return a function from values as a caller gives them to the prompt.
+def unready(given: Mapping[str, object]) -> str | None:
+    """Fill no prompt: what there is until one is prepared."""
+    return None
 
-    The function returns None for what is no plain text. There is none where a call gives more than variables.
+
+def filler(tree: Tree, names: tuple[str, ...], nulls: tuple[str, ...], family: Family) -> Fill:
+    """Return a function from values as a caller gives them, those under `nulls` null, to the prompt.
+
+    The function returns None for other names, and for what is neither a text nor a number.
     """
     root = tree.root
     if EXTRA in names or len(names) > MAX_NAMES or root is None:
-        return None
+        return unready
     leaf, asked = _all_texts(root)
     if leaf is None:
-        return _steered(tree, names)
+        return partial(_steered, names, nulls, family, tree)
     unprinted = [name for name in names if name not in leaf.places]
     filled = tuple([name for name in unprinted if name in asked])
     others = tuple([name for name in unprinted if name not in asked])
-    return _maker(leaf.places, filled, others, leaf.escapes)(*leaf.pieces)
+    places = cast("tuple[str, ...]", leaf.places)  # no extra sections here
+    return _maker(places, filled, others, nulls, family)(tree, *leaf.pieces)
 
 
 def _all_texts(node: Branch | Prepared | None) -> tuple[Prepared | None, set[Key]]:
@@ -337,49 +341,57 @@ def _all_texts(node: Branch | Prepared | None) -> tuple[Prepared | None, set[Key
     return (node if isinstance(node, Prepared) else None), asked
 
 
-def _steered(tree: Tree, names: tuple[str, ...]) -> Fill:
-    count = len(names)
-
-    def fill(given: Mapping[str, object]) -> str | None:
-        if len(given) != count:
+def _steered(
+    names: tuple[str, ...], nulls: tuple[str, ...], family: Family, tree: Tree, given: Mapping[str, object]
+) -> str | None:
+    """Fill the prompt of the answers that values of these names give."""
+    if len(given) != len(names) + len(nulls) or (nulls and any(given.get(name, name) is not None for name in nulls)):
+        return None
+    values: dict[str, object] = {}
+    for name in names:
+        value = given.get(name)
+        text = at_once(family, value)
+        if text is None:
             return None
-        for name in names:
-            value = given[name]
-            if type(value) is not str or not value.isprintable():
-                return None
-        _, prompt = tree.find(given)
-        if prompt is None:
-            return None
-        pieces = [prompt.pieces[0]]
-        for key, piece in zip(prompt.places, prompt.pieces[1:], strict=True):
-            value = given[key]  # type: ignore[index]  # no extra sections here
-            pieces.append(escape(value) if prompt.escapes else value)  # type: ignore[arg-type]
-            pieces.append(piece)
-        return "".join(pieces)
-
-    return fill
+        values[name] = value if type(value) is int else text
+    _, prompt = tree.find(values)
+    return None if prompt is None else "".join(prompt.filled(values))
 
 
 @lru_cache(maxsize=256)
 def _maker(
-    places: tuple[Key, ...], filled: tuple[str, ...], others: tuple[str, ...], escapes: bool
+    places: tuple[str, ...], filled: tuple[str, ...], others: tuple[str, ...], nulls: tuple[str, ...], family: Family
 ) -> Callable[..., Fill]:
     """Return what makes the filling function of pieces: Python for these places, one for all prompts that have them.
 
-    What is `filled` is not printed, but a text in it is an answer on the way to the prompt.
+    What is `filled` is not printed, but a text in it is an answer on the way to the prompt. What has another answer is
+    looked up in the tree.
     """
-    printed = {name: f"v{number}" for number, name in enumerate(dict.fromkeys(places))}
-    unempty = dict(printed) | {name: f"u{number}" for number, name in enumerate(filled)}
-    unprinted = {name: f"w{number}" for number, name in enumerate(others)}
-    # What is printable has no line break, control character or surrogate: nothing to fold.
-    tests = [f"type({v}) is str and {v} and {v}.isprintable()" for v in unempty.values()]
-    tests += [f"type({w}) is str and {w}.isprintable()" for w in unprinted.values()]
-    value = "{escape(%s)}" if escapes else "{%s}"
-    body = "{p0}" + "".join(value % printed[name] + f"{{p{i}}}" for i, name in enumerate(places, 1))
-    lines = [f"def make({', '.join(f'p{i}' for i in range(len(places) + 1))}):", " def fill(given):"]
-    lines += [f"  if len(given) != {len(unempty) + len(unprinted)}:", "   return None"]
-    lines += [f"  {variable} = given[{name!r}]" for name, variable in (*unempty.items(), *unprinted.items())]
-    lines += [f"  if {' and '.join(tests) or 'True'}:", f"   return f'{body}'", "  return None", " return fill"]
-    made: dict[str, Any] = {"escape": escape, "__name__": __name__}
-    exec("\n".join(lines), made)  # names are written by repr, texts are arguments
+    printed = dict.fromkeys(places)
+    names = (*printed, *filled, *others, *nulls)
+    lines = [f"if len(given) != {len(names)}:", " return None", "try:", " pass"]
+    lines += [f" v{number} = given[{name!r}]" for number, name in enumerate(names)]
+    lines += ["except KeyError:", " return None"]  # no signal handler's: none is called within look-ups
+    for number, name in enumerate(names):
+        v = f"v{number}"
+        if name in nulls:
+            lines += [f"if {v} is not None:", " return None"]
+            continue
+        # What is printable is one line.
+        lines += [f"if type({v}) is not str or not {v} or not {v}.isprintable():", f" {v} = at_once({v})"]
+        lines += (
+            [f" if {v} is None:", "  return None"]
+            if name in others
+            else [f" if not {v}:", "  return steered(tree, given)"]
+        )
+        if family.escapes and name in printed:
+            lines += [f"if '&' in {v} or '<' in {v} or '>' in {v}:", f" {v} = escape({v})"]
+    variables = {name: f"v{number}" for number, name in enumerate(printed)}
+    body = "{p0}" + "".join(f"{{{variables[name]}}}{{p{i}}}" for i, name in enumerate(places, 1))
+    lines += [f"return f'{body}'"]
+    arguments = ", ".join(["tree", *(f"p{i}" for i in range(len(places) + 1))])
+    source = [f"def make({arguments}):", " def fill(given):", *(f"  {line}" for line in lines), " return fill"]
+    made: dict[str, Any] = {"escape": escape, "at_once": partial(at_once, family), "__name__": __name__}
+    made["steered"] = partial(_steered, names[: len(names) - len(nulls)], nulls, family)
+    exec("\n".join(source), made)  # names are written by repr, texts are arguments
     return made["make"]  # type: ignore[no-any-return]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol
 
 from .. import __version__
 from ..errors import InvalidValueError, PersonaError
 from ..fingerprints import keyed_fingerprint, text_fingerprint
 from ..names import join_reference, kind_of
+from . import providers
 
 if TYPE_CHECKING:
     from .providers import (
@@ -27,24 +30,42 @@ STAMP_FORMAT = "llm-persona/stamp/2"
 STAMP_TEXTS = ("ref", "template", "persona_fingerprint", "template_fingerprint", "stable_fingerprint")
 
 
-class Facts(NamedTuple):
-    """What is known of a prompt beside its text."""
+@dataclass(slots=True)
+class Facts:
+    """What is known of prompts beside their texts: the same for one persona and template, and sessions of the same names."""
 
     persona: str
     version: str | None
     template: str
     stable_length: int = 0  # characters
     unused: tuple[str, ...] = ()
-    folded: tuple[str, ...] = ()
     session_names: tuple[str, ...] = ()
     persona_fingerprint: str = ""
     template_fingerprint: str = ""
     key: str = ""  # what the registry calls the persona
     template_named: bool = True  # by the call; else it is the persona's own, or the default one
-    spans: tuple[tuple[str, int, int], ...] = ()  # a section's name, where it begins and ends
     # The beginning of the fingerprint of each of the persona's fields, worked out when it is asked for.
-    fields: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None
-    explain: Callable[[], tuple[Any, ...]] | None = None
+    fields: Callable[[], Mapping[str, str]] = dict
+    stamp: dict[str, Any] | None = None  # likewise
+
+    def facts(self) -> Facts:
+        return self
+
+
+class Own(NamedTuple):
+    """What is known of one prompt alone."""
+
+    folded: tuple[str, ...] = ()
+    spans: tuple[tuple[str, int, int], ...] = ()  # a section's name, where it begins and ends
+    explain: Callable[[], tuple[Any, ...] | None] | None = None
+
+
+class Source(Protocol):
+    """What knows the facts of a prompt."""
+
+    def facts(self) -> Facts: ...
+
+    def own(self, given: Mapping[str, object]) -> Own: ...
 
 
 class Prompt(str):
@@ -57,9 +78,9 @@ class Prompt(str):
     or for `explain`, as it was passed. Attributes cannot be set.
     """
 
-    __slots__ = ("_facts", "_late")
-    _facts: Facts | None
-    _late: Callable[[], Facts] | None
+    __slots__ = ("_own", "_source")
+    _own: Own | Mapping[str, object]  # or the session that it is worked out of
+    _source: Facts | Source
 
     def __new__(
         cls,
@@ -84,38 +105,30 @@ class Prompt(str):
             template,
             stable_length,
             unused,
-            folded,
             session_names,
             persona_fingerprint,
             template_fingerprint,
             key,
             template_named,
-            _spans,
-            _fields,
+            partial(dict, _fields or {}),
         )
-        return cls._made(text, facts, None)
+        return cls.late(text, facts, Own(folded, _spans))
 
     @classmethod
-    def _made(cls, text: str, facts: Facts | None, late: Callable[[], Facts] | None) -> Prompt:
-        prompt = str.__new__(cls, text)
-        _set_facts(prompt, facts)
-        _set_late(prompt, late)
+    def late(cls, text: str, source: Facts | Source, own: Own | Mapping[str, object]) -> Prompt:
+        """Return a prompt of a text, of which all else is worked out when it is asked for."""
+        prompt = _new(cls, text)
+        _set_source(prompt, source)
+        _set_own(prompt, own)
         return prompt
 
-    @classmethod
-    def late(cls, text: str, facts: Callable[[], Facts]) -> Prompt:
-        """Return a prompt of a text, of which all else is worked out when it is asked for."""
-        return cls._made(text, None, facts)
-
-    def _known(self) -> Facts:
-        facts = self._facts
-        if facts is None:
-            late = self._late
-            facts = self._facts if late is None else late()  # another thread may just have finished
-            assert facts is not None
-            _set_facts(self, facts)
-            _set_late(self, None)
-        return facts
+    def _alone(self) -> Own:
+        own, source = self._own, self._source
+        if not isinstance(own, Own):
+            assert not isinstance(source, Facts)
+            own = source.own(own)
+            _set_own(self, own)
+        return own
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a prompt cannot be changed: {name!r} cannot be set")
@@ -124,12 +137,23 @@ class Prompt(str):
         raise AttributeError(f"a prompt cannot be changed: {name!r} cannot be deleted")
 
     def __reduce__(self) -> tuple[object, ...]:
-        facts = self._known()._replace(fields=self._field_fingerprints())
-        return Prompt, (self.text, *facts[:-1])  # `explain` holds the session's values
-
-    def _field_fingerprints(self) -> Mapping[str, str]:
-        fields = self._known().fields
-        return (fields() if callable(fields) else fields) or {}
+        facts, own = self._source.facts(), self._alone()  # but for `explain`: it holds the session's values
+        return Prompt, (
+            self.text,
+            facts.persona,
+            facts.version,
+            facts.template,
+            facts.stable_length,
+            facts.unused,
+            own.folded,
+            facts.session_names,
+            facts.persona_fingerprint,
+            facts.template_fingerprint,
+            facts.key,
+            facts.template_named,
+            own.spans,
+            dict(facts.fields()),
+        )
 
     def __copy__(self) -> Prompt:
         return self
@@ -144,50 +168,50 @@ class Prompt(str):
     @property
     def persona(self) -> str:
         """The persona's name, without its version."""
-        return self._known().persona
+        return self._source.facts().persona
 
     @property
     def version(self) -> str | None:
-        return self._known().version
+        return self._source.facts().version
 
     @property
     def template(self) -> str:
-        return self._known().template
+        return self._source.facts().template
 
     @property
     def stable_length(self) -> int:
         """How many characters of the text are stable."""
-        return self._known().stable_length
+        return self._source.facts().stable_length
 
     @property
     def unused(self) -> tuple[str, ...]:
-        return self._known().unused
+        return self._source.facts().unused
 
     @property
     def folded(self) -> tuple[str, ...]:
-        return self._known().folded
+        return self._alone().folded
 
     @property
     def session_names(self) -> tuple[str, ...]:
-        return self._known().session_names
+        return self._source.facts().session_names
 
     @property
     def persona_fingerprint(self) -> str:
-        return self._known().persona_fingerprint
+        return self._source.facts().persona_fingerprint
 
     @property
     def template_fingerprint(self) -> str:
-        return self._known().template_fingerprint
+        return self._source.facts().template_fingerprint
 
     @property
     def key(self) -> str:
         """What the registry calls the persona: its name, or `Maya@2` for a version beside the served one."""
-        return self._known().key
+        return self._source.facts().key
 
     @property
     def template_named(self) -> bool:
         """Whether the call named the template; else it is the persona's own, or the default one."""
-        return self._known().template_named
+        return self._source.facts().template_named
 
     @property
     def ref(self) -> str:
@@ -196,17 +220,17 @@ class Prompt(str):
 
     @property
     def stable(self) -> str:
-        return self.text[: self.stable_length]
+        return self[: self.stable_length]
 
     @property
     def rest(self) -> str:
-        return self.text[self.stable_length :]
+        return self[self.stable_length :]
 
     @property
     def sections(self) -> dict[str, str]:
         """The text of each block of the template, by name and in order; all that it printed where one is printed twice."""
         found: dict[str, str] = {}
-        for name, start, end in self._known().spans:
+        for name, start, end in self._alone().spans:
             text = self.text[start:end]
             found[name] = f"{found[name]}\n\n{text}" if name in found else text
         return found
@@ -222,30 +246,35 @@ class Prompt(str):
 
         Renders once more. Raises PersonaError for a prompt of no registry, or one that was pickled.
         """
-        explain = self._known().explain
-        if explain is None:
+        explain = self._alone().explain
+        lines = None if explain is None else explain()
+        if lines is None:
             raise PersonaError(
                 "only a prompt that a registry's persona rendered, in this process, can be explained", persona=self.ref
             )
-        return explain()
+        return lines
 
     def stamp(self) -> dict[str, Any]:
         """Return a JSON-ready record of what made this prompt, without any session value; `registry.verify` reads it.
 
         `library` is the version of this package, for people: it is not compared.
         """
-        return {
-            "format": STAMP_FORMAT,
-            "library": __version__,
-            "ref": self.ref,
-            "template": self.template,
-            "template_named": self.template_named,
-            "session": list(self.session_names),
-            "persona_fingerprint": self.persona_fingerprint,
-            "persona_fields": dict(self._field_fingerprints()),
-            "template_fingerprint": self.template_fingerprint,
-            "stable_fingerprint": text_fingerprint(self.stable),
-        }
+        facts = self._source.facts()
+        stamp = facts.stamp
+        if stamp is None:  # another thread may make it, too: the same
+            stamp = facts.stamp = {
+                "format": STAMP_FORMAT,
+                "library": __version__,
+                "ref": self.ref,
+                "template": facts.template,
+                "template_named": facts.template_named,
+                "session": facts.session_names,
+                "persona_fingerprint": facts.persona_fingerprint,
+                "persona_fields": dict(facts.fields()),
+                "template_fingerprint": facts.template_fingerprint,
+                "stable_fingerprint": text_fingerprint(self.stable),
+            }
+        return {**stamp, "session": list(stamp["session"]), "persona_fields": dict(stamp["persona_fields"])}
 
     def otel_attributes(self, key: str | bytes | None = None) -> dict[str, str]:
         """Return attributes for an OpenTelemetry span, without any session value.
@@ -268,7 +297,8 @@ class Prompt(str):
 
     def _parts(self) -> tuple[str, ...]:
         """Return the text in the parts that providers are sent: a cache ends after each but the last."""
-        return self.stable, self.rest
+        length = self._source.facts().stable_length
+        return self[:length], self[length:]
 
     def message(
         self,
@@ -283,18 +313,14 @@ class Prompt(str):
         "anthropic" for LiteLLM and others that pass Anthropic's markers on. `ttl` is "30m" or "12h" there, "5m" or "1h"
         here. Raises InvalidValueError for another role, cache or ttl, and for a blank prompt.
         """
-        from .providers import message
-
-        return message(*self._parts(), role=role, cache=cache, ttl=ttl)
+        return providers.message(*self._parts(), role=role, cache=cache, ttl=ttl)
 
     def anthropic_system(self, *, cache: bool = True, ttl: TTL | None = None) -> list[TextBlock]:
         """Return the blocks for Anthropic's `system`, the stable part marked for the cache.
 
         `ttl` is "5m" (the provider's default) or "1h". Raises InvalidValueError for another one or a blank prompt.
         """
-        from .providers import anthropic_system
-
-        return anthropic_system(*self._parts(), cache=cache, ttl=ttl)
+        return providers.anthropic_blocks(self._parts(), cache, ttl)
 
     def openai_input(self, *, cache: bool = True, ttl: OpenAITTL | None = None) -> list[InputMessage]:
         """Return the prompt for OpenAI's Responses `input`: a developer message, a cache breakpoint after its stable part.
@@ -302,27 +328,21 @@ class Prompt(str):
         Models before gpt-5.6 refuse the breakpoint: `cache=False` leaves it out. `ttl` is "30m" or "12h", else that of
         the request. Raises InvalidValueError for another one or a blank prompt.
         """
-        from .providers import openai_input
-
-        return openai_input(*self._parts(), cache=cache, ttl=ttl)
+        return providers.openai_input(*self._parts(), cache=cache, ttl=ttl)
 
     def bedrock_system(self, *, cache: bool = True, ttl: TTL | None = None) -> list[SystemContentBlock]:
         """Return the blocks for `system` of Bedrock's Converse, a cache point after the stable part.
 
         `ttl` is "5m" (the provider's default) or "1h". Raises InvalidValueError for another one or a blank prompt.
         """
-        from .providers import bedrock_system
-
-        return bedrock_system(*self._parts(), cache=cache, ttl=ttl)
+        return providers.bedrock_system(*self._parts(), cache=cache, ttl=ttl)
 
     def gemini_system(self) -> SDKTexts:
         """Return the texts for Gemini's `system_instruction`, the stable part first: it caches what begins alike by itself.
 
         Raises InvalidValueError for a blank prompt.
         """
-        from .providers import gemini_system
-
-        return gemini_system(*self._parts())
+        return providers.gemini_system(*self._parts())
 
     def anthropic_prewarm(
         self,
@@ -337,16 +357,17 @@ class Prompt(str):
         Pass what real requests pass, and nothing else. Raises InvalidValueError for what the API refuses with it, and
         where the prompt has no stable part.
         """
-        from .providers import anthropic_prewarm
-
-        return anthropic_prewarm(self.anthropic_system(ttl=ttl), model=model, tools=tools, **same_as_real_traffic)
+        return providers.anthropic_prewarm(
+            self.anthropic_system(ttl=ttl), model=model, tools=tools, **same_as_real_traffic
+        )
 
     def __repr__(self) -> str:
         return f"<Prompt {self.ref} in {self.template!r}: {len(self.text)} characters, {self.stable_length} stable>"
 
 
-_set_facts = Prompt.__dict__["_facts"].__set__
-_set_late = Prompt.__dict__["_late"].__set__
+_new = str.__new__
+_set_own = Prompt.__dict__["_own"].__set__
+_set_source = Prompt.__dict__["_source"].__set__
 
 
 def check_stamp(stamp: object) -> Mapping[str, Any] | None:

@@ -9,7 +9,7 @@ and "Chat Completions"; Bedrock, "Converse" and "Prompt caching"; Gemini, "Conte
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, NotRequired, TypeAlias, TypedDict, TypeVar, cast, overload
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict, TypeVar, cast, overload
 
 from ..arguments import items_of, truth_of
 from ..errors import InvalidValueError
@@ -107,34 +107,31 @@ class SystemContentBlock(TypedDict):
     guardContent: NotRequired[SDKUnset]
 
 
-class Piece(NamedTuple):
-    """A text to send, which is never blank, and whether a cache ends after it."""
+def pieces(parts: Sequence[str], cache: bool) -> list[tuple[str, bool]]:
+    """Return a prompt as it is sent, in texts that are never blank, each with whether a cache ends after it.
 
-    text: str
-    cached: bool
-
-
-def pieces(parts: Sequence[str], cache: bool) -> list[Piece]:
-    """Return a prompt as it is sent: a cache ends after each of its parts but the last, which varies.
+    It ends after each part but the last, which varies.
 
     The one place that says what is marked. Providers refuse blank blocks: a blank part goes with the next one, and where
     the last is blank, the one before it goes with that and is not marked, as its text would vary. Raises
     InvalidValueError for a blank prompt.
     """
-    *shared, own = parts if truth_of(cache, "cache") else ["".join(parts)]
-    found: list[Piece] = []
+    *shared, own = parts if cache is True or truth_of(cache, "cache") else ["".join(parts)]
+    found: list[tuple[str, bool]] = []
     held = ""
     for part in shared:
         held += part
-        if held.strip():
-            found.append(Piece(held, cached=True))
+        if held and not held.isspace():
+            found.append((held, True))
             held = ""
     own = held + own
-    if own and not own.strip():
-        own = (found.pop().text if found else "") + own
-    if not own.strip() and not found:
+    if own.isspace():
+        own = (found.pop()[0] if found else "") + own
+    if not found and (not own or own.isspace()):
         raise InvalidValueError("the prompt is blank: its template printed nothing")
-    return [*found, Piece(own, cached=False)] if own else found
+    if own:
+        found.append((own, False))
+    return found
 
 
 @overload
@@ -175,18 +172,15 @@ def _content(parts: Sequence[str], cache: Cache | None, ttl: str | None) -> str 
             raise InvalidValueError(
                 "ttl is a cache's, and there is none", hint="pass cache='openai' or 'anthropic' with it"
             )
-        return "".join(piece.text for piece in pieces(parts, cache=False))
+        return "".join([text for text, _ in pieces(parts, cache=False)])
     if cache == "openai":
         marker = {"prompt_cache_breakpoint": _breakpoint(ttl)}
     elif cache == "anthropic":
         marker = {"cache_control": _cache_control(ttl)}
     else:
         raise InvalidValueError(f"cache must be None, 'openai' or 'anthropic', not {shown(cache)}")
-    return [_text_part(piece, marker) for piece in pieces(parts, cache=True)]
-
-
-def _text_part(piece: Piece, marker: Mapping[str, Any]) -> TextPart:
-    return cast(TextPart, {"type": "text", "text": piece.text, **(marker if piece.cached else {})})
+    found = [{"type": "text", "text": text, **(marker if cached else {})} for text, cached in pieces(parts, cache=True)]
+    return cast("list[TextPart]", found)
 
 
 def anthropic_system(*parts: str, cache: bool = True, ttl: TTL | None = None) -> list[TextBlock]:
@@ -196,6 +190,11 @@ def anthropic_system(*parts: str, cache: bool = True, ttl: TTL | None = None) ->
     be a block of its own, and in the marked one it would make the cached text vary. `ttl` is Anthropic's: five minutes
     unless `1h` is asked for. Raises InvalidValueError for another, and for a blank prompt.
     """
+    return anthropic_blocks(parts, cache, ttl)
+
+
+def anthropic_blocks(parts: Sequence[str], cache: bool, ttl: TTL | None) -> list[TextBlock]:
+    """Return what `anthropic_system` does; for requests, which pass nothing by name."""
     marker = _cache_control(ttl)
     return [
         {"type": "text", "text": text, "cache_control": marker} if cached else {"type": "text", "text": text}
@@ -241,7 +240,7 @@ def gemini_system(*parts: str) -> SDKTexts:
 
     Raises InvalidValueError for a blank prompt.
     """
-    return [piece.text for piece in pieces(parts, cache=True)]
+    return [text for text, _ in pieces(parts, cache=True)]
 
 
 def mark_last_message(messages: Iterable[Entry], *, ttl: TTL | None = None) -> list[Entry]:
@@ -342,7 +341,7 @@ def _entry_of(entry: object, what: str) -> Mapping[str, object]:
 
 
 def _cache_control(ttl: str | None) -> CacheControl:
-    return cast(CacheControl, {"type": "ephemeral"} | _lifetime(ttl, TTLS))
+    return {"type": "ephemeral"} if ttl is None else cast(CacheControl, {"type": "ephemeral"} | _lifetime(ttl, TTLS))
 
 
 def _cache_point(ttl: str | None) -> CachePoint:

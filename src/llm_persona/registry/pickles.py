@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..frozen import FrozenDict
 from ..names import Guesses
 from ..persona.bindings import Bounds
@@ -44,7 +46,8 @@ def unpack_state(content: bytes) -> State:
     for key, persona in definitions.items():
         if not persona._gone:
             resolve(key, definitions, lineages, guess)
-    return State.empty(bounds)._replace(
+    return replace(
+        State.empty(bounds),
         definitions=definitions,
         lineages=lineages,
         complete=Complete(lineages, bounds, {}),

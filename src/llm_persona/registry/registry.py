@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from ..arguments import target_of, truth_of, unit_of
@@ -186,11 +187,17 @@ class PersonaRegistry:
         nor version is given.
         """
         state = self._state
-        if version is None and unit is None and type(name) is str and name not in state.require_unit:
-            made = state.complete.made.get(name)
-            if made is not None:
-                return made
-        return self._look_up(state, name, version, unit)
+        if unit is not None and version is None and type(unit) is type(name) is str:
+            rollout = state.rollouts.get(name)
+            if rollout is not None:
+                name, unit = f"{name}@{rollout.choose(unit)}", None
+        if version is not None or unit is not None or type(name) is not str:
+            return self._look_up(state, name, version, unit)
+        asked = state.complete.asked
+        found = asked.get(name)
+        if found is None:
+            found = asked[name] = self._look_up(state, name)
+        return found
 
     def complete(self, name: str) -> Persona:
         """Return the persona that `get` returns for a name, to look at it: nobody is served, so it needs no unit.
@@ -507,7 +514,7 @@ def _changed(state: State, changed: Mapping[str, Persona]) -> State:
         places.pop(key, None)
         if key in state.require_unit and changed[key].abstract:
             raise InvalidValueError("is abstract, and $require_unit names it: it would serve nobody", persona=key)
-    return new._replace(rollouts=rollouts, places=places)
+    return replace(new, rollouts=rollouts, places=places)
 
 
 def _stand_ins(persona: Persona, named: str | None, stamp: Mapping[str, Any]) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from enum import Enum
@@ -22,6 +22,7 @@ from ..kinds import Written, is_list, is_mapping, is_text, nothing, plain
 from ..names import kind_of, shorten
 
 MAX_DEPTH = 16  # lists and mappings inside one another
+MAX_BITS = 12_000  # of a whole number: about 4,000 digits; Python refuses to print much more
 MAX_DIGITS = 4000  # of a whole number, and of a Decimal on either side of its point; Python refuses to print much more
 
 # What Decimals are printed and worked out with, whatever the caller's thread has set: a persona says the same in each.
@@ -36,9 +37,8 @@ ARITHMETIC = Context(
     traps=[InvalidOperation, DivisionByZero, Overflow],
 )
 
-# Runs of what `str.splitlines` ends a line at, and of control characters; tabs are kept. Compiled when first needed.
-_FOLDED = "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]+"
-_SUSPECT = "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
+# Runs of what `str.splitlines` ends a line at, and of control characters; tabs are kept.
+_FOLDED = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]+")
 _REFUSED = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -138,17 +138,37 @@ def neutralise(given: Mapping[str, object], family: Family = PLAIN) -> Session:
         if type(value) is str and value.isprintable() and name != "extra_sections":
             values[name] = SessionText(value) if family.escapes else value
             continue
-        value = plain(value)
-        if value is None:  # a lazy one
-            continue
         neutral = _Neutraliser(name, family)
-        if name == "extra_sections":
-            values[name] = neutral.extra_sections(value)
-        else:
-            values[name] = neutral.value(value)
+        kept = neutral.extra_sections(value) if name == "extra_sections" else neutral.value(value)
+        if kept is not None:
+            values[name] = kept
         if neutral.folded:
             folded.append(name)
     return Session(values, tuple(folded))
+
+
+def at_once(family: Family, value: object) -> str | None:
+    """Return the text that `neutralise` and `shown` make of a text or a number; None for what takes a closer look."""
+    kind = type(value)
+    if kind is str:
+        return _folded(value)  # type: ignore[arg-type]  # a str
+    if kind is int:
+        return str(value) if value.bit_length() <= MAX_BITS else None  # type: ignore[attr-defined]  # an int
+    if kind is Multiline:
+        lines = [_folded(line) for line in value.splitlines()]  # type: ignore[attr-defined]  # a str
+        return None if None in lines else _set_off(lines, family)  # type: ignore[arg-type]  # no None in it
+    return None
+
+
+def _folded(line: str) -> str | None:
+    """Return a text as one line; None for one that no prompt can carry."""
+    if line.isprintable():  # no line break, control character or surrogate
+        return line
+    return None if _REFUSED.search(line) else _FOLDED.sub(" ", line)
+
+
+def _set_off(lines: Sequence[str], family: Family) -> str:
+    return family.prefix + f"\n{family.prefix}".join(lines) if lines else ""
 
 
 class _Neutraliser:
@@ -161,46 +181,47 @@ class _Neutraliser:
 
     def value(self, value: object, depth: int = 0) -> object:
         """Return a value as templates see it; None where it stands for nothing."""
-        value = plain(value)
-        if value is None:
-            return None
-        if issubclass(type(value), Enum):
-            value = plain(value.value)  # type: ignore[attr-defined]  # an enum's
-            if isinstance(value, bool) or not issubclass(type(value), str | int | float | Decimal):
-                raise self._refused("is an enum of neither text nor number")
+        if type(value) not in self._EXACTLY:
+            value = plain(value)
+            if value is None:
+                return None
+            if issubclass(type(value), Enum):
+                value = plain(value.value)  # type: ignore[attr-defined]  # an enum's
+                if isinstance(value, bool) or not issubclass(type(value), str | int | float | Decimal):
+                    raise self._refused("is an enum of neither text nor number")
+        take = self._EXACTLY.get(type(value))
+        if take is not None:
+            return take(self, value)
         if is_text(value):
-            return self.text(value)
+            return self.line(value)
         if is_list(value) or is_mapping(value):
             return self._nested(value, depth)
         return self._scalar(value)
 
-    def text(self, text: str) -> str:
-        if type(text) is Multiline:
-            return self.set_off(text)
-        if type(text) is Trusted:
-            self._check(text)
-            return Verbatim(str.__str__(text)) if self._family.escapes else str.__str__(text)
-        return self.line(text)
+    def as_it_is(self, text: str) -> str:
+        if _REFUSED.search(text):
+            raise self._unprintable(text)
+        return Verbatim(str.__str__(text)) if self._family.escapes else str.__str__(text)
 
     def line(self, text: str) -> str:
-        plain = text if type(text) is str else str.__str__(text)
-        if re.search(_SUSPECT, plain):
-            self._check(plain)
-            plain = re.sub(_FOLDED, " ", plain)
-            self.folded = True
-        return SessionText(plain) if self._family.escapes else plain
+        line = self._folded(str.__str__(text))
+        return SessionText(line) if self._family.escapes else line
 
     def set_off(self, text: str) -> str:
-        self._check(text)
-        plain = str.__str__(text).splitlines()
-        lines = [re.sub(_FOLDED, " ", line) for line in plain]
-        self.folded |= lines != plain
-        if self._family.escapes:
-            return SessionText("\n".join(lines))
-        return "\n".join(self._family.prefix + line for line in lines)
+        kept = _set_off([self._folded(line) for line in str.splitlines(text)], self._family)
+        return SessionText(kept) if self._family.escapes else kept
 
-    def extra_sections(self, value: object) -> Record:
+    def _folded(self, line: str) -> str:
+        kept = _folded(line)
+        if kept is None:
+            raise self._unprintable(line)
+        self.folded |= kept != line
+        return kept
+
+    def extra_sections(self, value: object) -> Record | None:
         value = plain(value)
+        if value is None:
+            return None
         if not is_mapping(value):
             raise self._refused(f"must be a mapping of names to texts, not {kind_of(value)}")
         sections: dict[str, str] = {}
@@ -211,7 +232,7 @@ class _Neutraliser:
                 raise self._refused(f"must be a mapping of names to texts, and {kind_of(wrong)} in it is not a text")
             if text:
                 line = self.line(name)
-                kept = self.text(text) if type(text) is Trusted else self.set_off(text)
+                kept = self.as_it_is(text) if type(text) is Trusted else self.set_off(text)
                 sections[line] = self._both(sections[line], kept) if line in sections else kept
         return Record(sections)
 
@@ -242,10 +263,8 @@ class _Neutraliser:
     def _scalar(self, value: object) -> object:
         # Subclasses are copied to the plain type: their own attributes and `str` could say anything.
         kind = type(value)
-        if kind is bool:
-            return value
-        if (missing := nothing(value)) is not None:
-            raise self._refused(f"is {missing}; pass None where nothing is given")
+        if nothing(value) is not None:
+            raise self._unusable(value)
         take = next((take for known, take in self._TAKEN if issubclass(kind, known)), None)
         if take is not None:
             return take(self, value)
@@ -256,18 +275,18 @@ class _Neutraliser:
         raise self._refused(f"is {kind_of(value)}, which a session cannot hold; pass a text or a number")
 
     def _whole(self, number: int) -> int:
-        if int.bit_length(number) > MAX_DIGITS * 3:
+        if int.bit_length(number) > MAX_BITS:
             raise self._refused(f"is a number of more than about {MAX_DIGITS} digits")
         return int.__index__(number)
 
     def _float(self, number: float) -> float:
         if not math.isfinite(number):
-            raise self._refused("is not a finite number")
+            raise self._unusable(number)
         return number if type(number) is Written else float.__float__(number)
 
     def _decimal(self, number: Decimal) -> Decimal:
         if not Decimal.is_finite(number):
-            raise self._refused("is not a finite number")
+            raise self._unusable(number)
         _, _, exponent = Decimal.as_tuple(number)
         if Decimal.adjusted(number) >= MAX_DIGITS or exponent < -MAX_DIGITS:  # type: ignore[operator]  # it is finite
             raise self._refused(f"is a number of more than {MAX_DIGITS:,} digits before or after its point")
@@ -286,11 +305,23 @@ class _Neutraliser:
         (datetime, _time),
         (date, _date),
     ]
+    _EXACTLY: ClassVar[dict[type, Callable[[Any, Any], object]]] = {
+        str: line,
+        Multiline: set_off,
+        Trusted: as_it_is,
+        bool: lambda _, truth: truth,
+        **dict(_TAKEN),
+    }
 
-    def _check(self, text: str) -> None:
-        if match := _REFUSED.search(text):
-            what = "NUL" if match[0] == "\0" else f"a lone surrogate (U+{ord(match[0]):04X})"
-            raise self._refused(f"holds {what}, which no prompt can carry")
+    def _unprintable(self, text: str) -> InvalidValueError:
+        found = _REFUSED.findall(text)[0]
+        what = "NUL" if found == "\0" else f"a lone surrogate (U+{ord(found):04X})"
+        return self._refused(f"holds {what}, which no prompt can carry")
+
+    def _unusable(self, value: object) -> InvalidValueError:
+        missing = nothing(value)
+        said = "not a finite number" if missing is None else f"{missing}; pass None where nothing is given"
+        return self._refused(f"is {said}")
 
     def _refused(self, why: str) -> InvalidValueError:
         return InvalidValueError(f"session variable {shorten(self._name)!r} {why}")
