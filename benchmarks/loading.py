@@ -32,9 +32,9 @@ print(json.dumps({"load": loaded - start, "check": time.process_time() - loaded,
 """
 
 
-def check(path: Path, python: str) -> dict[str, float]:
+def check(path: Path, *python: str) -> dict[str, float]:
     """Return the CPU seconds of loading and checking a file in a new process of this Python, and how many findings."""
-    ran = subprocess.run([python, "-c", CHECK, path], capture_output=True, check=True)
+    ran = subprocess.run([*python, "-c", CHECK, path], capture_output=True, check=True)
     return json.loads(ran.stdout)
 
 
@@ -56,7 +56,7 @@ def measure() -> dict[str, float]:
             "check of 10,000 personas / from_file of them": now["check"] / now["load"],
         }
         if python := os.environ.get("BEFORE"):
-            before = check(many, python)
+            before = check(many, python, "-E")  # whatever PYTHONPATH says of this checkout
             assert now["found"] == before["found"], "other findings"
             figures["check of 10,000 personas / before"] = now["check"] / before["check"]
         return figures
