@@ -395,6 +395,18 @@ def test_a_recording_says_what_a_run_prints(
     return True
 
 
+@pytest.mark.parametrize("asked", ["session[session.l]", "persona[session.l]", "session[1]", "session.l[session.l]"])
+def test_a_recording_and_a_run_say_alike_what_cannot_be_asked_for(asked: str) -> None:
+    """A session is a session in an error, whoever stands in for it."""
+    made = compiled({"t": f"{{{{ {asked} }}}}"})
+    bound = dataclasses.replace(Persona("Maya", "Guide"), _bound=Bound(made, precompile=False))
+    values: dict[str, object] = {"l": ["a"]}
+    taken = take(bound._prepared(), made.get("t"), neutralise(values, made.get("t").family).values)
+    kind, message, *_ = outcome(bound, "t", values)
+    assert taken.error is not None
+    assert (type(taken.error), str(taken.error)) == (kind, message)
+
+
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(personas, sessions(), st.sampled_from(FAMILIES))
 def test_a_bundled_template_is_prepared_the_same(

@@ -14,7 +14,7 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 from ..errors import TemplateError
 from ..names import did_you_mean, kind_of, shorten
 
-_KINDS = {
+_KINDS = {  # by the name of a class; what is made of it is of its kind
     "PersonaView": "persona",
     "SessionView": "session",
     "LoopContext": "loop",
@@ -22,13 +22,7 @@ _KINDS = {
     "TemplateModule": "an imported template",
     "Macro": "a macro",
     "BlockReference": "a block",
-    "SuperReference": "a block",
     "str": "a text",
-    "Markup": "a text",
-    "SessionText": "a text",
-    "Verbatim": "a text",
-    "Pieces": "a text",
-    "XmlPieces": "a text",
     "int": "a number",
     "float": "a number",
     "Decimal": "a number",
@@ -37,7 +31,6 @@ _KINDS = {
     "Texts": "a list",
     "list": "a list",
     "tuple": "a list",
-    "_GroupTuple": "a list",
     "range": "a list",
     "generator": "a list that is worked out",
     "Table": "a mapping",
@@ -86,7 +79,8 @@ _REWORDED = [
 
 def described(value: object) -> str:
     """Say what a value in a template is."""
-    return _KINDS.get(type(value).__name__) or kind_of(value)
+    kinds = (_KINDS[kind.__name__] for kind in type(value).__mro__ if kind.__name__ in _KINDS)
+    return next(kinds, None) or kind_of(value)
 
 
 def absent(value: object, name: object, known: Iterable[str]) -> str:
