@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from weakref import ref
 
 from ..errors import let_through
@@ -164,10 +164,8 @@ class Call:
         return Own(session.folded, assembled.sections, lines)
 
 
-class Explained(Protocol):
-    """What is asked for the lines of a prompt; it may know none."""
-
-    def __call__(self, template: Template, session: Mapping[str, object]) -> tuple[Any, ...] | None: ...
+# What is asked for the lines of a prompt; it may know none.
+Explained = Callable[[Template, Mapping[str, object]], tuple[Any, ...] | None]
 
 
 # The template that a call named, and the names of its session, each that is null in a tuple.
