@@ -15,7 +15,6 @@ from ..frozen import FrozenDict, Given, ListEdit, thaw
 from ..kinds import is_text, plain
 from ..names import check_name, join_reference, kind_of, shorten, split_reference
 from ..prompts.plans import Call, Plans
-from ..prompts.prepared import unready
 from ..prompts.prompt import Prompt
 from ..prompts.texts import PersonaTexts
 from ..templating.templates import Template, Templates, template_name
@@ -269,10 +268,10 @@ class Persona(Fields):
             fill = self._ready[template].fill  # type: ignore[index]  # where it is None: TypeError
         except (KeyError, TypeError) as error:  # not ready; or, a list, say, is no template's name
             let_through(error)
-            fill = unready
-        text = fill(session)
-        if text is not None:
-            return text
+        else:
+            text = fill(session)
+            if text is not None:
+                return text
         plans = self._plans
         if plans is None or not plans.ready:
             plans = self._rendering()
