@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -96,14 +96,19 @@ class _Names(Table):
         self._recording = recording
         self._field = str(next(iter(entries.values())).field[0]) if entries else ""
 
+    def __iter__(self) -> Iterator[str]:  # for filters too, which take no markers
+        return map(self._shown, self._entries)
+
     def items(self) -> Any:
         for name, text in self._entries.items():
             path = (self._field, str(name))
-            shown = name if self._filling._safe is None else self._filling._safe(name)
-            marker = self._recording.stand_for(
-                shown, (Part(len(name), path, session=False),), whole=False, how=("name", path), of=frozenset()
-            )
+            part = Part(len(name), path, session=False)
+            how = ("name", path)
+            marker = self._recording.stand_for(self._shown(name), (part,), whole=False, how=how, of=frozenset())
             yield marker, self._filling.fill(text)
+
+    def _shown(self, name: str) -> str:
+        return name if self._filling._safe is None else self._filling._safe(name)
 
 
 class _Watch(Watch):
