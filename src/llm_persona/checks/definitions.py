@@ -10,7 +10,7 @@ from ..fields import those
 from ..files.reading import NO_PATH
 from ..names import split_reference
 from ..persona.inheritance import Path, became, edit_of, find, standing, texts
-from ..persona.persona import Persona
+from ..persona.persona import Persona, is_gone
 from ..persona.provenance import Origin, Places, Provenance, explanation, located, origin_of
 from ..persona.resolution import State
 from ..placeholders import Placeholders
@@ -39,7 +39,7 @@ def _replaced_parents(state: State, places: Places) -> Iterator[Problem]:
     for key in state.lineages:
         definition = state.definitions[key]
         line = None if definition.parent is None else standing(state.definitions, definition.parent)
-        if line is not None and line._gone:
+        if line is not None and is_gone(line):
             yield _warning(
                 "parent-replaced",
                 explanation(state.lineages[key], places).fields["parent"],

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from ..errors import PersonaError, TemplateError
 from ..fields import EXPECTED
 from ..persona.inheritance import Lineage, texts
-from ..persona.persona import Persona
+from ..persona.persona import Persona, gives, texts_of
 from ..placeholders import Placeholders
 from ..prompts.explorations import Exploration, Take, explore
 from ..prompts.recordings import Line
@@ -48,7 +48,7 @@ class Rehearsal:
         self.persona = persona
         self.lineage = lineage
         self.template = template
-        self.texts: PersonaTexts = persona._prepared()
+        self.texts: PersonaTexts = texts_of(persona)
         self.session = session
         self._told: dict[object, Any] = {}
         self._first = alike.setdefault((id(template), shape_of(self.texts)), self)
@@ -189,5 +189,5 @@ def _place(error: PersonaError) -> object:
 
 def _printed_paths(persona: Persona) -> Iterator[Path]:
     """Yield the way to every text of the persona that was given and that its prompt should have."""
-    given = [name for name in EXPECTED if persona._gives(name)]
+    given = [name for name in EXPECTED if gives(persona, name)]
     yield from (path for path, _ in texts(persona, fields=given))

@@ -12,7 +12,7 @@ from ..frozen import FrozenDict, ListEdit
 from ..names import Guesses, did_you_mean, shorten, split_reference
 from ..placeholders import Placeholders
 from ..wording import said_of
-from .persona import Persona
+from .persona import Persona, gives, is_gone, is_side, successor_of
 
 Path = tuple[str | int, ...]
 MAX_DEPTH = 32  # parents above one another
@@ -47,18 +47,18 @@ def standing(definitions: Definitions, reference: str) -> Persona | None:
     if version is None or (served is not None and served.version == version):
         return served
     found = definitions.get(reference)
-    return served if found is None and served is not None and served._gone else found
+    return served if found is None and served is not None and is_gone(served) else found
 
 
 def find(definitions: Definitions, reference: str) -> Persona | None:
     """Return the definition that a reference means: for one that is gone, what stands in its place at the end."""
     found = standing(definitions, reference)
-    return found if found is None or not found._gone else _end(definitions, found)
+    return found if found is None or not is_gone(found) else _end(definitions, found)
 
 
 def _end(definitions: Definitions, line: Persona) -> Persona | None:
     *_, last = steps(definitions, line)
-    return last if last is not None and not last._gone else None
+    return last if last is not None and not is_gone(last) else None
 
 
 def steps(definitions: Definitions, line: Persona) -> Iterator[Persona | None]:
@@ -69,9 +69,10 @@ def steps(definitions: Definitions, line: Persona) -> Iterator[Persona | None]:
     while current is not None and current.key not in passed:
         passed.add(current.key)
         yield current
-        if current._successor is None:  # retired, or a definition
+        successor = successor_of(current)
+        if successor is None:  # retired, or a definition
             return
-        following = standing(definitions, current._successor)
+        following = standing(definitions, successor)
         current = None if following is current else following
     yield None
 
@@ -81,7 +82,9 @@ def versions(definitions: Definitions, name: str) -> list[str]:
     served = definitions.get(name)
     found = [served.version] if served is not None and served.version is not None else []
     return found + [
-        p.version for p in definitions.values() if p._side and p.name == name and p.version is not None and not p._gone
+        p.version
+        for p in definitions.values()
+        if is_side(p) and p.name == name and p.version is not None and not is_gone(p)
     ]
 
 
@@ -128,7 +131,7 @@ def _chain(key: str, definitions: Definitions, known: Mapping[str, Lineage], gue
 def _steps_up(persona: Persona, definitions: Definitions) -> list[str]:
     """Return the key of a persona, and the parent that it names where that is gone: the parent it has is another."""
     named = standing(definitions, persona.parent or "")
-    return [persona.key, str(persona.parent)] if named is not None and named._gone else [persona.key]
+    return [persona.key, str(persona.parent)] if named is not None and is_gone(named) else [persona.key]
 
 
 def became(definitions: Definitions, line: Persona) -> str:
@@ -136,8 +139,8 @@ def became(definitions: Definitions, line: Persona) -> str:
     *passed, last = steps(definitions, line)
     if last is line:
         return said_of(None)
-    replaced = said_of(passed[-1]._successor if passed[-1] is not None else None)
-    return f"{replaced}, which {said_of(None)}" if last is not None and last._gone else replaced
+    replaced = said_of(successor_of(passed[-1]) if passed[-1] is not None else None)
+    return f"{replaced}, which {said_of(None)}" if last is not None and is_gone(last) else replaced
 
 
 def _unknown_parent(child: Persona, chain: list[str], definitions: Definitions, guess: Guesses) -> InheritanceError:
@@ -173,12 +176,12 @@ def _child(child: Persona, inherited: Lineage) -> Lineage:
         )
     parent, own = inherited.persona, child.given()
     values: dict[str, Any] = {name: own[name] for name in OWN if name in own and name != "parent"}
-    values |= {name: own.get(name, getattr(parent, name)) for name in TEXTS if name in own or parent._gives(name)}
+    values |= {name: own.get(name, getattr(parent, name)) for name in TEXTS if name in own or gives(parent, name)}
     for name in LISTS:
-        if name in own or parent._gives(name):
+        if name in own or gives(parent, name):
             values[name] = _merged_list(child, name, getattr(parent, name))
     for name in TABLES:
-        if name in own or parent._gives(name):
+        if name in own or gives(parent, name):
             values[name] = _merged_table(child, name, getattr(parent, name))
     if not values.get("role") and not child.abstract:
         raise InvalidValueError(
@@ -202,7 +205,7 @@ def _merged_list(child: Persona, name: str, inherited: tuple[str, ...]) -> tuple
 
 def edit_of(child: Persona, name: str) -> ListEdit:
     """Return what a persona does to an inherited list: a plain list adds to it."""
-    written: tuple[str, ...] = getattr(child, name) if child._gives(name) else ()
+    written: tuple[str, ...] = getattr(child, name) if gives(child, name) else ()
     return written if isinstance(written, ListEdit) else ListEdit(add=written)
 
 
@@ -224,7 +227,7 @@ def _merged_table(child: Persona, name: str, inherited: Mapping[str, Any] | None
     """Return the parent's entries with the child's over them. Null takes a section or an entry of metadata away; of a
     variable it says that it is required."""
     values: dict[str, Any] = dict(inherited or {})
-    for entry, value in getattr(child, name).items() if child._gives(name) else ():
+    for entry, value in getattr(child, name).items() if gives(child, name) else ():
         if value is not None or name == "variables":
             values[entry] = value
         elif entry in values:

@@ -17,7 +17,7 @@ from .acceptances import read_acceptances
 from .bindings import Bounds
 from .file_keys import Arguments, file_bounds
 from .inheritance import versions
-from .persona import Persona
+from .persona import Persona, is_gone, is_side, read_entry, successor_of
 from .resolution import State, complete
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _definitions(documents: Iterable[Document], loaded: Loaded, broken: set[str]
 
 def _read(key: str, config: dict[str, Any]) -> Persona:
     """Return the persona of a file's entry, whose lists are from now on those that the persona keeps."""
-    persona = Persona._read(key, config)
+    persona = read_entry(key, config)
     for name in LISTS:
         if type(config.get(name)) is list:
             config[name] = getattr(persona, name)
@@ -170,12 +170,12 @@ def _required_units(
 def _why_it_serves_nobody(name: str, definitions: Mapping[str, Persona]) -> tuple[str, str | None] | None:
     """Say why a name can have no rollout and require no unit, and what to do."""
     persona = definitions.get(name)
-    if persona is None or persona._side:
-        names = [key for key, each in definitions.items() if not each._side and not each._gone]
+    if persona is None or is_side(persona):
+        names = [key for key, each in definitions.items() if not is_side(each) and not is_gone(each)]
         return f"there is no persona {shorten(name)!r}", did_you_mean(split_reference(name)[0], names)
-    if persona._gone:
-        hint = f"write {persona._successor!r} in its place" if persona._successor else "take it out"
-        return f"{name!r} {said_of(persona._successor)}: it serves nobody", hint
+    if is_gone(persona):
+        hint = f"write {successor_of(persona)!r} in its place" if successor_of(persona) else "take it out"
+        return f"{name!r} {said_of(successor_of(persona))}: it serves nobody", hint
     return (f"{name!r} is abstract: it serves nobody", "name its children") if persona.abstract else None
 
 
@@ -224,9 +224,9 @@ def _rollout_problems(
         known = [*versions(definitions, name), *(version for base, version in parts if base == name and version)]
         for version in entry if isinstance(entry, dict) else ():
             side = definitions.get(f"{name}@{version}")
-            if side is not None and side._gone:
+            if side is not None and is_gone(side):
                 known.append(version)
-                yield f"{side.key} {said_of(side._successor)}: it serves nobody", "take it out", (version,)
+                yield f"{side.key} {said_of(successor_of(side))}: it serves nobody", "take it out", (version,)
             elif side is not None and side.abstract:
                 yield f"{side.key} is abstract: it serves nobody", "take it out, or make it a persona", (version,)
         from . import rollouts as rules

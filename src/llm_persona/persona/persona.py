@@ -126,7 +126,7 @@ class Persona(Fields):
             )
 
     def _check_as_a_whole(self) -> None:
-        if self._gone:
+        if is_gone(self):
             self._check_line()
         elif self.parent is None:
             if not self.role and not self.abstract:
@@ -164,18 +164,6 @@ class Persona(Fields):
             raise InvalidValueError(
                 f"must be a version of {self.name!r}", persona=self.key, field=("replaced_by",), hint=hint
             )
-
-    @property
-    def _gone(self) -> bool:
-        """Whether this is no persona, but the line that one leaves: what replaces it, or null."""
-        return self._gives("replaced_by")
-
-    @property
-    def _successor(self) -> str | None:
-        """The reference of what replaces it; None where it was retired."""
-        if self.replaced_by is None or not self._side:
-            return self.replaced_by
-        return join_reference(self.name, self.replaced_by)
 
     @property
     def key(self) -> str:
@@ -223,10 +211,7 @@ class Persona(Fields):
 
     def given(self) -> dict[str, object]:
         """Return the fields that were given, as they were given, in the order of the constructor."""
-        return {name: getattr(self, name) for name in DEFAULTS if self._gives(name)}
-
-    def _gives(self, name: str) -> bool:
-        return name in (self._given or ())
+        return {name: getattr(self, name) for name in DEFAULTS if gives(self, name)}
 
     @classmethod
     def _read(cls, key: str, config: Mapping[str, Any]) -> Persona:
@@ -328,9 +313,9 @@ class Persona(Fields):
             )
 
     def _check_settled(self) -> None:
-        if not self.role and self._gone:
+        if not self.role and is_gone(self):
             hint = f"ask a registry for it: registry.get({self.key!r})" if self.replaced_by else None
-            raise PersonaError(said_of(self._successor), persona=self.key, hint=hint)
+            raise PersonaError(said_of(successor_of(self)), persona=self.key, hint=hint)
         if self.parent is not None:
             raise InheritanceError(
                 f"its parent {self.parent!r} is not applied yet",
@@ -382,6 +367,53 @@ class Persona(Fields):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Persona:
         return self
+
+
+def gives(persona: Persona, name: str) -> bool:
+    """Whether a field was given, and not left to its default or its parent."""
+    return name in (persona._given or ())
+
+
+def texts_of(persona: Persona) -> PersonaTexts:
+    """Return its texts as they are made ready for templates, once for all that ask."""
+    return persona._prepared()
+
+
+def binding_of(persona: Persona) -> Bound | None:
+    """Return what its file lends it; None where it comes from no registry."""
+    return persona._bound
+
+
+def read_entry(key: str, config: Mapping[str, Any]) -> Persona:
+    """Return the persona of a file's entry, which the schema has checked: its texts are not looked at again."""
+    return Persona._read(key, config)
+
+
+def settled_with(persona: Persona, values: Mapping[str, Any]) -> Persona:
+    """Return a persona whose parent is applied, with these values in the place of its own."""
+    return persona._settled(values)
+
+
+def check_settled(persona: Persona) -> None:
+    """Raise InheritanceError where a parent was not applied, and PersonaError for what is gone."""
+    persona._check_settled()
+
+
+def is_side(persona: Persona) -> bool:
+    """Whether this is a version beside the served one."""
+    return persona._side
+
+
+def is_gone(persona: Persona) -> bool:
+    """Whether this is no persona, but the line that one leaves: what replaces it, or null."""
+    return gives(persona, "replaced_by")
+
+
+def successor_of(persona: Persona) -> str | None:
+    """Return the reference of what replaces it; None where it was retired."""
+    if persona.replaced_by is None or not persona._side:
+        return persona.replaced_by
+    return join_reference(persona.name, persona.replaced_by)
 
 
 _PLAIN = frozenset((str, bool, type(None), tuple, list, dict, FrozenDict, ListEdit))  # what a default may equal

@@ -9,7 +9,7 @@ from ..errors import FieldPath
 from ..fields import LISTS, OWN, TABLES, TEXTS
 from ..files.reading import Document
 from .inheritance import Lineage, edit_of, merged
-from .persona import Persona
+from .persona import Persona, gives
 
 Places = Mapping[str, Document]  # a definition's key -> the file that it stands in
 
@@ -103,7 +103,7 @@ def origin_of(lineage: Lineage, path: FieldPath) -> Origin:
 def _field_origin(lineage: Lineage, name: str) -> Origin:
     current: Lineage | None = lineage
     while current is not None:
-        if current.definition._gives(name):
+        if gives(current.definition, name):
             return Origin(current.definition.key, (name,))
         current = current.inherited if name in TEXTS else None
     return Origin(None)
@@ -131,6 +131,6 @@ def _paths(definition: Persona, name: str) -> Iterator[tuple[str | int, ...]]:
 def _table_origins(lineage: Lineage, name: str) -> dict[str, Origin]:
     definition = lineage.definition
     before = {} if lineage.inherited is None else _table_origins(lineage.inherited, name)
-    own = getattr(definition, name) if definition._gives(name) else {}
+    own = getattr(definition, name) if gives(definition, name) else {}
     entries = getattr(lineage.persona, name) or {}
     return {entry: Origin(definition.key, (name, entry)) if entry in own else before[entry] for entry in entries}

@@ -25,7 +25,7 @@ from .inheritance import (
     texts,
     versions,
 )
-from .persona import Persona
+from .persona import Persona, gives, is_gone, is_side, successor_of
 
 if TYPE_CHECKING:  # what a file in order never needs is imported where it is used
     from .acceptances import Accepted
@@ -93,7 +93,10 @@ def affected(definitions: Definitions, replaced: Collection[str]) -> list[str]:
         return []
     near: dict[str, list[str]] = {}  # a name -> the keys that refer to it
     for key, persona in definitions.items():
-        for name in {persona.name, *(split_reference(each or "")[0] for each in (persona.parent, persona._successor))}:
+        for name in {
+            persona.name,
+            *(split_reference(each or "")[0] for each in (persona.parent, successor_of(persona))),
+        }:
             near.setdefault(name, []).append(key)
     found = dict.fromkeys(replaced)
     waiting = list(replaced)
@@ -124,7 +127,7 @@ def complete(
     for error in chain(_version_errors(definitions, keys), _line_errors(definitions, keys, bad)):
         _note(error, errors, bad)
     for key in keys:
-        if definitions[key]._gone or (bad and _descends_from(key, definitions, bad)):
+        if is_gone(definitions[key]) or (bad and _descends_from(key, definitions, bad)):
             continue
         try:
             lineage = resolve(key, definitions, lineages, guess)
@@ -152,7 +155,7 @@ def _descends_from(key: str, definitions: Definitions, bad: set[str]) -> bool:
     while key not in bad and key not in path:
         path[key] = None
         persona = definitions.get(key)
-        onward = None if persona is None else persona._successor or persona.parent
+        onward = None if persona is None else successor_of(persona) or persona.parent
         if onward is None:
             return False
         found = standing(definitions, onward)
@@ -217,10 +220,10 @@ def _version_errors(definitions: Definitions, keys: Iterable[str]) -> Iterator[P
     """Yield what is wrong between the side versions among these keys and those that are served."""
     for key in keys:
         persona = definitions[key]
-        if not persona._side:
+        if not is_side(persona):
             continue
         served = definitions.get(persona.name)
-        if persona._gone:
+        if is_gone(persona):
             if served is not None and served.version == persona.version:
                 yield DuplicatePersonaError(
                     f"version {persona.version!r} of {persona.name!r} is the served one: it is not gone",
@@ -233,9 +236,9 @@ def _version_errors(definitions: Definitions, keys: Iterable[str]) -> Iterator[P
                 persona=key,
                 hint=f"define {persona.name!r}; {key!r} is a version beside it",
             )
-        elif served._gone:
+        elif is_gone(served):
             yield InvalidValueError(
-                f"{persona.name!r} {said_of(served._successor)}, so no version of it is served",
+                f"{persona.name!r} {said_of(successor_of(served))}, so no version of it is served",
                 persona=key,
                 hint=f"remove {key!r}, or define {persona.name!r}",
             )
@@ -258,22 +261,23 @@ def _line_errors(definitions: Definitions, keys: Iterable[str], bad: set[str]) -
     """Yield what is wrong with the lines of what is gone: they lead nowhere, to what serves nobody, or in a circle."""
     for key in keys:
         line = definitions[key]
-        if not line._gone or line._successor is None or (bad and _descends_from(key, definitions, bad)):
+        if not is_gone(line) or successor_of(line) is None or (bad and _descends_from(key, definitions, bad)):
             continue
         *passed, last = steps(definitions, line)
         if last is not None and not last.abstract:
             continue
         lost = passed[-1]
         assert lost is not None
-        assert lost._successor is not None
+        successor = successor_of(lost)
+        assert successor is not None
         if last is not None:
-            message = f"{shorten(lost._successor)!r} is abstract, and would serve nobody"
+            message = f"{shorten(successor)!r} is abstract, and would serve nobody"
             hint = "name one that is not; null says that it was retired"
             yield InvalidValueError(message, persona=lost.key, field=("replaced_by",), hint=hint)
             continue
-        following = standing(definitions, lost._successor)
-        if following is None or (following is lost and lost._successor != lost.key):
-            yield _unknown_successor(lost, lost._successor, definitions)
+        following = standing(definitions, successor)
+        if following is None or (following is lost and successor != lost.key):
+            yield _unknown_successor(lost, successor, definitions)
         else:
             names = [each.key for each in passed if each is not None]
             shown = " -> ".join(map(shorten, [*names[names.index(following.key) :], following.key]))
@@ -285,14 +289,14 @@ def _line_errors(definitions: Definitions, keys: Iterable[str], bad: set[str]) -
 
 def _unknown_successor(line: Persona, successor: str, definitions: Definitions) -> InvalidValueError:
     name, version = split_reference(successor)
-    if line._side:
+    if is_side(line):
         there = versions(definitions, name)
         known = f"its versions are {', '.join(there)}" if there else "it has no versions"
         message = f"{name!r} has no version {shorten(version or '')!r}"
         hint = did_you_mean(version or "", there) or f"{known}; null says that it was retired"
     else:
         message = f"there is no persona {shorten(successor)!r}"
-        names = [key for key, persona in definitions.items() if not persona._gone]
+        names = [key for key, persona in definitions.items() if not is_gone(persona)]
         hint = did_you_mean(successor, names) or "name one that is there; null says that it was retired"
     return InvalidValueError(message, persona=line.key, field=("replaced_by",), hint=hint)
 
@@ -316,6 +320,6 @@ def same_content(one: Persona, other: Persona) -> bool:
     """Tell whether two definitions say the same. By fingerprint: `==` takes `1` for `True`."""
 
     def notes(persona: Persona) -> tuple[object, ...]:
-        return persona.description, repr(persona.metadata), persona._gives("metadata")
+        return persona.description, repr(persona.metadata), gives(persona, "metadata")
 
     return definition_fingerprint(one) == definition_fingerprint(other) and notes(one) == notes(other)

@@ -12,7 +12,7 @@ from ..errors import PersonaError, field_text
 from ..fields import LISTS, TABLES, TEXTS
 from ..frozen import thaw
 from ..names import shorten, split_reference
-from ..persona.persona import Persona
+from ..persona.persona import Persona, binding_of, check_settled
 from ..persona.rollouts import Rollout
 from ..prompts.prompt import Prompt
 from ..prompts.texts import RENDERED
@@ -185,7 +185,7 @@ def compare(before: Persona, after: Persona, session: Mapping[str, Any] | None =
     Raises InheritanceError for a persona whose parent was not applied yet.
     """
     for persona in (before, after):
-        persona._check_settled()
+        check_settled(persona)
     old, old_error = _rendered(before, session or {})
     new, new_error = _rendered(after, session or {})
     errors = {"before": old_error, "after": new_error}
@@ -353,7 +353,8 @@ def _looked_at(persona: Persona) -> dict[str, object]:
         looked_at = persona.own_template().fields
     except PersonaError:
         return {}
-    tools = (persona._bound.tools if persona._bound else None) or {}
+    bound = binding_of(persona)
+    tools = (bound.tools if bound else None) or {}
     besides = {
         "key": persona.key,
         "version": persona.version,

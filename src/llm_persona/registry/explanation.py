@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..errors import PersonaError, field_text
-from ..persona.persona import Persona
+from ..persona.persona import Persona, texts_of
 from ..persona.provenance import Explanation, Provenance
 from ..prompts.explorations import Take, take
 from ..prompts.recordings import Path, Printed
@@ -62,7 +62,7 @@ def explain(
 
     The session's values are those that were neutralised for it. Raises as `render` does.
     """
-    taken = take(persona._prepared(), template, session)
+    taken = take(texts_of(persona), template, session)
     if taken.error is not None:
         raise taken.error
     if taken.doubtful:

@@ -8,7 +8,7 @@ from ..frozen import FrozenDict
 from ..names import Guesses
 from ..persona.bindings import Bounds
 from ..persona.inheritance import Lineage, resolve
-from ..persona.persona import Persona
+from ..persona.persona import is_gone, read_entry
 from ..persona.pickles import pack_bound, packed, unpack_bound, unpacked
 from ..persona.resolution import Complete, State
 from ..persona.rollouts import Rollout
@@ -39,12 +39,12 @@ def unpack_state(content: bytes) -> State:
     data = unpacked(content)
     made = [unpack_bound(each) for each in data["bounds"]]
     bounds = Bounds(made[0], {key: made[number] for key, number in data["others"].items()})
-    read = (Persona._read(fields.pop("name"), fields) for fields in data["definitions"])
+    read = (read_entry(fields.pop("name"), fields) for fields in data["definitions"])
     definitions = {persona.key: persona for persona in read}
     lineages: dict[str, Lineage] = {}
     guess = Guesses()
     for key, persona in definitions.items():
-        if not persona._gone:
+        if not is_gone(persona):
             resolve(key, definitions, lineages, guess)
     return replace(
         State.empty(bounds),

@@ -25,7 +25,7 @@ from ..persona.bindings import Bounds
 from ..persona.file_keys import Arguments, Folders
 from ..persona.inheritance import Definitions, became, find, standing, versions
 from ..persona.loading import Loaded, load_documents
-from ..persona.persona import Persona
+from ..persona.persona import Persona, is_gone, is_side, successor_of, texts_of
 from ..persona.resolution import State, affected, complete, same_content
 from ..persona.tool_catalogue import Catalog
 from ..prompts.prompt import check_stamp
@@ -225,7 +225,7 @@ class PersonaRegistry:
                 )
             pinned = version
         found = standing(state.definitions, join_reference(base, pinned))
-        if found is not None and found._gone:
+        if found is not None and is_gone(found):
             successor = _successor(state.definitions, found, pinned)
             if pinned is not None:  # a version was named: no rollout and no unit have a say
                 return self._look_up(state, successor, serving=False)
@@ -249,7 +249,7 @@ class PersonaRegistry:
         return state.complete[found.key]
 
     def _meant(self, state: State, name: str) -> str:
-        names = [key for key, persona in state.definitions.items() if not persona._side and not persona._gone]
+        names = [key for key, persona in state.definitions.items() if not is_side(persona) and not is_gone(persona)]
         if not names:
             return "no persona is defined"
         shown = ", ".join(map(repr, names[:5])) + (", …" if len(names) > 5 else "")
@@ -270,18 +270,18 @@ class PersonaRegistry:
         """Return the names that are served, in order of definition: neither abstract ones, nor side versions, nor what is
         replaced."""
         personas = self._state.definitions.items()
-        return [key for key, each in personas if not each._side and not each.abstract and not each._gone]
+        return [key for key, each in personas if not is_side(each) and not each.abstract and not is_gone(each)]
 
     def references(self, *, abstract: bool = False) -> list[str]:
         """Return every key in order of definition, side versions included, and abstract ones if asked for."""
         personas = self._state.definitions.items()
-        return [key for key, each in personas if (abstract or not each.abstract) and not each._gone]
+        return [key for key, each in personas if (abstract or not each.abstract) and not is_gone(each)]
 
     @property
     def replaced(self) -> Mapping[str, str | None]:
         """What is gone and left a line, each with what stands there in its place: `Maya@2` for `Maya@1`; None where it
         was retired."""
-        return {key: line._successor for key, line in self._state.definitions.items() if line._gone}
+        return {key: successor_of(line) for key, line in self._state.definitions.items() if is_gone(line)}
 
     def versions(self, name: str) -> list[str]:
         """Return the versions of a persona, the served one's first; none where it has no version.
@@ -292,7 +292,7 @@ class PersonaRegistry:
         name = _name(name)
         if name not in state.definitions:
             raise UnknownPersonaError(f"no persona {shorten(name)!r}", hint=self._meant(state, name))
-        if state.definitions[name]._gone:
+        if is_gone(state.definitions[name]):
             raise UnknownPersonaError(became(state.definitions, state.definitions[name]), persona=name)
         return versions(state.definitions, name)
 
@@ -334,7 +334,7 @@ class PersonaRegistry:
         persona = self.complete(stamp["ref"])
         named = stamp["template"] if stamp["template_named"] else None
         template = persona.own_template(named)
-        texts = persona._prepared()
+        texts = texts_of(persona)
         same_template = (template.name, template.fingerprint) == (stamp["template"], stamp["template_fingerprint"])
         odd = same_template and texts.fingerprint(template) != stamp["persona_fingerprint"]
         then, now = stamp["persona_fields"], texts.field_fingerprints(template)
@@ -501,7 +501,7 @@ def _changed(state: State, changed: Mapping[str, Persona]) -> State:
     """Return the state with these definitions. What they do not bear on stays the same objects, prepared as they are."""
     definitions = {**state.definitions, **changed}
     # A line that is new may change what a reference to its name means.
-    bears = {key for key, persona in changed.items() if key in state.definitions or persona._gone}
+    bears = {key for key, persona in changed.items() if key in state.definitions or is_gone(persona)}
     keys = dict.fromkeys([*changed, *affected(definitions, bears)])
     new, errors = complete(definitions, keys, state)
     if errors:
@@ -526,8 +526,9 @@ def _stand_ins(persona: Persona, named: str | None, stamp: Mapping[str, Any]) ->
 def _successor(definitions: Definitions, line: Persona, pinned: str | None) -> str:
     """Return the reference of what replaces it at once. Raises UnknownPersonaError, or UnknownVersionError where a
     version was asked for, if the chain ends in one that was retired."""
-    if line._successor is not None and find(definitions, line._successor) is not None:
-        return line._successor
+    successor = successor_of(line)
+    if successor is not None and find(definitions, successor) is not None:
+        return successor
     unknown = UnknownPersonaError if pinned is None else UnknownVersionError
     raise unknown(became(definitions, line), persona=line.key, hint="nothing stands in its place: ask for another")
 
@@ -537,8 +538,8 @@ def _follow(rollout: Rollout, definitions: Definitions) -> Rollout:
     served = definitions[rollout.name]
     lines = [definitions.get(f"{rollout.name}@{version}") for version in rollout.percents]
     for gone in (served, *lines):
-        if gone is not None and gone._gone:
-            message = f"{said_of(gone._successor)}, and the rollout of {rollout.name!r} names it"
+        if gone is not None and is_gone(gone):
+            message = f"{said_of(successor_of(gone))}, and the rollout of {rollout.name!r} names it"
             raise InvalidValueError(message, persona=gone.key, hint="take it out of $rollouts")
     if served.abstract:
         raise InvalidValueError("is abstract, and has a rollout: it would serve nobody", persona=served.key)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..errors import PersonaError, field_text
 from ..fields import AS_WRITTEN, FIELDS, FILLED, NEVER_RENDERED
 from ..persona.inheritance import Lineage
-from ..persona.persona import Persona
+from ..persona.persona import Persona, binding_of, settled_with, texts_of
 from ..persona.provenance import Explanation, Provenance, explanation
 from ..placeholders import Placeholder, Placeholders
 from ..prompts.explorations import take
@@ -71,7 +71,7 @@ class Origins:
         self._lineage: Lineage = state.lineages[self.persona.key]
         self._template = self.persona.own_template(None if case.own else case.template)
         self._explained = explanation(self._lineage, self._places)
-        self.lines = self._recorded(self.persona._prepared())
+        self.lines = self._recorded(texts_of(self.persona))
         if text != "\n".join(map(_text, self.lines)):
             raise PersonaError(f"{case}: what the test compares is not the prompt itself")
 
@@ -207,7 +207,7 @@ class Origins:
         """What the persona says, line by line and without bullets, and in which field."""
         return {
             _bare(_text(line)): line[-1].path
-            for line in self._recorded(self.persona._prepared(), PLAIN)
+            for line in self._recorded(texts_of(self.persona), PLAIN)
             if line and line[-1].path is not None and all(each.text == "- " for each in line if is_own(each))
         }
 
@@ -220,8 +220,8 @@ class Origins:
         while below.inherited is not None:
             ancestor = below.inherited
             values = {name: value for name in _TAKEN_BACK if (value := getattr(ancestor.persona, name))}
-            bound = self.persona._bound
-            texts = PersonaTexts(self.persona._settled(values), None if bound is None else bound.tools)
+            bound = binding_of(self.persona)
+            texts = PersonaTexts(settled_with(self.persona, values), None if bound is None else bound.tools)
             lines = {}
             for line in self._recorded(texts):
                 said = [each.path for each in line if each.path is not None and each.path[0] in values]
