@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from llm_persona import PersonaError, PersonaRegistry
 from llm_persona.checks.coverage import check
 from llm_persona.prompts.shapes import shape_of
+from llm_persona.registry.registry import state_of
 
 TEXTS = st.sampled_from(
     ["word", "pro", "Two words", "a\nb", "a\n", "\n", " x", "x ", "{u}", "{u} b", "b {u}", "a\n{u}", "a {u}\nb", "{name}", "{a} {u}"]
@@ -82,7 +83,7 @@ def found(folder: Path, template: str, personas: dict[str, Any], session: set[st
     (folder / "own.j2").write_text(template, encoding="utf-8")
     registry = PersonaRegistry.from_dict(personas, templates=folder, default_template="own")
     told = set()
-    for problem in check(registry, session):
+    for problem in check(state_of(registry), session):
         message, _, others = problem.message.partition(" (for ")
         for key in {*re.findall(r"\w+", others), *([problem.persona] if problem.persona else [])} or {"nobody"}:
             told.add(f"{key}: {problem.field}: {problem.line}: {problem.code}: {message}")
@@ -128,5 +129,5 @@ def test_a_thousand_of_one_shape_are_recorded_once(tmp_path: Path, monkeypatch: 
     ):
         runs.clear()
         (tmp_path / "own.j2").write_text(template, encoding="utf-8")
-        check(PersonaRegistry.from_dict(personas, templates=tmp_path, default_template="own"))
+        check(state_of(PersonaRegistry.from_dict(personas, templates=tmp_path, default_template="own")))
         assert len(runs) == expected

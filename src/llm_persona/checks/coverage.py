@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 from ..arguments import items_of, mapping_of
 from ..codes import Found, finding
@@ -33,12 +33,8 @@ MAX_SHAPES = 1_024  # of personas whose recordings are kept for others
 SessionNames = Mapping[str, Any] | Iterable[str]
 
 
-class Registry(Protocol):
-    _state: State
-
-
 def check(
-    registry: Registry,
+    state: State,
     session: SessionNames | None = None,
     optional: Iterable[str] = (),
     accepted: Acceptances | None = None,
@@ -50,7 +46,6 @@ def check(
     Raises InvalidValueError for what is neither.
     """
     sample, problems = _sample(session, optional)
-    state = registry._state
     files = dict.fromkeys(state.places.values())
     findings = Findings(state.places, Acceptances.of(state.accepted, files), accepted)
     for problem in (*problems, *chain.from_iterable(map(suspicions, files)), *_template_problems(state)):
@@ -85,10 +80,9 @@ def looked_for(session: SessionNames | None, optional: Iterable[str] = ()) -> li
     return always if session is None and not optional else [*always, "with a session"]
 
 
-def stable_shares(registry: Registry, session: SessionNames | None = None) -> list[StableShare]:
+def stable_shares(state: State, session: SessionNames | None = None) -> list[StableShare]:
     """Return the stable share of every prompt that can be rendered, in order of definition."""
     sample, _ = _sample(session)
-    state = registry._state
     shares = (stable_share(each, state.places) for each in _rehearsals(state, sample))
     return [share for share in shares if share is not None]
 
@@ -167,7 +161,7 @@ def _problems_of(templates: Templates, used: set[str]) -> Iterator[Problem]:
 
 def _own_names(templates: Templates) -> list[str]:
     """Return the names of the product's own templates, those that cannot be read included."""
-    return [name for name in templates._read() if not name.startswith(BUNDLED_PREFIX)]
+    return [name for name in templates.sources() if not name.startswith(BUNDLED_PREFIX)]
 
 
 def _problem(error: TemplateError, code: str) -> Problem:
@@ -193,7 +187,7 @@ def _check_greeting(rehearsal: Rehearsal, findings: Findings) -> None:
     """Note that the greeting cannot be built with the samples. The prompt can, so it is for who greets to know."""
     texts, samples = rehearsal.texts, rehearsal.session.given
     try:
-        texts.greet({name: samples.get(name, "x") for name in texts._greeting_needs}, lambda: rehearsal.template)
+        texts.greet({name: samples.get(name, "x") for name in texts.greeting_needs}, lambda: rehearsal.template)
     except PersonaError as error:
         origin = origin_of(rehearsal.lineage, ("greeting",))
         findings.add(findings.at(origin, "greeting-fails", error.message, error.hint), rehearsal.persona.key)

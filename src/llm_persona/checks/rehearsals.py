@@ -82,12 +82,12 @@ class Rehearsal:
     @property
     def greeting_only(self) -> Set[str]:
         """The names that only the greeting must have."""
-        return self.texts._greeting_required.keys() - self.required.keys()
+        return self.texts.greeting_required.keys() - self.required.keys()
 
     @cached_property
     def exploration(self) -> Exploration:
         """Recordings for every session that the handler may pass; what is required is given to all."""
-        known, must = self.session.names, self.required.keys() | self.texts._greeting_required.keys()
+        known, must = self.session.names, self.required.keys() | self.texts.greeting_required.keys()
         if known is None:
             known = frozenset()
             optional = (self.texts.names | self.template.session_names) - must - {EXTRA}
@@ -150,7 +150,7 @@ class Rehearsal:
 
     def _slips(self) -> Iterator[PersonaError]:
         """Yield what is wrong with the names that the handler passes, with and without those that it passes sometimes."""
-        must = self.required.keys() | self.texts._greeting_required.keys()
+        must = self.required.keys() | self.texts.greeting_required.keys()
         always = (self.session.names or frozenset()) | must
         for names in dict.fromkeys((always, always | self.session.optional)):
             values = dict.fromkeys(sorted(names), "x")

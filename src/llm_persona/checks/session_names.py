@@ -20,7 +20,7 @@ _SLIP = 0.8  # likeness, as `difflib` counts it
 def check_names(rehearsal: Rehearsal, names: frozenset[str], findings: Findings) -> set[str]:
     """Find the names that the persona or its template asks for and that the handler does not always pass; return them."""
     key, optional = rehearsal.persona.key, rehearsal.session.optional
-    greeting = rehearsal.texts._greeting_required
+    greeting = rehearsal.texts.greeting_required
     for name, path in {**greeting, **rehearsal.required}.items():
         if name not in names:
             code = "session-lacks" if name in rehearsal.required else "greeting-lacks"

@@ -21,7 +21,7 @@ from ..files.reading import Limits
 from ..names import did_you_mean, shorten, split_reference
 from ..persona.file_keys import Arguments
 from ..persona.persona import Persona
-from ..registry.registry import PersonaRegistry
+from ..registry.registry import PersonaRegistry, state_of
 from ..wording import WHOLE_NUMBER
 from .problems import Lines, print_problems
 from .terminal import line, painted
@@ -76,7 +76,7 @@ class PersonaFiles:
     def inputs(self, registry: PersonaRegistry) -> Iterator[Input]:
         """Yield the files that a registry was made of: persona files, the templates of its folders, catalogues."""
         yield from (STANDARD_INPUT if path == "-" else path for path in self.chosen())
-        yield from registry._state.bounds.files()
+        yield from state_of(registry).bounds.files()
 
 
 _NO_LIMIT = "is not NAME=NUMBER, such as nodes=5000000"

@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from ..errors import InvalidValueError, PersonaError, Problem, let_through
-from ..files.reading import Document, Limits, _content, parse
+from ..files.reading import Document, Limits, content_of, parse
 from ..frozen import thaw
 from ..names import MAX_NAME, kind_of
 from ..persona.persona import Persona
@@ -37,7 +37,7 @@ def roomy(limits: Limits | None) -> Limits:
 def read_text(path: str, limits: Limits) -> str | Problem:
     """Return the text of a regular UTF-8 file with its line breaks as they are, or why there is none."""
     try:
-        content = _content(path, limits)
+        content = content_of(path, limits)
     except FileNotFoundError:
         return Problem(path, 1, 1, None, None, "there is no such file", "check the path")
     except (OSError, ValueError) as error:

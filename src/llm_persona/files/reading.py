@@ -162,7 +162,7 @@ def read_text(path: str, limits: Limits) -> str:
 
 def _reached(name: str, limits: Limits) -> bytes | Document:
     try:
-        return _content(name, limits)
+        return content_of(name, limits)
     except FileNotFoundError:
         return _refused(name, "there is no such file", "check the path")
     except PermissionError:
@@ -177,7 +177,7 @@ class _NotRegularError(ValueError):
     pass
 
 
-def _content(name: str, limits: Limits) -> bytes:
+def content_of(name: str, limits: Limits) -> bytes:
     """Return the bytes of a regular file, and never more than one beyond the limit."""
     mode = os.stat(name).st_mode
     if not stat.S_ISREG(mode):

@@ -68,7 +68,7 @@ class SourcedFilling(Filling):
             token = token_of(found)
             is_default = token.parts[0].path == ("variables", part.name)
             tokens += [] if is_default else [token]
-            shown = self._shown(token.value, part.name, text)
+            shown = self.shown(token.value, part.name, text)
             pieces.append(shown)
             # A default has its own author; what the session gave stands in the field that asked for it.
             path = ("variables", part.name) if is_default else text.field
@@ -76,7 +76,7 @@ class SourcedFilling(Filling):
         if tokens:
             self.watch.touch(text.field)  # type: ignore[call-arg]  # a _Watch
         filled = "".join(pieces)
-        value = filled if self._safe is None else self._safe(filled)
+        value = filled if self.safe is None else self.safe(filled)
         unknown = any(token.unknown for token in tokens)
         return self._recording.stand_for(value, tuple(parts), unknown=unknown, how=("field", text.field))
 
@@ -89,18 +89,19 @@ class SourcedFilling(Filling):
 class _Names(Table):
     """Named texts whose names remember that they are names."""
 
-    __slots__ = ("_field", "_recording")
+    __slots__ = ("_field", "_recorded", "_recording")
 
     def __init__(self, entries: Mapping[str, Any], filling: Filling, recording: Recording) -> None:
         super().__init__(entries, filling)
+        self._recorded = entries
         self._recording = recording
         self._field = str(next(iter(entries.values())).field[0]) if entries else ""
 
     def __iter__(self) -> Iterator[str]:  # for filters too, which take no markers
-        return map(self._shown, self._entries)
+        return map(self._shown, self._recorded)
 
     def items(self) -> Any:
-        for name, text in self._entries.items():
+        for name, text in self._recorded.items():
             path = (self._field, str(name))
             part = Part(len(name), path, session=False)
             how = ("name", path)
@@ -108,7 +109,7 @@ class _Names(Table):
             yield marker, self._filling.fill(text)
 
     def _shown(self, name: str) -> str:
-        return name if self._filling._safe is None else self._filling._safe(name)
+        return name if self._filling.safe is None else self._filling.safe(name)
 
 
 class _Watch(Watch):
@@ -143,7 +144,7 @@ class OpenSession(SessionView):
         if found is None:
             return NO_SECTIONS if name == "extra_sections" else _absent(self._absent(name), name)
         if token_of(found).parts[0].session:
-            self._watch.touch()
+            self._filling.watch.touch()
         return found
 
 

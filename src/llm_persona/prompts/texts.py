@@ -70,16 +70,16 @@ class PersonaTexts:
         self._declared: Mapping[str, str | None] = persona.variables or {}
         self._company = self._company_parts()
         self._needs: dict[str, Path] = {}  # session names in texts -> the field that names them first
-        self._greeting_needs: dict[str, Path] = {}
+        self.greeting_needs: dict[str, Path] = {}
         self.fields = self._fields(tools)
         self._open = frozenset(name for name, value in self.fields.items() if _waits(value))
         self._tools = {name: (tools or {})[name] for name in persona.tools if name in (tools or {})}
         self.defaults = {name: text for name, text in self._declared.items() if text is not None}
-        greeting_only = self._greeting_needs.keys() - self._needs.keys()
+        greeting_only = self.greeting_needs.keys() - self._needs.keys()
         declared: dict[str, Path] = {name: ("variables", name) for name in self._declared if name not in greeting_only}
         self._required = self._without_default({**declared, **self._needs})
-        self._greeting_required = self._without_default(self._greeting_needs)
-        self.names = frozenset((*self._declared, *self._needs, *self._greeting_needs))
+        self.greeting_required = self._without_default(self.greeting_needs)
+        self.names = frozenset((*self._declared, *self._needs, *self.greeting_needs))
         self._fingerprints: dict[bool, str] = {}
         self._field_fingerprints: dict[
             bool, Mapping[str, str]
@@ -127,7 +127,7 @@ class PersonaTexts:
         What the greeting alone names counts where the greeting is printed, or where the template asks for it itself.
         """
         asks_for_all = "greeting" in template.fields
-        greeting = self._greeting_required.items()
+        greeting = self.greeting_required.items()
         return self._required | {n: path for n, path in greeting if asks_for_all or n in template.session_names}
 
     def sample_session(self, template: Template) -> dict[str, str]:
@@ -142,7 +142,7 @@ class PersonaTexts:
         if not isinstance(greeting, str | Text):
             return None
         session = neutralise(given)
-        self._check_given(self._greeting_required, session.values, given)
+        self._check_given(self.greeting_required, session.values, given)
         self._check_greeted(session.values, template)
         return Filling(self.persona.key, {**self.defaults, **session.values}, Watch()).fill(greeting)
 
@@ -189,7 +189,7 @@ class PersonaTexts:
         if "{" not in text:
             return text
         parts = resolve(self._placeholders.parse(text), self._own)
-        return self._ready(parts, path, self._greeting_needs if path[0] == "greeting" else self._needs)
+        return self._ready(parts, path, self.greeting_needs if path[0] == "greeting" else self._needs)
 
     def _ready(self, parts: Parts, path: Path, needs: dict[str, Path]) -> str | Text:
         names = [part.name for part in parts if isinstance(part, Placeholder)]

@@ -67,7 +67,7 @@ class PersonaRegistry:
         self._locks: dict[int, threading.Lock] = {}
         bound = Arguments.of(templates, default_template, tools).bound(precompile)
         if default_template is not None:
-            bound.templates._find(bound.templates.default)
+            bound.templates.find(bound.templates.default)
         self._serve(State.empty(Bounds(bound)))
 
     def _serve(self, state: State) -> None:
@@ -386,7 +386,7 @@ class PersonaRegistry:
         from ..persona.acceptances import Acceptances
 
         accepted = Acceptances.parse(accept)
-        found = check(self, session, optional, accepted)
+        found = check(self._state, session, optional, accepted)
         return [*found, *accepted.unmatched(looked_for(session, optional))]
 
     def stable_shares(self, session: Mapping[str, Any] | Iterable[str] | None = None) -> list[StableShare]:
@@ -396,7 +396,7 @@ class PersonaRegistry:
         """
         from ..checks.coverage import stable_shares
 
-        return stable_shares(self, session)
+        return stable_shares(self._state, session)
 
     def diff(self, other: PersonaRegistry, *, session: Mapping[str, Any] | None = None) -> RegistryChange:
         """Return what `other` changes about this registry, as data.
@@ -521,6 +521,16 @@ def _stand_ins(persona: Persona, named: str | None, stamp: Mapping[str, Any]) ->
     """Return a session of the names that a stamp has and the persona asks for: the stable part depends on no value."""
     session: dict[str, object] = {**persona.sample_session(named), **dict.fromkeys(stamp["session"], "x")}
     return {**session, "extra_sections": {"x": "x"}} if "extra_sections" in session else session
+
+
+def state_of(registry: PersonaRegistry) -> State:
+    """Return what a registry holds now, as one value."""
+    return registry._state
+
+
+def registry_of(loaded: Loaded) -> PersonaRegistry:
+    """Return the registry of documents that were loaded. Raises PersonaFileError where a problem is an error."""
+    return PersonaRegistry._from(loaded)
 
 
 def _successor(definitions: Definitions, line: Persona, pinned: str | None) -> str:

@@ -136,7 +136,7 @@ class Templates:
         self.default = default
         self.partial = False
         self._start()
-        self._read()
+        self.sources()
 
     def _start(self) -> None:
         self._locks: dict[int, threading.Lock] = {}
@@ -172,18 +172,18 @@ class Templates:
 
     def own_sources(self) -> dict[str, Source]:
         """Return the product's own sources by name."""
-        return {name: source for name, source in self._read().items() if not name.startswith(BUNDLED_PREFIX)}
+        return {name: source for name, source in self.sources().items() if not name.startswith(BUNDLED_PREFIX)}
 
     def _texts(self) -> dict[str, tuple[str, str | None]]:
         return {name: (source.text, source.problem) for name, source in self.own_sources().items()}
 
     def bundled_names(self) -> set[str]:
-        return {name.removeprefix(BUNDLED_PREFIX) for name in self._read() if name.startswith(BUNDLED_PREFIX)}
+        return {name.removeprefix(BUNDLED_PREFIX) for name in self.sources() if name.startswith(BUNDLED_PREFIX)}
 
     @cached_property
     def bundled_fingerprint(self) -> str:
         """The fingerprint of the bundled templates' sources, used or not."""
-        sources = self._read().items()
+        sources = self.sources().items()
         return fingerprint("bundled", [[n, each.text] for n, each in sources if n.startswith(BUNDLED_PREFIX)])
 
     def __repr__(self) -> str:
@@ -192,7 +192,7 @@ class Templates:
     def names(self) -> list[str]:
         """Return the names of all templates that can be asked for, sorted, bundled ones included."""
         return sorted(
-            {name.removeprefix(BUNDLED_PREFIX) for name, source in self._read().items() if source.problem is None}
+            {name.removeprefix(BUNDLED_PREFIX) for name, source in self.sources().items() if source.problem is None}
         )
 
     def get(self, name: str) -> Template:
@@ -203,19 +203,19 @@ class Templates:
         if type(name) is str and (template := self._templates.get(name)) is not None:
             return template
         name = template_name(name)
-        full = self._find(name)
+        full = self.find(name)
         # Each process has its own: one that another thread held at a fork would stay locked in the child for ever.
         with self._locks.setdefault(os.getpid(), threading.Lock()):
             template = self._templates.get(full) or self._compile(full)
             self._templates[full] = self._templates[name] = template
             return template
 
-    def _find(self, name: str, asking: Syntax | None = None) -> str:
+    def find(self, name: str, asking: Syntax | None = None) -> str:
         """Return the full name of the template that is meant: `default` may be `llm_persona/default`."""
         problem = name_problem(name)
         if problem is not None:
             raise _complaint(asking, problem, name)
-        sources = self._read()
+        sources = self.sources()
         stem = name.removesuffix(ENDING)
         for candidate in (stem, BUNDLED_PREFIX + stem):
             found = sources.get(candidate)
@@ -232,7 +232,8 @@ class Templates:
             hint = "this persona was pickled with its own template alone: pickle its registry"
         raise _complaint(asking, f"there is no template {shorten(name)!r}", name, hint)
 
-    def _read(self) -> dict[str, Source]:
+    def sources(self) -> dict[str, Source]:
+        """Return all sources by name, bundled ones with their prefix. They are read once."""
         if self._sources is None:
             found = self._bundled()
             for folder in self.folders:
@@ -255,7 +256,7 @@ class Templates:
                 environment.get_template(used)
         short = name.removeprefix(BUNDLED_PREFIX)
         return Template(
-            name=name if short in self._read() else short,
+            name=name if short in self.sources() else short,
             family=family,
             fingerprint=fingerprint(
                 "template", [family.name, [[used, syntax.source] for used, syntax in chain.items()]]
@@ -290,12 +291,12 @@ class Templates:
 
     def _syntax(self, name: str) -> Syntax:
         if name not in self._syntaxes:
-            source = self._read()[name]
+            source = self.sources()[name]
             syntax = Syntax(name, source.path, source.text)
             with _translating(syntax):
                 read_syntax(Sandbox(BaseLoader()), syntax)
             for used in syntax.uses:
-                syntax.uses[used] = self._find(used, syntax)
+                syntax.uses[used] = self.find(used, syntax)
             self._syntaxes[name] = syntax
         return self._syntaxes[name]
 

@@ -66,13 +66,13 @@ class Ready(NamedTuple):
 class Filling:
     """The values of one render, and whether they were looked at."""
 
-    __slots__ = ("_owner", "_safe", "values", "watch")
+    __slots__ = ("_owner", "safe", "values", "watch")
 
     def __init__(
         self, owner: str, values: Mapping[str, object], watch: Watch, safe: Callable[[str], str] | None = None
     ) -> None:
         self._owner = owner
-        self._safe = safe  # in an xml prompt: makes filled persona text count as escaped
+        self.safe = safe  # in an xml prompt: makes filled persona text count as escaped
         self.values = values
         self.watch = watch
 
@@ -81,18 +81,18 @@ class Filling:
         if type(text) is not Text:
             return text  # type: ignore[return-value]  # a str
         self.watch.touch()
-        values, escapes = self.values, self._safe is not None
+        values, escapes = self.values, self.safe is not None
         pieces: list[str] = []
         for part in text.parts:
             if type(part) is not str:
                 value = values[part.name]  # type: ignore[union-attr]  # a Placeholder
                 if type(value) is not str or escapes:
-                    value = self._shown(value, part.name, text)  # type: ignore[union-attr]
+                    value = self.shown(value, part.name, text)  # type: ignore[union-attr]
                 pieces.append(value)
             else:
                 pieces.append(part)
         filled = "".join(pieces)
-        return filled if self._safe is None else self._safe(filled)
+        return filled if self.safe is None else self.safe(filled)
 
     def ready(self, field: Field) -> object:
         """Return a field as templates see it: what waits to be filled is filled when it is reached."""
@@ -107,8 +107,8 @@ class Filling:
             raise field.error()
         return field
 
-    def _shown(self, value: object, name: str, asking: Text) -> str:
-        text = shown(value, escapes=self._safe is not None)
+    def shown(self, value: object, name: str, asking: Text) -> str:
+        text = shown(value, escapes=self.safe is not None)
         if text is None:
             raise InvalidValueError(
                 f"session variable {name!r} is {kind_of(value)}, which cannot be printed",

@@ -16,6 +16,7 @@ from ..prompts.explorations import take
 from ..prompts.recordings import Path
 from ..prompts.texts import PersonaTexts
 from ..registry.explanation import Segment, is_own, lines_of, origin_of, segments
+from ..registry.registry import state_of
 from ..templating.session import neutralise
 from .cases import PromptCase
 
@@ -64,7 +65,7 @@ class Origins:
     """Tells what made the lines of one case's prompt. Raises PersonaError where that cannot be told."""
 
     def __init__(self, case: PromptCase, text: str) -> None:
-        state = case.registry._state
+        state = state_of(case.registry)
         self.case = case
         self.persona = case.registry.complete(case.key)
         self._places = state.places

@@ -13,7 +13,7 @@ from ...checks.files import inspect_documents
 from ...errors import InvalidValueError, Problem
 from ...files.reading import read
 from ...persona.acceptances import Acceptance, Acceptances
-from ...registry.registry import PersonaRegistry
+from ...registry.registry import PersonaRegistry, registry_of, state_of
 from ..options import PersonaFiles, kept_standard_input, persona_files, session, session_value
 from ..problems import Lines, print_problems, print_problems_as_json, print_problems_for_github
 from ..terminal import counted, line
@@ -139,8 +139,8 @@ def _check(files: PersonaFiles, passed: Passed, accepted: Acceptances) -> tuple[
     loaded = inspect_documents([read(path, limits=files.limits) for path in files.paths], files.arguments(), accepted)
     if any(problem.severity == "error" for problem in loaded.told()):
         return loaded.told(), None
-    registry = PersonaRegistry._from(loaded)
-    found = check_registry(registry, passed.session, passed.optional, accepted)
+    registry = registry_of(loaded)
+    found = check_registry(state_of(registry), passed.session, passed.optional, accepted)
     return list(dict.fromkeys([*loaded.problems, *found])), registry  # what files alone show is in both
 
 
