@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
+from copy import copy
 from typing import Literal
 
 from ..arguments import path_of
@@ -70,6 +71,12 @@ class Document:
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_trail": ()}
+
+    def lying_in(self, folder: str) -> Document:
+        """Return the same document, whose relative paths begin in a folder: standard input lies in none of its own."""
+        found = copy(self)
+        found.folder = folder
+        return found
 
     @property
     def has_aliases(self) -> bool:

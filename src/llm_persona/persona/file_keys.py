@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from ..arguments import is_path, items_of, path_of, text_of
@@ -29,6 +28,7 @@ class Arguments(NamedTuple):
     default_template: str | None = None
     tools: Catalogue | None = None
     limits: Limits | None = None  # of the files
+    precompile: bool = True  # keep what prompts are made of between calls
 
     @classmethod
     def of(
@@ -37,17 +37,18 @@ class Arguments(NamedTuple):
         default_template: str | None,
         tools: Catalog | None,
         limits: Limits | None = None,
+        precompile: bool = True,
     ) -> Arguments:
         """Raises InvalidValueError for an argument that cannot be one, and as `catalogue` does."""
         if limits is not None and type(limits) is not Limits:
             raise InvalidValueError(f"limits must be Limits, not {kind_of(limits)}", hint="pass Limits(nodes=...)")
         default = None if default_template is None else text_of(default_template, "default_template")
         described = None if tools is None else catalogue(tools, limits)
-        return cls(_listed(templates), default, described, limits)
+        return cls(_listed(templates), default, described, limits, precompile)
 
-    def bound(self, precompile: bool = True) -> Bound:
+    def bound(self) -> Bound:
         """Return what holds for personas that no file wrote. Raises TemplateError for a folder that is missing."""
-        return replace(_bound(self.templates, self.default_template, self.tools, None), precompile=precompile)
+        return _bound(self.templates, self.default_template, self.tools, None, self.precompile)
 
 
 def file_bounds(
@@ -65,14 +66,20 @@ def file_bounds(
         parts = keys.folders(), keys.default(), keys.tools()
         alike = next((bound for bound in made if _alike(bound, *parts)), None)
         if alike is None:
-            made.append(alike := _bound(*parts, document))
+            made.append(alike := _bound(*parts, document, arguments.precompile))
         own[document.path] = alike
     if len(made) == 1:
         return Bounds(made[0]), {}, problems
     return Bounds(arguments.bound()), own, problems
 
 
-def _bound(folders: Iterable[Folder], default: str | None, tools: Catalogue | None, document: Document | None) -> Bound:
+def _bound(
+    folders: Iterable[Folder],
+    default: str | None,
+    tools: Catalogue | None,
+    document: Document | None,
+    precompile: bool,
+) -> Bound:
     chosen = tuple(dict.fromkeys(folders))
     default = plain_name(default or "default")
     templates = Templates(chosen, default) if chosen or default != "default" else bundled().templates
@@ -82,6 +89,7 @@ def _bound(folders: Iterable[Folder], default: str | None, tools: Catalogue | No
     return Bound(
         templates,
         None if tools is None else tools.descriptions,
+        precompile,
         path=path,
         tools_path=tools_path,
         start=os.getcwd() if relative else "",

@@ -65,7 +65,7 @@ class PersonaRegistry:
         precompile: bool = True,
     ) -> None:
         self._locks: dict[int, threading.Lock] = {}
-        bound = Arguments.of(templates, default_template, tools).bound(precompile)
+        bound = Arguments.of(templates, default_template, tools, precompile=precompile).bound()
         if default_template is not None:
             bound.templates.find(bound.templates.default)
         self._serve(State.empty(Bounds(bound)))
@@ -108,12 +108,10 @@ class PersonaRegistry:
         otherwise, that is an error. Raises PersonaFileError with all that is wrong with the files, and nothing is left
         half loaded.
         """
-        arguments = Arguments.of(templates, default_template, tools, limits)
-        documents = [read(each, limits=limits) for each in (path, *more)]
-        for document in documents:
-            if document.path == STANDARD_INPUT:
-                document.folder = folder
-        return cls._from(load_documents(documents, arguments), precompile)
+        arguments = Arguments.of(templates, default_template, tools, limits, precompile)
+        documents = (read(each, limits=limits) for each in (path, *more))
+        placed = [each.lying_in(folder) if each.path == STANDARD_INPUT else each for each in documents]
+        return cls._from(load_documents(placed, arguments))
 
     @classmethod
     def from_dict(
@@ -129,16 +127,13 @@ class PersonaRegistry:
         """Make a registry of data as a file has it: the same rules, the same PersonaFileError, without lines."""
         from ..files.plain_data import plain_document
 
-        arguments = Arguments.of(templates, default_template, tools, limits)
+        arguments = Arguments.of(templates, default_template, tools, limits, precompile)
         document = plain_document(data, limits)
-        return cls._from(load_documents([document], arguments), precompile)
+        return cls._from(load_documents([document], arguments))
 
     @classmethod
-    def _from(cls, loaded: Loaded, precompile: bool = True) -> PersonaRegistry:
-        state = loaded.finished()
-        for bound in state.bounds:
-            bound.precompile = precompile
-        return cls._holding(state)
+    def _from(cls, loaded: Loaded) -> PersonaRegistry:
+        return cls._holding(loaded.finished())
 
     @classmethod
     def _holding(cls, state: State) -> Self:
