@@ -444,11 +444,14 @@ def test_a_bundled_template_is_prepared_the_same(
     return isinstance(expected[0], str)
 
 
+any_names = st.dictionaries(st.sampled_from(["a", "b", "c", "other", "extra_sections"]), scalars | nested, max_size=4)
+all_names = st.fixed_dictionaries(
+    {"a": printable, "b": printable, "c": printable, "l": st.lists(printable, max_size=2)}
+)
 calls = st.lists(
     st.tuples(
         st.sampled_from(["t", "t", *FAMILIES, None]),
-        st.dictionaries(st.sampled_from(["a", "b", "c", "other", "extra_sections"]), scalars | nested, max_size=4)
-        | st.fixed_dictionaries({"a": printable, "b": printable, "c": printable, "l": st.lists(printable, max_size=2)}),
+        st.sampled_from([any_names, all_names, all_names]).flatmap(lambda found: found),
     ),
     min_size=2,
     max_size=8,
