@@ -263,7 +263,7 @@ GIVEN = st.sampled_from(sorted(DEFAULTS)).flatmap(
 )
 
 
-@pytest.mark.hits(0.3)
+@pytest.mark.hits(0.2)
 @given(GIVEN)
 def test_nothing_but_our_errors(given: tuple[str, object]) -> bool:
     """Whatever is given for a field, Persona takes it or raises one of the package's errors."""

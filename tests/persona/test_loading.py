@@ -291,7 +291,7 @@ def test_a_document_of_nothing_is_an_empty_file(tmp_path: Path, text: str) -> No
 
 
 @settings(max_examples=200)
-@pytest.mark.hits(0.07)
+@pytest.mark.hits(0.05)
 @given(ANY_BYTES | broken_files(".yaml") | broken_files(".json") | broken_files(".yaml"))
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> bool:
     """Whatever a file holds, a registry comes of it, or one PersonaFileError."""

@@ -113,6 +113,7 @@ def test_field_changes(before: dict[str, Any], after: dict[str, Any], expected: 
     assert shown(alone(**before), alone(**after)) == expected
 
 
+@pytest.mark.hits(0.65)
 @given(FIELDS, FIELDS)
 def test_every_field_change_is_reported(before: dict[str, Any], after: dict[str, Any]) -> bool:
     """A field is among the changes if and only if it differs; the types of metadata and the order of sections count."""
@@ -228,6 +229,7 @@ def test_registry_is_no_different_from_itself(made: PersonaRegistry) -> None:
     assert not made.diff(PersonaRegistry.from_dict(made.to_dict()))
 
 
+@pytest.mark.hits(0.7)
 @given(st.tuples(REGISTRIES, REGISTRIES))
 def test_difference_is_mirrored(made: tuple[PersonaRegistry, PersonaRegistry]) -> bool:
     """Seen from the other side, what was added was removed, and every change leads back."""
