@@ -44,7 +44,7 @@ SECTIONS = {
     "one": lambda user: {"extra_sections": {text(user): f"{text(user)}\n{text(user)}"}},
     "many": lambda user: {"extra_sections": {text(user): text(user) for _ in range(6)}},
 }
-HOWS = ("build_system_prompt", "render", "build_greeting", "stamp", "explain")
+HOWS = ("build_system_prompt", "render", "build_greeting", "stamp", "explain", "with_session")
 # Few kinds in one example, so that the calls of two users often share what is prepared.
 CALLS = st.fixed_dictionaries({name: st.sampled_from(["text", *KINDS]) for name in NAMES}).flatmap(
     lambda kinds: st.lists(
@@ -62,7 +62,15 @@ CALLS = st.fixed_dictionaries({name: st.sampled_from(["text", *KINDS]) for name 
 
 
 def call(persona: Persona, user: int, how: str, template: str | None, values: dict[str, Any]) -> str:
-    """Return all that a user sees of one call."""
+    """Return all that a user sees of one call; some of the values may be given beforehand."""
+    if how == "with_session":
+        shared = {name: values.pop(name) for name in sorted(values)[::2]}
+        persona = persona.with_session(**shared)
+        assert not CANARY.search(repr(persona))
+        assert not CANARY.search(repr(persona.to_dict()))
+        return call(persona, user, "build_system_prompt", template, values) + call(
+            persona, user, "stamp", template, values
+        )
     if how == "build_greeting":
         values.pop("extra_sections", None)
         return persona.build_greeting(**values) or ""

@@ -14,9 +14,10 @@ from ..fields import DEFAULTS, LISTS, NOT_GIVEN, Fields, as_read, checked
 from ..frozen import FrozenDict, Given, ListEdit, thaw
 from ..kinds import is_text, plain
 from ..names import check_name, join_reference, kind_of, shorten, split_reference
-from ..prompts.plans import Call, Plans
+from ..prompts.plans import Call, FillsWithin, Plans
 from ..prompts.prompt import Prompt
 from ..prompts.texts import PersonaTexts
+from ..templating.shared_values import SharedValues, as_data
 from ..templating.templates import Template, Templates, template_name
 from ..wording import BESIDE_REPLACED_BY, LINE_FIELDS, LINE_HOLDS, said_of
 from .binding import Bound, bundled
@@ -45,8 +46,10 @@ class Persona(Fields):
     _bound: Bound | None = field(default=None, compare=False)
     # The name and the company that a registry filled into its texts, where it did.
     _filled_for: tuple[str, str | None] | None = field(default=None, compare=False)
+    _shared: SharedValues | None = None  # what `with_session` gave
     _plans: Plans | None = field(default=None, init=False, compare=False)
-    _ready: dict[str | None, Call] | None = field(default=None, init=False, compare=False)  # of the plans
+    # Of the plans.
+    _ready: Mapping[str | None, Call] | FillsWithin | None = field(default=None, init=False, compare=False)
 
     if TYPE_CHECKING:  # what may be given; the fields say what is kept
 
@@ -75,6 +78,7 @@ class Persona(Fields):
             _side: bool = ...,
             _bound: Bound | None = ...,
             _filled_for: tuple[str, str | None] | None = ...,
+            _shared: SharedValues | None = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -205,9 +209,10 @@ class Persona(Fields):
         return bound.templates if self.template is None or bound.naming is None else bound.naming
 
     def sample_session(self, template: str | None = None, /) -> dict[str, str]:
-        """Return a session that a template can be tried with: every variable that must be given, as `{its_name}`."""
+        """Return a session that a template can be tried with: every variable that a call must give, as `{its_name}`."""
         self._check_complete()
-        return self._prepared().sample_session(self.own_template(template))
+        sample = self._prepared().sample_session(self.own_template(template))
+        return {name: text for name, text in sample.items() if name not in self.shared_names}
 
     def given(self) -> dict[str, object]:
         """Return the fields that were given, as they were given, in the order of the constructor."""
@@ -260,7 +265,8 @@ class Persona(Fields):
         plans = self._plans
         if plans is None or not plans.ready:
             plans = self._rendering()
-        return plans.text(None if template is None else _name_called(template), session)
+        given = session if self._shared is None else self._shared.with_session(session)
+        return plans.text(None if template is None else _name_called(template), given)
 
     def render(self, template: str | None = None, /, **session: object) -> Prompt:
         """Render the persona for a session with the template named, else its own, else its file's default.
@@ -272,7 +278,31 @@ class Persona(Fields):
         plans = self._plans
         if plans is None or not plans.ready:
             plans = self._rendering()
-        return plans.render(None if template is None else _name_called(template), session)
+        given = session if self._shared is None else self._shared.with_session(session)
+        return plans.render(None if template is None else _name_called(template), given)
+
+    def with_session(self, /, **values: object) -> Persona:
+        """Return this persona with these session values given, for conversations that share them: those of a tenant, say.
+
+        A call gives the others; its prompts have a part of their own that goes on over these (`Prompt.shared`). Values
+        are taken as they are now, and add to those given so before. They count in equality, hash and pickle, and are in
+        no repr, `to_dict`, fingerprint or stamp; a registry defines no such persona. Raises InvalidValueError for a value
+        that a session cannot hold, and for another value of a name that was given so; otherwise as `render`.
+        """
+        self._check_complete()
+        shared = SharedValues.of(values)
+        if not shared.names:
+            return self
+        if self._shared is not None:
+            shared = self._shared.and_more(shared)
+        plans = self._planned().within(shared.names)
+        changes = {"_shared": shared, "_plans": plans, "_ready": FillsWithin(plans.ready, shared)}
+        return _made([changes.get(name, value) for name, value in zip(_SLOTS, _values(self), strict=True)])
+
+    @property
+    def shared_names(self) -> frozenset[str]:
+        """The session variables that `with_session` gave."""
+        return frozenset() if self._shared is None else self._shared.names
 
     def _rendering(self) -> Plans:
         self._check_complete()  # once: what was rendered is complete
@@ -286,7 +316,8 @@ class Persona(Fields):
     def build_greeting(self, **session: object) -> str | None:
         """Return the greeting with its placeholders filled, or None where there is none; raises what `render` does."""
         self._check_complete()
-        return self._prepared().greet(session, self.own_template)
+        given = session if self._shared is None else self._shared.with_session(session)
+        return self._prepared().greet(given, self.own_template)
 
     def select_tools(
         self,
@@ -329,8 +360,12 @@ class Persona(Fields):
             # Two threads may both make it; they make the same.
             budget = bound.budget if bound.precompile else None
             plans = Plans(PersonaTexts(self, bound.tools), budget, self.own_template, self._explain)
+            ready: Mapping[str | None, Call] | FillsWithin = plans.ready
+            if self._shared is not None:
+                plans = plans.within(self._shared.names)
+                ready = FillsWithin(plans.ready, self._shared)
             object.__setattr__(self, "_plans", plans)
-            object.__setattr__(self, "_ready", plans.ready)
+            object.__setattr__(self, "_ready", ready)
         assert self._plans is not None
         return self._plans
 
@@ -358,9 +393,8 @@ class Persona(Fields):
     def __reduce__(self) -> tuple[object, ...]:
         # As text, so that equal personas are equal bytes, whatever was rendered and whichever process asks.
         bound = None if self._bound is None else pack_alone(self._bound, self.template, self.tools)
-        return _unpickled, (
-            packed({"persona": self.to_dict(), "bound": bound, "filled": self._filled_for is not None}),
-        )
+        data = {"persona": self.to_dict(), "bound": bound, "filled": self._filled_for is not None}
+        return _unpickled, (packed(data if self._shared is None else {**data, "shared": self._shared.data}),)
 
     def __copy__(self) -> Persona:
         return self
@@ -451,6 +485,8 @@ def _unpickled(content: bytes) -> Persona:
         object.__setattr__(persona, "_bound", unpack_bound(data["bound"]))
     if data["filled"]:
         object.__setattr__(persona, "_filled_for", (persona.spoken_name, persona.company))
+    if "shared" in data:
+        object.__setattr__(persona, "_shared", SharedValues(as_data(data["shared"])))
     return persona
 
 

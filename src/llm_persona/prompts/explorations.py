@@ -30,7 +30,7 @@ class Take:
     doubtful: list[Line | None]  # where something is done that may fail for other values, or that cannot be followed
     lacking: Mapping[str, PersonaError]  # variables that were granted, and where they are used
     looked: bool = False  # at what a text of the persona says
-    assembled: Assembled = Assembled([], None, [])  # noqa: RUF009 - never changed
+    assembled: Assembled = Assembled([], [])  # noqa: RUF009 - never changed
     written: list[Any] = field(default_factory=list)  # the pieces as the template wrote them
     touched: tuple[Path | None, Line | None] | None = None  # what first looked at the session: a field, and the line
     error: PersonaError | None = None

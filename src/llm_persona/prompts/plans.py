@@ -10,6 +10,7 @@ from weakref import ref
 from ..errors import let_through
 from ..templating.assembly import Assembled, Section
 from ..templating.session import Session, neutralise
+from ..templating.shared_values import SharedValues
 from ..templating.templates import Template
 from ..templating.views import Ready
 from .budget import Budget
@@ -26,14 +27,22 @@ class Plan:
     A prompt is prepared when it is asked for the second time: most that are asked for once never come again.
     """
 
-    __slots__ = ("__weakref__", "_of", "_ready", "calls", "names", "stable_length", "tree")
+    __slots__ = ("__weakref__", "_of", "_ready", "calls", "names", "shared", "shared_length", "tree")
 
-    def __init__(self, texts: PersonaTexts, template: Template, names: tuple[str, ...], budget: Budget | None) -> None:
+    def __init__(
+        self,
+        texts: PersonaTexts,
+        template: Template,
+        names: tuple[str, ...],
+        budget: Budget | None,
+        shared: frozenset[str] = frozenset(),
+    ) -> None:
         self._of = texts, template, budget
+        self.shared = shared.intersection(names)  # those that `with_session` gave
         self._ready: Ready | None = None  # where the template is run
         self.tree = Tree()
         self.names = names
-        self.stable_length: int | None = None  # until a prompt was made: what is stable is the same in all of them
+        self.shared_length: int | None = None  # until a prompt was made: it is the same in all of them
         self.calls: list[ref[Call]] = []
 
     def forget(self) -> None:
@@ -49,7 +58,7 @@ class Plan:
         Raises TemplateError or InvalidValueError where a value is misused.
         """
         texts, template, budget = self._of
-        if budget is not None and self.stable_length is not None:
+        if budget is not None and self.shared_length is not None:
             flat = flattened(values)
             known, prompt = self.tree.find(flat)
             if not known:
@@ -57,10 +66,10 @@ class Plan:
             if prompt is not None:
                 return Filled(prompt, prompt.filled(flat))
         if self._ready is None:
-            self._ready = texts.ready_for(template.family, self.names)
+            self._ready = texts.ready_for(template.family, self.names, self.shared)
         assembled = template.run(self._ready, values)
-        if self.stable_length is None:
-            self.stable_length = assembled.stable_length
+        if self.shared_length is None:
+            self.shared_length = assembled.shared_length
         return assembled
 
     def _record(self, budget: Budget, values: Mapping[str, object]) -> Prepared | None:
@@ -68,7 +77,7 @@ class Plan:
         tree = self.tree
         used = flattened({name: values[name] for name in self.names})  # what is unused is another call's to lack
         try:
-            recording, prompt = record(template, texts.ready_for(template.family, self.names), used)
+            recording, prompt = record(template, texts.ready_for(template.family, self.names, self.shared), used)
         except Exception as error:  # what is wrong, if anything is, the plain run says
             let_through(error)
             return None
@@ -89,6 +98,10 @@ class Filled(NamedTuple):
     @property
     def text(self) -> str:
         return "".join(self.pieces)
+
+    @property
+    def stable_length(self) -> int:
+        return self.prompt.stable_length(self.pieces)
 
     @property
     def sections(self) -> tuple[Section, ...]:
@@ -142,13 +155,14 @@ class Call:
                 persona=persona.name,
                 version=persona.version,
                 template=template.name,
-                stable_length=self.plan.stable_length or 0,
+                shared_length=self.plan.shared_length or 0,
                 unused=self.unused,
                 session_names=tuple(sorted(self.names)),
                 persona_fingerprint=texts.fingerprint(template),
                 template_fingerprint=template.fingerprint,
                 key=persona.key,
                 template_named=named,
+                goes_on=bool(self.plan.shared),
                 fields=partial(texts.field_fingerprints, template),
             )
         return self._facts
@@ -161,7 +175,30 @@ class Call:
     def told(self, session: Session, assembled: Assembled | Filled) -> Own:
         explain = self._of[0].explain
         lines = None if explain is None else partial(explain, self.template, session.values)
-        return Own(session.folded, assembled.sections, lines)
+        return Own(session.folded, assembled.sections, lines, assembled.stable_length if self.plan.shared else None)
+
+
+class FillsWithin:
+    """The calls that fill their prompts at once, for a persona that has some of the values, and holds this with them."""
+
+    __slots__ = ("_ready", "_shared")
+
+    def __init__(self, ready: Mapping[str | None, Call], shared: SharedValues) -> None:
+        self._ready = ready
+        self._shared = shared
+
+    def __getitem__(self, name: str | None) -> FillWithin:
+        return FillWithin(self._ready[name].fill, self._shared)
+
+
+class FillWithin(NamedTuple):
+    """What fills the prompt of a call that gives the other values."""
+
+    whole: Fill
+    shared: SharedValues
+
+    def fill(self, given: Mapping[str, object]) -> str | None:
+        return self.whole(self.shared.with_session(given))
 
 
 # What is asked for the lines of a prompt; it may know none.
@@ -175,7 +212,7 @@ Key = tuple[str | tuple[str] | None, ...]
 class Plans:
     """Makes the prompts of one complete persona. A full memo gives up its oldest entry; no session value is kept."""
 
-    __slots__ = ("_budget", "_calls", "_plans", "_template", "explain", "ready", "texts")
+    __slots__ = ("_budget", "_calls", "_plans", "_shared", "_template", "_within", "explain", "ready", "texts")
 
     def __init__(
         self,
@@ -183,17 +220,29 @@ class Plans:
         budget: Budget | None,
         template: Callable[[str | None], Template],
         explain: Explained | None = None,
+        shared: frozenset[str] = frozenset(),
     ) -> None:
         self.texts = texts
         self.explain = explain
         self._budget = budget  # None: every prompt is run
         self._template = template  # that is meant where a call names one, or none
+        self._shared = shared  # the names that `with_session` gave
+        self._within: dict[frozenset[str], Plans] = {}  # by these names, whatever their values
         self._calls: dict[Key, Call] = {}
         self._plans: dict[Key, Plan] = {}
         self.ready: dict[str | None, Call] = {}  # the newest that can be filled, by the template that a call named
 
     def __len__(self) -> int:
         return len(self._plans)
+
+    def within(self, shared: frozenset[str]) -> Plans:
+        """Return the plans of the same persona for sessions that share the values of these names, among them ours."""
+        found = self._within.get(shared)
+        if found is None:
+            found = Plans(self.texts, self._budget, self._template, self.explain, shared)
+            found._within = self._within
+            _keep(self._within, shared, found)
+        return found
 
     def text(self, name: str | None, given: Mapping[str, object]) -> str:
         """Return the prompt's text in a template, which the call named so; raises as `Persona.render` does."""
@@ -244,13 +293,13 @@ class Plans:
         used = tuple([each for each in session.values if each not in unused])
         plan = self._plans.get((name, *used))
         if plan is None:
-            plan = Plan(self.texts, template, used, self._budget)
+            plan = Plan(self.texts, template, used, self._budget, self._shared)
             _keep(self._plans, (name, *used), plan)
         nulls = tuple([each for each in given if each not in session.values])
         return Call(self, plan, template, tuple(session.values), nulls, unused, named=name is not None)
 
 
-def _keep(memo: dict[Key, Any], key: Key, value: object) -> None:
+def _keep(memo: dict[Any, Any], key: object, value: object) -> None:
     if len(memo) >= MAX_CALLS:
         memo.pop(next(iter(memo)), None)
     memo[key] = value

@@ -126,14 +126,14 @@ class RecordedFilling(Filling):
 
     __slots__ = ("_recording",)
 
-    def __init__(self, owner: str, values: Mapping[str, object], recording: Recording) -> None:
-        super().__init__(owner, values, Watch())
+    def __init__(self, ready: Ready, values: Mapping[str, object], recording: Recording) -> None:
+        super().__init__(ready.owner, values, Watch(ready.shared))
         self._recording = recording
 
     def fill(self, text: str | Text) -> Any:
         if not isinstance(text, Text):
             return text
-        self.watch.touch()
+        self.watch.touch(text.names)
         place = self._recording.place
         return self._recording.caught([part if isinstance(part, str) else place(part.name) for part in text.parts])
 
@@ -176,7 +176,7 @@ def flattened(values: Mapping[str, object]) -> Values:
 class Prepared:
     """A prompt with places for values."""
 
-    __slots__ = ("escapes", "names", "pieces", "places", "spans")
+    __slots__ = ("_stable", "escapes", "names", "pieces", "places", "spans")
 
     def __init__(self, assembled: Assembled, *, escapes: bool) -> None:
         pieces: list[str] = [""]
@@ -201,6 +201,8 @@ class Prepared:
         self.names = _shared(tuple([name for name, _, _ in assembled.spans]))  # of its sections
         self.spans = array("Q", [merged(place) for _, *ends in assembled.spans for place in ends])  # and their places
         self.escapes = escapes
+        end = assembled.stable
+        self._stable = None if end is None else (merged((end.pieces, 0)), end)
 
     @property
     def size(self) -> int:
@@ -217,6 +219,14 @@ class Prepared:
             for key in self.places
         ]
         return filled
+
+    def stable_length(self, filled: list[str]) -> int:
+        """Return how many characters of a filled text are stable."""
+        if self._stable is None:
+            return sum(map(len, filled))
+        place, end = self._stable
+        before = 2 * (place >> 32)
+        return end.length("".join([*filled[:before], filled[before][: place & 0xFFFFFFFF]]))
 
     def sections(self, filled: list[str]) -> tuple[Section, ...]:
         """Return each section's name, and where it begins and ends in a filled text."""
@@ -296,7 +306,7 @@ def record(template: Template, ready: Ready, values: Values) -> tuple[Recording,
             if count is None or count > MAX_SECTIONS:
                 raise Unfollowed
             markers[EXTRA] = _Sections(recording, count)
-        filling = RecordedFilling(ready.owner, {**ready.defaults, **markers}, recording)
+        filling = RecordedFilling(ready, {**ready.defaults, **markers}, recording)
         session = template.session(filling, markers)
         assembled, _ = template.record(ready, filling, session, recording)
     except Unfollowed:

@@ -37,13 +37,14 @@ class Facts:
     persona: str
     version: str | None
     template: str
-    stable_length: int = 0  # characters
+    shared_length: int = 0  # characters
     unused: tuple[str, ...] = ()
     session_names: tuple[str, ...] = ()
     persona_fingerprint: str = ""
     template_fingerprint: str = ""
     key: str = ""  # what the registry calls the persona
     template_named: bool = True  # by the call; else it is the persona's own, or the default one
+    goes_on: bool = False  # what is stable goes on over values that `with_session` gave: it is each prompt's own
     # The beginning of the fingerprint of each of the persona's fields, worked out when it is asked for.
     fields: Callable[[], Mapping[str, str]] = dict
     stamp: dict[str, Any] | None = None  # likewise
@@ -58,6 +59,7 @@ class Own(NamedTuple):
     folded: tuple[str, ...] = ()
     spans: tuple[tuple[str, int, int], ...] = ()  # a section's name, where it begins and ends
     explain: Callable[[], tuple[Any, ...] | None] | None = None
+    stable_length: int | None = None  # None: that of what is shared
 
 
 class Source(Protocol):
@@ -71,8 +73,9 @@ class Source(Protocol):
 class Prompt(str):
     """A system prompt: a str, its text, that knows where it came from. Every method of str gives a plain str.
 
-    `stable` and `rest` are its two parts, `stable + rest == text`: the first was written before a value that the session
-    gives was looked at, so it is the same for every session that gives the same names. `unused` names session variables
+    `stable` and `rest` are its two parts, `stable + rest == text`: the first was written before a value that the call
+    gives was looked at, so it is the same for every session that gives the same names. Where `with_session` gave values,
+    `stable` goes on over them, and begins with `shared`, which is the same for everybody; else the two are one. `unused` names session variables
     that neither persona nor template mentions, `folded` those whose text was made one line. What is beside the text is
     worked out when it is first asked for. No session value is kept but in the text and, in this process and until then
     or for `explain`, as it was passed. Attributes cannot be set.
@@ -98,21 +101,23 @@ class Prompt(str):
         template_named: bool = True,
         _spans: tuple[tuple[str, int, int], ...] = (),
         _fields: Mapping[str, str] | None = None,
+        shared_length: int | None = None,
     ) -> Prompt:
         facts = Facts(
             persona,
             version,
             template,
-            stable_length,
+            stable_length if shared_length is None else shared_length,
             unused,
             session_names,
             persona_fingerprint,
             template_fingerprint,
             key,
             template_named,
+            shared_length is not None,
             partial(dict, _fields or {}),
         )
-        return cls.late(text, facts, Own(folded, _spans))
+        return cls.late(text, facts, Own(folded, _spans, None, stable_length))
 
     @classmethod
     def late(cls, text: str, source: Facts | Source, own: Own | Mapping[str, object]) -> Prompt:
@@ -143,7 +148,7 @@ class Prompt(str):
             facts.persona,
             facts.version,
             facts.template,
-            facts.stable_length,
+            self.stable_length,
             facts.unused,
             own.folded,
             facts.session_names,
@@ -153,6 +158,7 @@ class Prompt(str):
             facts.template_named,
             own.spans,
             dict(facts.fields()),
+            facts.shared_length if facts.goes_on else None,
         )
 
     def __copy__(self) -> Prompt:
@@ -181,7 +187,14 @@ class Prompt(str):
     @property
     def stable_length(self) -> int:
         """How many characters of the text are stable."""
-        return self._source.facts().stable_length
+        facts = self._source.facts()
+        own = self._alone().stable_length if facts.goes_on else None
+        return facts.shared_length if own is None else own
+
+    @property
+    def shared_length(self) -> int:
+        """How many characters of the text are the same for everybody."""
+        return self._source.facts().shared_length
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -217,6 +230,10 @@ class Prompt(str):
     def ref(self) -> str:
         """The persona with its version, if it has one: `Maya@1`. Keep it with the conversation."""
         return join_reference(self.persona, self.version)
+
+    @property
+    def shared(self) -> str:
+        return self[: self.shared_length]
 
     @property
     def stable(self) -> str:
@@ -272,7 +289,7 @@ class Prompt(str):
                 "persona_fingerprint": facts.persona_fingerprint,
                 "persona_fields": dict(facts.fields()),
                 "template_fingerprint": facts.template_fingerprint,
-                "stable_fingerprint": text_fingerprint(self.stable),
+                "stable_fingerprint": text_fingerprint(self.shared),
             }
         return {**stamp, "session": list(stamp["session"]), "persona_fields": dict(stamp["persona_fields"])}
 
@@ -297,8 +314,12 @@ class Prompt(str):
 
     def _parts(self) -> tuple[str, ...]:
         """Return the text in the parts that providers are sent: a cache ends after each but the last."""
-        length = self._source.facts().stable_length
-        return self[:length], self[length:]
+        facts = self._source.facts()
+        length = facts.shared_length
+        if not facts.goes_on:
+            return self[:length], self[length:]
+        stable = self.stable_length
+        return self[:length], self[length:stable], self[stable:]
 
     def message(
         self,

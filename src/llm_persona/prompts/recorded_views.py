@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -74,7 +74,7 @@ class SourcedFilling(Filling):
             path = ("variables", part.name) if is_default else text.field
             parts.append(Part(len(shown), path, not is_default, None if is_default else part.name))
         if tokens:
-            self.watch.touch(text.field)  # type: ignore[call-arg]  # a _Watch
+            self.watch.touch(text.names, text.field)  # type: ignore[call-arg]  # a _Watch
         filled = "".join(pieces)
         value = filled if self.safe is None else self.safe(filled)
         unknown = any(token.unknown for token in tokens)
@@ -121,10 +121,10 @@ class _Watch(Watch):
         super().__init__()
         self.touched: tuple[Path | None, Line | None] | None = None
 
-    def touch(self, path: Path | None = None) -> None:
+    def touch(self, names: Iterable[str], path: Path | None = None) -> None:
         if self.touched is None:
             self.touched = (path, place_now(sys._getframe(1)))
-        super().touch()
+        super().touch(names)
 
 
 class OpenSession(SessionView):
@@ -144,7 +144,7 @@ class OpenSession(SessionView):
         if found is None:
             return NO_SECTIONS if name == "extra_sections" else _absent(self._absent(name), name)
         if token_of(found).parts[0].session:
-            self._filling.watch.touch()
+            self._filling.watch.touch((name,))
         return found
 
 

@@ -197,8 +197,8 @@ class PersonaTexts:
             needs.setdefault(name, path)
         return Text(parts, path) if names else "".join(map(str, parts))
 
-    def ready_for(self, family: Family, given: Collection[str]) -> Ready:
-        """Return the fields for templates of a family and a session that gives these names.
+    def ready_for(self, family: Family, given: Collection[str], shared: frozenset[str] = frozenset()) -> Ready:
+        """Return the fields for templates of a family and a session that gives these names, `shared` with others.
 
         A default that is not overridden is filled in: it is the same for every session that gives the same names.
         """
@@ -214,7 +214,7 @@ class PersonaTexts:
             else:
                 fields[name] = Record(field.entries) if isinstance(field, TextTable) else field
         texts = {name: Verbatim(text) for name, text in defaults.items()} if family.escapes else defaults
-        return Ready(self.persona.key, fields, waiting, texts, Known())
+        return Ready(self.persona.key, fields, waiting, texts, Known(), shared)
 
     def _check_given(
         self, required: Mapping[str, Path], values: Mapping[str, object], given: Mapping[str, object]

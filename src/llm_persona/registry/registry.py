@@ -480,6 +480,12 @@ def _changes(definitions: Definitions, personas: Iterable[Persona], replace: boo
         if not issubclass(type(persona), Persona):
             raise InvalidValueError(f"define takes personas, not {kind_of(persona)}", hint="pass Persona(name=...)")
         key = persona.key
+        if persona.shared_names:
+            raise InvalidValueError(
+                "with_session gave it values of a session, and a definition has none",
+                persona=key,
+                hint="define it without them, and call with_session on what registry.get returns",
+            )
         old = changed.get(key) or definitions.get(key)
         if old is None or (replace and key not in changed and not same_content(old, persona)):
             changed[key] = persona

@@ -8,6 +8,7 @@ __all__ = [
     "generation",
     "markers",
     "session",
+    "shared_values",
     "syntax",
     "templates",
     "views",

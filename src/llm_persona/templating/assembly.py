@@ -12,24 +12,47 @@ Span = tuple[str, Place, Place]  # a section's name, and where it begins and end
 Section = tuple[str, int, int]  # its name, and where it begins and ends in the text
 
 
+class Cut(NamedTuple):
+    """Where a run looked at the session: right there ends a line, or what may differ begins with the last line before."""
+
+    pieces: int  # that stand before it
+    of_line: bool
+
+    def length(self, before: str) -> int:
+        """Return how many characters of a text do not depend on it, of which `before` is what stands before it."""
+        return len(before) if self.of_line else max(before.rfind("\n"), 0)
+
+
 class Assembled(NamedTuple):
-    """A prompt in pieces, none of them empty; where its stable prefix ends, None where nothing ends it; its sections."""
+    """A prompt in pieces, none of them empty, with its sections.
+
+    `shared` is what ends the part that is the same for all, `stable` what ends the one that goes on over what
+    `with_session` gave: None where nothing does.
+    """
 
     pieces: list[Any]
-    stable: Place | None
     spans: list[Span]
+    shared: Cut | None = None
+    stable: Cut | None = None
 
     @property
     def text(self) -> str:
         return "".join(self.pieces)
 
     @property
+    def shared_length(self) -> int:
+        """How many characters of the text are the same for all."""
+        return self._length(self.shared)
+
+    @property
     def stable_length(self) -> int:
         """How many characters of the text are stable."""
-        if self.stable is None:
+        return self._length(self.stable)
+
+    def _length(self, end: Cut | None) -> int:
+        if end is None:
             return len(self.text)
-        index, character = self.stable
-        return sum(map(len, self.pieces[:index])) + character
+        return end.length("".join(self.pieces[: end.pieces]))
 
     @property
     def sections(self) -> tuple[Section, ...]:
@@ -39,12 +62,12 @@ class Assembled(NamedTuple):
 
 # How far the putting together of a prompt is: what `put_together` begins with.
 Stand = tuple[Any, ...]
-NOWHERE: Stand = ([], None, [], [], "", True, None, 0, 0)
+NOWHERE: Stand = ([], (), [], [], "", True, None, 0, 0)
 
 
 def joined(stand: Stand) -> Stand:
     """Return the same with one text in the place of its pieces."""
-    out, stable, spans, begun, *rest = stand
+    out, ends, spans, begun, *rest = stand  # it is before what looks at the session: nothing ends there
     begins = [0, *accumulate(map(len, out))]
 
     def moved(place: Place) -> Place:
@@ -52,7 +75,7 @@ def joined(stand: Stand) -> Stand:
 
     spans = [(name, moved(first), moved(last)) for name, first, last in spans]
     begun = [None if first is None else moved(first) for first in begun]
-    return (["".join(out)] if out else [], stable, spans, begun, *rest)
+    return (["".join(out)] if out else [], ends, spans, begun, *rest)
 
 
 class Beginning(NamedTuple):
@@ -74,7 +97,7 @@ class Known(dict[str, Any]):
 
 
 class _Touch:
-    """Where the session was looked at first."""
+    """Where the session was looked at first, or a value of the call's own."""
 
 
 _TOUCH = _Touch()
@@ -86,20 +109,23 @@ def assemble(watch: Watch) -> Assembled:
     Invariant: white space that a template writes is pending until something follows it. What is emitted is never
     taken back, so what was emitted before the session was looked at is the same for every session.
     """
+    if watch.own_at is not None and watch.own_at != watch.at:
+        watch.pieces.insert(watch.own_at, _TOUCH)
     if watch.at is not None:
         watch.pieces.insert(watch.at, _TOUCH)
     beginning = watch.beginning
     pieces, since = (
         (watch.pieces, NOWHERE) if beginning is None else (watch.pieces[beginning.passed :], beginning.stand)
     )
-    return Assembled(*put_together(pieces, since)[:3])
+    out, ends, spans, *_ = put_together(pieces, since)
+    return Assembled(out, spans, ends[0] if ends else None, None if watch.own_at is None else ends[-1])
 
 
 def put_together(pieces: list[Any], since: Stand = NOWHERE) -> Stand:
     """Return how far a prompt is after more pieces. In one function, as every run goes through it with each of them."""
     (
         out,
-        stable,
+        ends,  # of what is shared, and of what is stable
         spans,
         begun,  # where each open block begins
         pending,
@@ -155,7 +181,7 @@ def put_together(pieces: list[Any], since: Stand = NOWHERE) -> Stand:
                     spans.append((str.__str__(piece), first, (len(out), 0)))
         elif kind is _Touch:
             # A pending line break, or the start of a block, ends the line before.
-            stable = (len(out), 0) if "\n" in pending else _last_line(out)
+            ends = (*ends, Cut(len(out), "\n" in pending))
         elif piece:  # data, or what stands for it: it comes out as it is, and what is empty leaves no trace
             if pending:
                 emit(_TIDY.get(pending) or tidy(pending))
@@ -166,7 +192,7 @@ def put_together(pieces: list[Any], since: Stand = NOWHERE) -> Stand:
             emit(piece)
             dropping = False
             between = None
-    return out, stable, spans, begun, pending, dropping, between, waiting, inner
+    return out, ends, spans, begun, pending, dropping, between, waiting, inner
 
 
 def condensed(pieces: list[Any]) -> list[Any]:
@@ -188,12 +214,3 @@ def condensed(pieces: list[Any]) -> list[Any]:
 
 
 _TIDY = {white: white for white in (" ", "\n", "\n\n")}  # what most often stands before data
-
-
-def _last_line(out: list[Any]) -> Place:
-    """Return where the last line break is."""
-    for index in range(len(out) - 1, -1, -1):
-        cut = out[index].rfind("\n")
-        if cut >= 0:
-            return index, cut
-    return 0, 0

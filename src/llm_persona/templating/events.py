@@ -85,20 +85,30 @@ class Pieces(str):
 
 
 class Watch:
-    """How often a run has looked at the session, and how many pieces it had written when it did first."""
+    """How often a run has looked at the session, and how many pieces it had written when it did first.
 
-    __slots__ = ("at", "beginning", "looks", "pieces")
+    `at` is before the first look at any value that is given, `own_at` before that at one of the call's own: one that
+    is not `shared` with others.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("at", "beginning", "looks", "own_at", "pieces", "shared")
+
+    def __init__(self, shared: frozenset[str] = frozenset()) -> None:
         self.pieces: list[Any] = []
+        self.shared = shared
         self.at: int | None = None
+        self.own_at: int | None = None
         self.looks = 0
         self.beginning: Any = None  # what was passed over (see `assembly`)
 
-    def touch(self) -> None:
+    def touch(self, names: Iterable[str]) -> None:
+        """Note that values of these names are looked at, all at once."""
         self.looks += 1
-        if self.at is None:
-            self.at = len(self.pieces)
+        if self.own_at is None:
+            if self.at is None:
+                self.at = len(self.pieces)
+            if not (self.shared and self.shared.issuperset(names)):
+                self.own_at = len(self.pieces)
 
 
 def flat(pieces: Iterable[Any]) -> Iterator[Any]:

@@ -65,7 +65,7 @@ class Template:
     def run(self, ready: Ready, given: Mapping[str, object]) -> Assembled:
         """Run the template for neutralised values. Raises TemplateError with file and line for whatever goes wrong."""
         values = {**ready.defaults, **given} if ready.defaults else given
-        filling = Filling(ready.owner, values, Watch(), Verbatim if self.family.escapes else None)
+        filling = Filling(ready.owner, values, Watch(ready.shared), Verbatim if self.family.escapes else None)
         environment = cast(Sandbox, self.compiled.environment)
         try:
             _run(environment, self.compiled, ready, filling, self.session(filling, given), ready.known)

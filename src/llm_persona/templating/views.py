@@ -17,11 +17,12 @@ from .session import Record, shown
 class Text:
     """A persona's text that names session variables: filled when a template reaches it."""
 
-    __slots__ = ("field", "parts")
+    __slots__ = ("field", "names", "parts")
 
     def __init__(self, parts: Parts, field: tuple[str | int, ...]) -> None:
         self.parts = parts
         self.field = field
+        self.names = tuple([part.name for part in parts if type(part) is not str])  # type: ignore[union-attr]  # placeholders
 
 
 class TextTable:
@@ -61,6 +62,7 @@ class Ready(NamedTuple):
     waiting: Mapping[str, Field]  # those that the session's values are filled into
     defaults: Mapping[str, object]  # of the variables that are not given
     known: Known  # what parts of a template come to that mention nothing but the persona
+    shared: frozenset[str] = frozenset()  # names that `with_session` gave
 
 
 class Filling:
@@ -80,7 +82,7 @@ class Filling:
         """Return the text with its placeholders filled, in one pass."""
         if type(text) is not Text:
             return text  # type: ignore[return-value]  # a str
-        self.watch.touch()
+        self.watch.touch(text.names)
         values, escapes = self.values, self.safe is not None
         pieces: list[str] = []
         for part in text.parts:
@@ -218,7 +220,7 @@ class SessionView:
         if value is _ABSENT:
             return NO_SECTIONS if name == "extra_sections" else self._undefined(self._absent(name), name)
         if name in self._given:
-            self._watch.touch()
+            self._watch.touch((name,))
         return value
 
     def has(self, name: str) -> bool:
