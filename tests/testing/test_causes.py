@@ -123,19 +123,19 @@ def places(case: PromptCase, old: str) -> list[list[str]]:
 
 @st.composite
 def persona_texts(draw: st.DrawFn) -> list[str]:
-    texts = [draw(TEXT) for _ in range(11)]
+    # No two are equal: of equal lines nobody can tell which one was edited.
+    texts = [draw(TEXT) + letter for letter in "abcdefghijk"]
     texts[8] += draw(st.sampled_from(["", " {limit}", "{limit}!"]))
     texts[2] += draw(st.sampled_from(["", " {name}"]))
     return texts
 
 
-@pytest.mark.hits(0.6)
 @given(persona_texts(), st.integers(0, 10), TEXT)
 @settings(max_examples=100)
 def test_an_edited_text_is_what_made_each_change(folder: Path, texts: list[str], edited: int, text: str) -> bool:
     """Whatever text is edited, in whichever ancestor, each changed line is attributed to its line in the file."""
     old = str(written(folder, texts, TEMPLATES).render())
-    texts[edited] = text
+    texts[edited] = f"{text}z"
     found = places(written(folder, texts, TEMPLATES), old)
     for each in found:
         assert f"personas.yaml:{HELD[edited]}" in each, (HELD[edited], found)
