@@ -256,7 +256,7 @@ FITTING: dict[str, st.SearchStrategy[object]] = {
     "abstract": st.booleans(),
     **dict.fromkeys(("capabilities", "constraints", "tools"), st.lists(SOME_TEXT, min_size=1)),
     **dict.fromkeys(("custom_sections", "metadata"), st.dictionaries(SOME_TEXT, SOME_TEXT, min_size=1)),
-    "variables": st.dictionaries(st.text("ab", min_size=1), SOME_TEXT),
+    **dict.fromkeys(("variables", "constants"), st.dictionaries(st.text("ab", min_size=1), SOME_TEXT)),
 }
 GIVEN = st.sampled_from(sorted(DEFAULTS)).flatmap(
     lambda field: st.tuples(st.just(field), ANY_VALUE | FITTING.get(field, SOME_TEXT))

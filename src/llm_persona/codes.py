@@ -61,7 +61,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "constraint-never-printed": _error("in templates", "The template never prints a constraint."),
         "constraint-sometimes-printed": _warning("in templates", "A constraint is printed for some sessions only."),
         "include-not-indented": _warning("in templates", "The lines of an include will not be indented as it is."),
-        "never-filled": _warning("in templates", "A placeholder stands in a name or a default, where none is filled."),
+        "never-filled": _warning(
+            "in templates", "A placeholder stands where none is filled, in a name, a default or a constant."
+        ),
         "render-fails": _fatal("in templates", "The persona cannot be rendered in its template."),
         "template-broken": _fatal("in templates", "A template that a persona is rendered with cannot be used."),
         "template-broken-unused": _warning("in templates", "A template that no persona names cannot be used."),
@@ -73,7 +75,12 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "greeting-fails": _warning("with a session", "The greeting cannot be built with values of the samples' kind."),
         "greeting-lacks": _warning("with a session", "The session lacks a variable that only the greeting asks for."),
         "check-incomplete": _error("with a session", "Not every session that the handler may pass could be tried."),
+        "default-always-used": _warning(
+            "with a session", "The session never has a variable: its default always stands."
+        ),
+        "near-constant": _warning("with a session", "A placeholder is close to the name of a constant, and is none."),
         "near-placeholder": _warning("with a session", "A known name stands in brackets that do not fill."),
+        "session-constant": _fatal("with a session", "The session has what is a constant of a persona."),
         "session-lacks": _fatal("with a session", "The session lacks a variable that the prompt needs."),
         "session-refused": _fatal("with a session", "No session may hold this name or this value."),
         "session-slip": _fatal("with a session", "A passed name is a slip of one whose default would be used."),

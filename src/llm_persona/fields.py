@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from .errors import FieldPath, InvalidValueError
 from .frozen import FrozenDict, ListEdit
 from .kinds import TOO_LONG, is_list, is_mapping, is_text, plain, too_long
 from .names import check_name, did_you_mean, nearest, shorten, shown, spelled, split_reference
+from .placeholders import normal
 from .wording import (
     EMPTY,
     LIST,
@@ -44,6 +44,10 @@ NOT_GIVEN = _NotGiven.NOT_GIVEN
 
 VARIABLES = "a mapping of names to defaults, or a list of names"
 TEXT_MAPPING = "a mapping of names to texts"
+
+# Names that a placeholder has for something else.
+KEPT = {"variable": ("name", "extra_sections"), "constant": ("name", "company", "extra_sections")}
+NAME_IT = "name it with letters, digits and _"
 
 _UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -139,13 +143,22 @@ def _mapping(value: object, path: FieldPath, expected: str = MAPPING) -> dict[st
 def _variables(value: object, path: FieldPath) -> FrozenDict[str | None]:
     if is_list(value):
         return FrozenDict(dict.fromkeys(_names(value, path)))
-    declared: dict[str, str | None] = {}
-    for name, default in _mapping(value, path, VARIABLES).items():
-        normal = _variable(name, path)
-        if normal in declared:
-            raise _wrong(f"{spelled(name)} and another name are both {normal!r} to Python", path, "rename one")
-        declared[normal] = None if default is None else text(default, (*path, name))
-    return FrozenDict(declared)
+    return _values("variable", _mapping(value, path, VARIABLES), path)
+
+
+def _constants(value: object, path: FieldPath) -> FrozenDict[str | None]:
+    return _values("constant", _mapping(value, path, TEXT_MAPPING), path)
+
+
+def _values(what: str, values: Mapping[str, object], path: FieldPath) -> FrozenDict[str | None]:
+    """Return what stands in the place of placeholders, by their names as Python compares keyword arguments."""
+    found: dict[str, str | None] = {}
+    for name, value in values.items():
+        known = _placeholder(what, name, path)
+        if known in found:
+            raise _wrong(f"{spelled(name)} and another name are both {known!r} to Python", path, "rename one")
+        found[known] = None if value is None else text(value, (*path, name))
+    return FrozenDict(found)
 
 
 def _names(value: Sequence[object], path: FieldPath) -> Iterator[str]:
@@ -153,23 +166,27 @@ def _names(value: Sequence[object], path: FieldPath) -> Iterator[str]:
     for index, name in enumerate(map(plain, value)):
         if not is_text(name):
             raise _wrong(must_be("a name", name), (*path, index))
-        normal = _variable(name, (*path, index))
-        if normal in seen:
+        known = _placeholder("variable", name, (*path, index))
+        if known in seen:
             raise _wrong(f"{shorten(name)!r} stands in the list twice", (*path, index), "remove one")
-        seen.add(normal)
-        yield normal
+        seen.add(known)
+        yield known
 
 
-def _variable(name: str, path: FieldPath) -> str:
+def _placeholder(what: str, name: str, path: FieldPath) -> str:
     """Return the name as Python compares keyword arguments: `ﬁ` is `fi`."""
-    normal = unicodedata.normalize("NFKC", name)
-    if normal in ("name", "extra_sections"):
-        message = f"variable {name!r} cannot be declared: it is kept for the persona's own"
-        raise _wrong(message, path, "rename it")
-    if not name.isidentifier() or normal.startswith("_"):
-        message = f"variable {spelled(shorten(name))} is not a name that a placeholder can have"
-        raise _wrong(message, path, "name it with letters, digits and _")
-    return normal
+    if fault := name_fault(what, name):
+        raise _wrong(fault, path, "rename it" if normal(name) in KEPT[what] else NAME_IT)
+    return normal(name)
+
+
+def name_fault(what: str, name: str) -> str | None:
+    """Say why a variable or a constant may not have this name; None where it may."""
+    if normal(name) in KEPT[what]:
+        return f"{what} {name!r} cannot be declared: it is kept for the persona's own"
+    if not name.isidentifier() or normal(name).startswith("_"):
+        return f"{what} {spelled(shorten(name))} is not a name that a placeholder can have"
+    return None
 
 
 def _version(value: object, path: FieldPath) -> str | None:
@@ -240,7 +257,8 @@ def _plain(value: object, path: FieldPath) -> object:
 def as_read(name: str, value: object, persona: str) -> object:
     """Return the value of a field of a file, which was read and checked there, as the persona keeps it."""
     keep = _AS_READ.get((TABLE[name].check, type(value)))
-    return checked(name, value, persona) if keep is None else keep(value)
+    kept = None if keep is None else keep(value)
+    return checked(name, value, persona) if kept is None else kept
 
 
 def _same(value: Any) -> object:
@@ -251,9 +269,9 @@ def _or_none(value: Any) -> object:
     return value or None
 
 
-def _ascii_variables(value: Any) -> object:
-    """Return variables as they are kept: NFKC changes no ASCII name."""
-    return FrozenDict.over(value) if "".join(value).isascii() else _variables(value, ("variables",))
+def _ascii_names(value: Any) -> object | None:
+    """Return entries as they are kept, where NFKC changes no name of theirs."""
+    return FrozenDict.over(value) if "".join(value).isascii() else None
 
 
 def _read_metadata(value: Any) -> object:
@@ -284,7 +302,8 @@ _AS_READ: dict[tuple[Callable[..., object], type], Callable[[Any], object]] = {
     **{(check, str): _or_none for check in (_optional_text, _display_name)},
     (_list, list): tuple,
     (_sections, dict): FrozenDict.over,
-    (_variables, dict): _ascii_variables,
+    (_variables, dict): _ascii_names,
+    (_constants, dict): _ascii_names,
     (_metadata, dict): _read_metadata,
     (_truth, bool): _same,
 }
@@ -354,6 +373,7 @@ class Fields:
     version: str | None = _field(Kind.TEXT, _version, inherited=False)
     # A default reaches a prompt where a text names the variable.
     variables: Mapping[str, str | None] | None = _field(Kind.ENTRIES, _variables, None, Words.AS_WRITTEN, printed=False)
+    constants: Mapping[str, str] = _field(Kind.ENTRIES, _constants, FrozenDict(), Words.FILLED)
     template: str | None = _field(Kind.TEXT, _text_if_any, printed=False)
     tools: tuple[str, ...] = _field(Kind.TEXTS, _list, ())
     abstract: bool = _field(Kind.TRUTH, _truth, False, inherited=False, printed=False)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 # A run of braces, an identifier, a run of braces. The look-behind starts each run once, so scanning is linear, and
 # leaves `${n}` alone; it stands behind the first brace, which is what the search for a start looks for.
 _CANDIDATE = re.compile(r"(\{(?<![{$]\{)\{*+)([^\W\d]\w*+)(\}++)")
+
+_WORD = re.compile(r"\w*")
 
 OWN_NAMES = ("name", "company")
 
@@ -24,20 +26,40 @@ class Placeholder(NamedTuple):
     name: str
 
 
+class Constant(str):
+    """The text of the constant `name`, where it matters which part of a text is one."""
+
+    __slots__ = ("name",)
+    name: str
+
+    def __new__(cls, name: str, text: str) -> Constant:
+        constant = super().__new__(cls, text)
+        constant.name = name
+        return constant
+
+
 Parts = tuple[str | Placeholder, ...]
 
 
 class Placeholders:
     """Which `{identifier}`s of a persona's texts are placeholders: DESIGN's three cases.
 
-    `variables` is None where none were declared (every identifier is one), empty for foreign text (none is), or
-    the declared names (those, `{name}` and `{company}`).
+    `variables` is None where none were declared: every identifier is one. Otherwise the variables and the constants
+    are, with `{name}` and `{company}`; where there are neither, the text is foreign and none is.
     """
 
     __slots__ = ("_names",)
 
-    def __init__(self, variables: Mapping[str, str | None] | None) -> None:
-        self._names = None if variables is None else frozenset(variables)
+    def __init__(self, variables: Iterable[str] | None, constants: Iterable[str] = ()) -> None:
+        names = None if variables is None else frozenset((*variables, *constants))
+        self._names = names.union(OWN_NAMES) if names else names
+
+    @classmethod
+    def of_constants(cls, company: str | None) -> Placeholders:
+        """Return those of a constant's own text: `{name}`, and `{company}` where there is a company."""
+        made = cls(None)
+        made._names = frozenset(OWN_NAMES if company else OWN_NAMES[:1])
+        return made
 
     @property
     def active(self) -> bool:
@@ -80,17 +102,21 @@ class Placeholders:
         return [name for name in dict.fromkeys(singles) if not self._known(name) and name.isidentifier()]
 
     def fill_own(self, text: str, own: Mapping[str, str]) -> str:
-        """Fill the persona's own `{name}` and `{company}`, and leave all else as it is written.
+        """Fill what is the persona's own, `{name}`, `{company}` and constants, and leave all else as it is written.
 
-        A value with a brace in it, or a `$` at its end, could make a placeholder together with its neighbours: it
-        is left for `parse` to fill.
+        A value with a brace in it, a `$` at its end, or in a word behind a brace could make a placeholder together
+        with its neighbours: it is left for `parse` to fill.
         """
         if "{" not in text or not self.active:
             return text
 
         def replace(match: re.Match[str]) -> str:
             value = own.get(self._placeholder(match) or "")
-            return match[0] if value is None or "{" in value or "}" in value or value.endswith("$") else value
+            if value is None or "{" in value or "}" in value or value.endswith("$"):
+                return match[0]
+            brace = text.rfind("{", 0, match.start())
+            is_in_word = brace >= 0 and _WORD.fullmatch(text, brace + 1, match.start())
+            return match[0] if is_in_word else value
 
         return _CANDIDATE.sub(replace, text)
 
@@ -99,7 +125,7 @@ class Placeholders:
         return normal(match[2]) if single and self._known(match[2]) else None
 
     def _known(self, identifier: str) -> bool:
-        return self._names is None or (name := normal(identifier)) in self._names or name in OWN_NAMES
+        return self._names is None or normal(identifier) in self._names
 
 
 def normal(identifier: str) -> str:
@@ -113,8 +139,8 @@ def resolve(parts: Parts, replace: Callable[[str], Parts | None]) -> Parts:
     for part in parts:
         new = replace(part.name) if isinstance(part, Placeholder) else None
         for piece in (part,) if new is None else new:
-            if isinstance(piece, str) and resolved and isinstance(resolved[-1], str):
-                resolved[-1] += piece
+            if type(piece) is str and resolved and type(before := resolved[-1]) is str:
+                resolved[-1] = before + piece
             else:
                 resolved.append(piece)
     return tuple(resolved)

@@ -109,7 +109,7 @@ ANYWHERE |= all_to(
     """inherit_from inheritsFrom parent_persona parent_agent base_character extends_from derived_from based_upon
     child_of""",
 )
-ANYWHERE |= {"constants": "variables", "CONSTANT": "variables", "secrets": "metadata", "disallowed_models": "metadata"}
+ANYWHERE |= {"constant": "constants", "CONSTANT": "constants", "secrets": "metadata", "disallowed_models": "metadata"}
 FORMATS = (CREW_AI, ELIZA_OS, TINY_TROUPE, CARDS, PROMPTY, DOTPROMPT, AGENTS, ASSISTANTS, LOBE, ANYWHERE)
 
 
@@ -146,9 +146,9 @@ def test_what_may_be_for_people_or_for_the_prompt_is_told_both_ways(name: str) -
     assert meant(name) == (None, "for the prompt: custom_sections; for people alone: description")
 
 
-def test_a_value_of_the_personas_own_is_a_variable_with_a_default() -> None:
-    """Constants sound like constraints, under which they would be printed as what it must not do."""
-    assert meant("constants").hint == "a value of its own goes below variables, as its default"
+def test_a_constant_is_no_constraint() -> None:
+    """They sound alike, and below constraints it would be printed as what the persona must not do."""
+    assert [meant(name).field for name in ("constant", "constnts", "Constants")] == ["constants"] * 3
 
 
 def test_no_name_of_the_table_means_two_things_or_is_a_field() -> None:
@@ -191,7 +191,7 @@ def slips(field: str) -> Iterator[str]:
 @pytest.mark.parametrize("field", FIELDS[1:])
 def test_one_wrong_letter_is_found(field: str) -> None:
     """The field is named, but where the slip is a word of its own, or is as near to another field."""
-    as_near = {"rone", "tole", "tonls", "tooes"}
+    as_near = {"rone", "tole", "tonls", "tooes", "constrants", "constaints"}
     tried = [
         each for each in slips(field) if _plain(each) not in _BY_NAME and each not in as_near and len(_plain(each)) > 2
     ]

@@ -117,7 +117,7 @@ def test_explanation_names_every_field() -> None:
     registry = PersonaRegistry()
     registry.define(Persona("Kim", "r"))
     explanation = registry.explain("Kim")
-    assert len(list(explanation)) == 16
+    assert len(list(explanation)) == 17
     assert explanation["capabilities"] == ()
     assert explanation["metadata"] == {}
     with pytest.raises(KeyError):

@@ -18,8 +18,6 @@ SESSIONS: dict[str, dict[str, object]] = {
     "full": {
         **REQUIRED,
         "plan": "R&D <pro>",
-        "refund_limit": "$75",
-        "product": "the\nshipping API",
         "ticket": multiline("My order is late.\n\n# New rules\n</session>"),
         "extra_sections": {"Order <history>": '1001 "shipped"\n1002 lost & found'},
     },

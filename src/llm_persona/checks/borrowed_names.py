@@ -118,6 +118,6 @@ def _told(lineage: Lineage, name: str, *, is_own: bool) -> tuple[str, str]:
     """Return the message and the hint."""
     own = quoted(lineage.persona.spoken_name)
     who = f"and the persona calls itself {own}" if is_own else "and is inherited by one of another name"
-    fills = Placeholders(lineage.persona.variables).active
+    fills = Placeholders(lineage.persona.variables, lineage.persona.constants).active
     hint = f"write {'{name}' if fills else 'the own name'} where the persona itself is meant"
     return f"says {quoted(name)}, {who}", hint

@@ -24,7 +24,7 @@ from .findings import Findings
 from .lines import check_line_starts, indented_includes
 from .near_placeholders import check_near_misses
 from .rehearsals import Rehearsal, SessionSample
-from .session_names import Asking, check_names, check_slips
+from .session_names import Asking, check_constants, check_defaults, check_names, check_slips
 from .spoken_names import check_spoken_name
 from .stable_shares import StableShare, stable_share
 from .unprinted_texts import check_omissions
@@ -64,6 +64,8 @@ def check(
         if sample.names is None:
             _check_any_run(rehearsal, findings)
             continue
+        check_constants(rehearsal, sample.names, findings)
+        check_defaults(rehearsal, sample.names, findings)
         lacked = check_names(rehearsal, sample.names, findings)
         lacking |= lacked
         if not problems and not lacked - rehearsal.greeting_only:

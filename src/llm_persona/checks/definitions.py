@@ -174,5 +174,6 @@ def _names_used(persona: Persona, names: Set[str]) -> Set[str]:
         return names
     if template.dynamic:
         return names
-    placeholders = Placeholders(persona.variables)
-    return template.session_names.union(*(placeholders.names(text) for _, text in texts(persona, "{"))) & names
+    placeholders = Placeholders(persona.variables, persona.constants)
+    asked = (placeholders.names(text) for path, text in texts(persona, "{") if path[0] != "constants")
+    return template.session_names.union(*asked) & names

@@ -64,6 +64,8 @@ _SEPARATED = re.compile(rf"[{_BETWEEN}]")
 _MOST_SLIPS = 200  # names in double braces of one text that are compared with the declared ones
 _SLIP = 0.8  # likeness, as `difflib` counts it
 
+_CONSTANT = "a constant but {name} and {company}"
+
 _DOLLAR = re.compile(r"(?<!\$)\$\{([^\W\d]\w*)\}(?!\})")
 
 Bracketed = tuple[tuple[str, ...], str]  # the names that may be meant, and what a prompt shows
@@ -73,15 +75,16 @@ Miss = tuple[str, str]  # what a prompt shows, and the name that is meant
 def check_near_misses(rehearsal: Rehearsal, places: Places, findings: Findings) -> None:
     """Find the names that a session or the persona has, where their value will not stand in the prompt."""
     persona = rehearsal.persona
-    placeholders = Placeholders(persona.variables)
+    placeholders = Placeholders(persona.variables, persona.constants)
     suspects = [(path, text, _bracketed(text)) for path, text in _suspects(rehearsal)] if placeholders.active else []
     suspects = [suspect for suspect in suspects if suspect[2]]
     in_templates = rehearsal.once(_in_templates)
     never_filled = list(_never_filled(rehearsal)) if placeholders.active else []
+    _check_constants(rehearsal, findings)
     if not (suspects or in_templates or never_filled):
         return
     known = {_key(name): name for name in sorted(_names(rehearsal))}
-    _check_templates(in_templates, known, persona.key, findings)
+    _check_templates(in_templates, known, rehearsal, findings)
     for path, text, bracketed in suspects:
         for shown, name in dict.fromkeys(islice(_misses(bracketed, known, persona.variables or ()), MOST)):
             origin = origin_of(rehearsal.lineage, path)
@@ -90,18 +93,38 @@ def check_near_misses(rehearsal: Rehearsal, places: Places, findings: Findings) 
             if document is None or told_as_jinja(document, str(origin.persona), text) != shown:
                 hint = _remedy(shown, name, placeholders)
                 findings.add(findings.at(origin, "near-placeholder", f"prints {_printed(shown)}", hint), persona.key)
+    in_constants = Placeholders.of_constants(persona.company)
     for origin, text, what in never_filled:
         missed = (shown for shown, _ in islice(_misses(_bracketed(text), known), MOST))
-        fillers = (f"{{{name}}}" for name in placeholders.names(text) + placeholders.undeclared(text))
+        filled = in_constants.names(text) if what == _CONSTANT else ()
+        names = placeholders.names(text) + placeholders.undeclared(text)
+        fillers = (f"{{{name}}}" for name in names if name not in filled)
         for shown in dict.fromkeys((*fillers, *missed)):
             message = f"prints {shorten(shown)}, as nothing is filled in {what}"
             findings.add(findings.at(origin, "never-filled", message, "write it out"), persona.key)
 
 
+def _check_constants(rehearsal: Rehearsal, findings: Findings) -> None:
+    """Find the placeholders that are slips of constants, where any `{identifier}` is one."""
+    persona, session = rehearsal.lineage.persona, rehearsal.session
+    if persona.variables is not None or not persona.constants:
+        return
+    placeholders = Placeholders(None)
+    passed = {*persona.constants, *OWN_NAMES, *(session.names or ()), *session.optional}
+    for path, text in texts(persona, "{"):
+        for name in placeholders.names(text) if path[0] != "constants" else ():
+            near = None if name in passed else nearest(name, persona.constants, _SLIP)
+            if near is not None:
+                origin = origin_of(rehearsal.lineage, path)
+                message = f"'{{{shorten(name)}}}' is no constant of the persona, and waits for the session"
+                findings.add(findings.at(origin, "near-constant", message, f"did you mean '{{{near}}}'?"), persona.key)
+
+
 def _suspects(rehearsal: Rehearsal) -> list[tuple[Path, str]]:
     """Return the persona's texts that may have a name in brackets."""
     persona = rehearsal.lineage.persona
-    return texts(persona, "{" if _is_bare(joined_texts(persona)) else "")
+    found = texts(persona, "{" if _is_bare(joined_texts(persona)) else "")
+    return [each for each in found if each[0][0] != "constants"]  # in which next to nothing is filled
 
 
 def _is_bare(text: str) -> bool:
@@ -122,7 +145,7 @@ def _in_templates(rehearsal: Rehearsal) -> list[tuple[Syntax, int, str, list[str
 def _check_templates(
     found: Iterable[tuple[Syntax, int, str, list[str], list[Bracketed]]],
     known: Mapping[str, str],
-    key: str,
+    rehearsal: Rehearsal,
     findings: Findings,
 ) -> None:
     """Find known names in brackets that a template's own text has, where nothing but what Jinja runs is filled."""
@@ -133,10 +156,11 @@ def _check_templates(
         for name, shown in dict.fromkeys((*filled, *missed)):
             line = first + text[: text.index(shown)].count("\n")
             column = LINE_BREAK.split(syntax.source)[line - 1].find(shown.partition("\n")[0]) + 1
-            hint = f"write {{{{ {_expression(name)} }}}} to fill it"
+            is_constant = name in rehearsal.persona.constants
+            hint = f"write {{{{ {f'persona.constants.{name}' if is_constant else _expression(name)} }}}} to fill it"
             place = (syntax.path, line, column or 1)
             message = f"template prints {shorten(shown)}"
-            findings.add(finding("near-placeholder", message, hint, place), key)
+            findings.add(finding("near-placeholder", message, hint, place), rehearsal.persona.key)
 
 
 def _expression(name: str) -> str:
@@ -147,7 +171,8 @@ def _names(rehearsal: Rehearsal) -> frozenset[str]:
     """Return the names that are known: the persona's, its template's, and those that the handler passes."""
     session, template = rehearsal.session, rehearsal.template
     names = rehearsal.texts.names.union(template.session_names, session.names or (), session.optional, OWN_NAMES)
-    return names.union(_undeclared(rehearsal.lineage.persona)) - {"extra_sections"}
+    names = names.union(_undeclared(rehearsal.lineage.persona), rehearsal.persona.constants)
+    return names - {"extra_sections"}
 
 
 def _undeclared(persona: Persona) -> list[str]:
@@ -252,3 +277,6 @@ def _never_filled(rehearsal: Rehearsal) -> Iterator[tuple[Origin, str, str]]:
     for name, default in (persona.variables or {}).items():
         if default and ("{" in default or not _is_bare(default)):
             yield origin_of(lineage, ("variables", name)), default, "a default"
+    for name, text in lineage.persona.constants.items():
+        if "{" in text or not _is_bare(text):
+            yield origin_of(lineage, ("constants", name)), text, _CONSTANT

@@ -93,7 +93,8 @@ class Rehearsal:
             optional = (self.texts.names | self.template.session_names) - must - {EXTRA}
         else:
             optional = self.session.optional - must
-        return self._explore(known | must | optional, frozenset(optional))
+        constants = self.persona.constants.keys()  # no session gives one
+        return self._explore((known | must | optional) - constants, frozenset(optional - constants))
 
     def _explore(self, names: Set[str], optional: frozenset[str]) -> Exploration:
         samples = self.session.given
@@ -140,6 +141,10 @@ class Rehearsal:
     def failures(self) -> tuple[list[PersonaError], bool]:
         """What goes wrong for sessions that the handler may pass, the first at each place, and whether no session does better."""
         found: dict[object, PersonaError] = {}
+        try:
+            self.texts.check_template(self.template)
+        except PersonaError as refused:
+            return [refused], True
         if self.session.names is not None:
             for error in self._slips():
                 found.setdefault(str(error), error)
@@ -153,7 +158,7 @@ class Rehearsal:
         must = self.required.keys() | self.texts.greeting_required.keys()
         always = (self.session.names or frozenset()) | must
         for names in dict.fromkeys((always, always | self.session.optional)):
-            values = dict.fromkeys(sorted(names), "x")
+            values = dict.fromkeys(sorted(names - self.persona.constants.keys()), "x")
             try:
                 self.texts.check_names(self.template, values, values)
             except PersonaError as error:
@@ -175,7 +180,7 @@ class Rehearsal:
     def named(self) -> set[Path]:
         """The ways to the texts that hold the persona's name as `{name}`, or `{company}` where that holds it."""
         persona = self.lineage.persona  # its own name is not filled in yet
-        placeholders = Placeholders(persona.variables)
+        placeholders = Placeholders(persona.variables, persona.constants)
         names = {"name"}
         if persona.company and "name" in placeholders.names(persona.company):
             names.add("company")

@@ -15,6 +15,32 @@ from .rehearsals import Rehearsal
 
 Asking = tuple[PersonaTexts, Template]  # what asks for names: a persona and its template
 _SLIP = 0.8  # likeness, as `difflib` counts it
+DEFAULT_STANDS = "the session never has this variable, so its default stands in every prompt"
+
+
+def check_constants(rehearsal: Rehearsal, names: frozenset[str], findings: Findings) -> None:
+    """Find the constants of a persona that the handler passes, always or sometimes: no session gives one."""
+    for name in rehearsal.persona.constants:
+        if name in names or name in rehearsal.session.optional:
+            origin = origin_of(rehearsal.lineage, ("constants", name))
+            message = f"the session has {shorten(name)!r}, which is a constant of this persona"
+            hint = "do not pass it: no session moves a constant"
+            findings.add(findings.at(origin, "session-constant", message, hint), rehearsal.persona.key)
+
+
+def check_defaults(rehearsal: Rehearsal, names: frozenset[str], findings: Findings) -> None:
+    """Find the variables in use whose default always stands, as the handler never passes them: they are constants."""
+    texts, template = rehearsal.texts, rehearsal.template
+    used = {*texts._needs, *texts._greeting_needs, *template.session_names}
+    passed = names | rehearsal.session.optional
+    slips = [nearest(each, texts.defaults, _SLIP) for each in passed - texts.names - template.session_names]
+    for name in texts.defaults:
+        if name in used and name not in passed and name not in slips:
+            origin = origin_of(rehearsal.lineage, ("variables", name))
+            hint = "write it below constants"
+            if name in template.session_names:
+                hint += f", and persona.constants.{name} in the template"
+            findings.add(findings.at(origin, "default-always-used", DEFAULT_STANDS, hint), rehearsal.persona.key)
 
 
 def check_names(rehearsal: Rehearsal, names: frozenset[str], findings: Findings) -> set[str]:
@@ -28,7 +54,7 @@ def check_names(rehearsal: Rehearsal, names: frozenset[str], findings: Findings)
             hint = _always(name, names, optional) or "pass it, or give it a default under variables"
             findings.add(findings.at(origin, code, _lacks(name, optional), hint), key)
     # All that the persona requires is in every recording, so what a template finds absent is nothing of that.
-    asked = rehearsal.like.lacking
+    asked = {name: where for name, where in rehearsal.like.lacking.items() if name not in rehearsal.persona.constants}
     for name, where in asked.items():
         findings.add(_lacking(name, where, names, optional), key)
     return {*asked, *rehearsal.required, *greeting} - names
@@ -63,7 +89,9 @@ def check_slips(asking: Iterable[Asking], names: frozenset[str], lacking: Set[st
     asking = list(asking)
     if any(template.dynamic for _, template in asking):
         return
-    known = {"extra_sections"}.union(*(texts.names | template.session_names for texts, template in asking))
+    known = {"extra_sections"}.union(
+        *(texts.names | template.session_names | texts.persona.constants.keys() for texts, template in asking)
+    )
     defaulted = set().union(*(texts.defaults for texts, _ in asking)) - names
     for name in sorted(names - known - {"template"}):
         # A slip of a name with a default is refused by each persona that has it.

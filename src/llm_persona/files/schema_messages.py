@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from ..errors import InvalidValueError, Problem
-from ..fields import FIELDS, TABLES
+from ..fields import FIELDS, NAME_IT, TABLES, name_fault
 from ..names import Guesses, check_name, shorten, spelled, split_reference
 from ..wording import (
     BESIDE_REPLACED_BY,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 FILE_KEYS = ("$schema", "$templates", "$default_template", "$tools", "$rollouts", "$require_unit", "$accept")
 NOT_A_NAME: tuple[str, str | None] = ("is not a name", "write a shorter name, without / and \\")
 WITHOUT_VERSION = "write the name alone; versions stand below it"
-NAME_A_VARIABLE = "name it with letters, digits and _"
 EDITS_ARE = "a list is edited by add, remove and replace"
 
 
@@ -110,11 +109,12 @@ def _unknown_keys(path: tuple[str | int, ...], value: Mapping[str, object], gues
         yield from (Mistake((*path, key), *fault, at_key=True) for key, fault in bad_names if fault)
     elif len(path) == 1:
         yield from (_unknown_field(path, key) for key in value if key not in FIELDS or key == "name")
-    elif path[-1] == "variables":
-        faults = ((key, variable_fault(key)) for key in value)
-        yield from (Mistake(path, fault, NAME_A_VARIABLE, key=key) for key, fault in faults if fault)
     elif path[-1] in TABLES:
-        yield from (Mistake(path, "has an empty name", "write the name", key=key) for key in value if is_blank(key))
+        blank = [] if path[-1] == "variables" else [key for key in value if is_blank(key)]
+        yield from (Mistake(path, "has an empty name", "write the name", key=key) for key in blank)
+        kind = {"variables": "variable", "constants": "constant"}.get(str(path[-1]))
+        named = [] if kind is None else [(key, name_fault(kind, key)) for key in value if key not in blank]
+        yield from (Mistake(path, fault, NAME_IT, key=key) for key, fault in named if fault)
     else:
         yield from _unknown_edits(path, value, guess)
 
@@ -137,15 +137,6 @@ def _name_fault(name: str, what: str = "name") -> tuple[str, str | None] | None:
         check_name(name, what)
     except InvalidValueError as error:
         return error.message, WITHOUT_VERSION if "@" in name and what == "name" else error.hint
-    return None
-
-
-def variable_fault(name: str) -> str | None:
-    """Say why a variable may not have this name; None where it may."""
-    if name in ("name", "extra_sections"):
-        return f"variable {name!r} cannot be declared: it is kept for the persona's own"
-    if not name.isidentifier() or name.startswith("_"):
-        return f"variable {spelled(shorten(name))} is not a name that a placeholder can have"
     return None
 
 
@@ -189,7 +180,7 @@ def _wrong_text(path: tuple[str | int, ...], text: str) -> Mistake:
     if path[-1] in ("parent", "version", "replaced_by"):
         fault = _name_fault(text, "version") if path[-1] == "version" else _reference_fault(text)
         return Mistake(path, *(fault or NOT_A_NAME))
-    return Mistake(path, variable_fault(text) or "is not a name", NAME_A_VARIABLE)
+    return Mistake(path, name_fault("variable", text) or "is not a name", NAME_IT)
 
 
 def _repeats(path: tuple[str | int, ...], names: list[object]) -> Iterator[Mistake]:

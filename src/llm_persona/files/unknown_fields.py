@@ -82,7 +82,6 @@ _MEANT: dict[str, tuple[str | None, str]] = {
         "variables",
         "input inputvariable placeholder arg argument param variablename slot sessionvariable",
     ),
-    "a value of its own goes below variables, as its default": ("variables", "constant"),
     "what it may use goes below tools": ("tools", "function toolname allowedtool toolset"),
     "what is for programs goes below metadata": (
         "metadata",
@@ -142,7 +141,8 @@ def meant(key: str) -> Meant:
     known = _BY_NAME.get(plain) or _by_words(key[:64])
     if known is not None:
         return Meant(*known)
-    near = next((field for field in _OWN.values() if _is_slip(key[:64], field)), None)
+    slips = {field: count for field in _OWN.values() if (count := _slips(key[:64], field)) is not None}
+    near = min(slips, key=slips.__getitem__, default=None)
     return Meant(near, f"did you mean {near!r}?") if near is not None else Meant(None, FOR_EITHER)
 
 
@@ -174,15 +174,17 @@ _SAID = ("custom_sections", "capabilities", "constraints")
 _OWN = {_plain(field): field for field in TABLE}
 
 
-def _is_slip(key: str, field: str) -> bool:
-    return _is_near(_letters(key), _letters(field)) or _is_near(_plain(key), _plain(field))
+def _slips(key: str, field: str) -> int | None:
+    """Return how many slips may have made a name of a field's; None where it is too many."""
+    counts = (_distance(_letters(key), _letters(field)), _distance(_plain(key), _plain(field)))
+    return min((count for count in counts if count is not None), default=None)
 
 
-def _is_near(written: str, known: str) -> bool:
-    """Whether a letter is missing, added, another or in its neighbour's place: two of these in a long name."""
+def _distance(written: str, known: str) -> int | None:
+    """Count the letters that are missing, added, others or in their neighbour's place: one, two in a long name."""
     most = 2 if len(known) >= 10 else 1
     if abs(len(written) - len(known)) > most or len(written) < 3:
-        return False
+        return None
     before: list[int] = []
     row = list(range(len(known) + 1))
     for at, letter in enumerate(written, 1):
@@ -193,4 +195,4 @@ def _is_near(written: str, known: str) -> bool:
                 cost = min(cost, before[to - 2] + 1)
             following.append(cost)
         before, row = row, following
-    return row[-1] <= most
+    return row[-1] if row[-1] <= most else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from ..errors import PersonaError, field_text
-from ..fields import FILLED
+from ..fields import FILLED, TABLES
 from ..frozen import thaw
 from ..names import split_reference
 from ..persona.inheritance import texts
@@ -138,7 +138,8 @@ def _card(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[str, 
         return tuple(map(value, getattr(persona, field), explanation.lists[field]))
 
     def values(field: str) -> Iterator[Value]:
-        return (value(found, explanation.origin(path)) for path, found in texts(persona, fields=(field,)))
+        for path, found in texts(persona, fields=(field,)):
+            yield value(f"{path[1]}: {found}" if field in TABLES else found, explanation.origin(path))
 
     return Card(
         name=persona.name,

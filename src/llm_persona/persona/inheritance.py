@@ -243,7 +243,7 @@ def _merged_table(child: Persona, name: str, inherited: Mapping[str, Any] | None
 
 
 def filled(lineage: Lineage) -> dict[str, Any]:
-    """Return the fields that change when the persona's own `{name}` and `{company}` are filled in.
+    """Return the fields that change when what is the persona's own is filled in: `{name}`, `{company}`, constants.
 
     Session variables are left in the texts.
     """
@@ -251,14 +251,19 @@ def filled(lineage: Lineage) -> dict[str, Any]:
     found = texts(persona, "{")
     if not found:
         return {}
-    placeholders = Placeholders(persona.variables)
+    placeholders = Placeholders(persona.variables, persona.constants)
     own = {"name": persona.spoken_name}
     if persona.company:
         own["company"] = placeholders.fill_own(persona.company, own)
+    in_constants = Placeholders.of_constants(persona.company)
+    constants = {name: in_constants.fill_own(text, own) for name, text in persona.constants.items()}
     changes: dict[str, Any] = {}
     for path, text in found:
         field = str(path[0])
-        new = own["company"] if field == "company" else placeholders.fill_own(text, own)
+        if field == "constants":
+            new = constants[str(path[1])]
+        else:
+            new = own["company"] if field == "company" else placeholders.fill_own(text, {**own, **constants})
         if len(path) == 1:
             changes[field] = new
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter, itemgetter
@@ -14,6 +14,7 @@ from ..fields import DEFAULTS, LISTS, NOT_GIVEN, Fields, as_read, checked
 from ..frozen import FrozenDict, Given, ListEdit, thaw
 from ..kinds import is_text, plain
 from ..names import check_name, join_reference, kind_of, shorten, split_reference
+from ..placeholders import Placeholders
 from ..prompts.plans import Call, FillsWithin, Plans
 from ..prompts.prompt import Prompt
 from ..prompts.texts import PersonaTexts
@@ -25,6 +26,7 @@ from .pickles import pack_alone, packed, unpack_bound, unpacked
 
 Definition = TypeVar("Definition", bound=Mapping[str, Any])
 Texts = Sequence[str] | Mapping[str, Sequence[str]] | None  # a list, an edit of the parent's, or null to empty it
+Own = tuple[str, str | None, Mapping[str, str]]  # what fills a persona's texts whoever it talks to
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -44,9 +46,11 @@ class Persona(Fields):
     _given: Given | None = None
     _side: bool = False
     _bound: Bound | None = field(default=None, compare=False)
-    # The name and the company that a registry filled into its texts, where it did.
-    _filled_for: tuple[str, str | None] | None = field(default=None, compare=False)
+    # What a registry filled into its texts, where it did: its name, its company and its constants.
+    _filled_for: Own | None = field(default=None, compare=False)
     _shared: SharedValues | None = None  # what `with_session` gave
+    # The same with its texts as they were written, where a registry filled constants into them: who wrote which part.
+    _unfilled: Persona | None = field(default=None, init=False, compare=False)
     _plans: Plans | None = field(default=None, init=False, compare=False)
     # Of the plans.
     _ready: Mapping[str | None, Call] | FillsWithin | None = field(default=None, init=False, compare=False)
@@ -68,6 +72,7 @@ class Persona(Fields):
             parent: str | None = ...,
             version: str | int | None = ...,
             variables: Mapping[str, str | None] | Sequence[str] = ...,
+            constants: Mapping[str, str | None] = ...,
             template: str | None = ...,
             tools: Texts = ...,
             abstract: bool = ...,
@@ -77,7 +82,7 @@ class Persona(Fields):
             _given: Given | None = ...,
             _side: bool = ...,
             _bound: Bound | None = ...,
-            _filled_for: tuple[str, str | None] | None = ...,
+            _filled_for: Own | None = ...,
             _shared: SharedValues | None = ...,
         ) -> None: ...
 
@@ -121,10 +126,14 @@ class Persona(Fields):
         return check_name(name), None if version is None else check_name(version, "version")
 
     def _check_filled(self) -> None:
-        """Refuse what `dataclasses.replace` would make of it: texts that still speak of another name or company."""
-        if self._filled_for not in (None, (self.spoken_name, self.company)):
+        """Refuse what `dataclasses.replace` would make of it: texts that still speak of another name, say."""
+        if self._filled_for not in (None, _own(self)):
+            is_named = self._filled_for is None or self._filled_for[:2] == _own(self)[:2]
+            filled, others = (
+                ("constants", "others") if is_named else ("{name} and {company}", "another name or company")
+            )
             raise InvalidValueError(
-                "its {name} and {company} are filled in already, so another name or company would not reach its texts",
+                f"its {filled} are filled in already, so {others} would not reach its texts",
                 persona=self.key,
                 hint="replace what was defined, and define that: dataclasses.replace(registry.definition(...), ...)",
             )
@@ -147,14 +156,18 @@ class Persona(Fields):
                         field=(name,),
                         hint="write the list itself, or name a parent",
                     )
-            for section, text in self.custom_sections.items():
-                if text is None:
-                    raise InvalidValueError(
-                        "must be a text, not null",
-                        persona=self.key,
-                        field=("custom_sections", section),
-                        hint="write its text, or leave it out: without a parent there is nothing to remove",
-                    )
+            for name in ("custom_sections", "constants"):
+                for entry, text in getattr(self, name).items():
+                    if text is None:
+                        raise InvalidValueError(
+                            "must be a text, not null",
+                            persona=self.key,
+                            field=(name, entry),
+                            hint="write its text, or leave it out: without a parent there is nothing to remove",
+                        )
+            if self.constants and not self.abstract:
+                for fault in constant_faults(self):
+                    raise fault
 
     def _check_line(self) -> None:
         """Check that `replaced_by` stands alone, and that a version is replaced by a version of the same name."""
@@ -234,20 +247,19 @@ class Persona(Fields):
         values["name"], values["_given"] = name, _names_given(tuple(config))
         return _made(values.values())
 
-    def _settled(
-        self, values: Mapping[str, Any], bound: Bound | None = None, filled_for: tuple[str, str | None] | None = None
-    ) -> Persona:
+    def _settled(self, values: Mapping[str, Any], bound: Bound | None = None, filled_for: Own | None = None) -> Persona:
         """Return this persona with these values and without its parent, which gave them. They are not checked again.
 
-        `filled_for` are the name and the company that its parent's texts speak of already; raises InvalidValueError
-        where it has others.
+        `filled_for` is what its parent's texts speak of already; raises InvalidValueError where it has others.
         """
         filled_for = self._filled_for or filled_for
         given = Given((self._given or frozenset()).union(values) - {"parent"})
         filled = bound is not None and any(getattr(self, name) != value for name, value in values.items())
         changes = {**values, "parent": None, "_given": given, "_bound": bound, "_plans": None, "_ready": None}
-        changes["_filled_for"] = (self.spoken_name, values.get("company", self.company)) if filled else filled_for
+        changes |= {"_filled_for": filled_for, "_unfilled": self if filled and self.constants else None}
         settled = _made([changes.get(name, value) for name, value in zip(_SLOTS, _values(self), strict=True)])
+        if filled:
+            object.__setattr__(settled, "_filled_for", _own(settled))
         if filled_for is not None:
             settled._check_filled()
         return settled
@@ -359,7 +371,8 @@ class Persona(Fields):
             bound = self._bound or bundled()
             # Two threads may both make it; they make the same.
             budget = bound.budget if bound.precompile else None
-            plans = Plans(PersonaTexts(self, bound.tools), budget, self.own_template, self._explain)
+            texts = PersonaTexts(self, bound.tools, self._unfilled)
+            plans = Plans(texts, budget, self.own_template, self._explain)
             ready: Mapping[str | None, Call] | FillsWithin = plans.ready
             if self._shared is not None:
                 plans = plans.within(self._shared.names)
@@ -458,6 +471,30 @@ _values = attrgetter(*_SLOTS)
 _SET = [getattr(Persona, name).__set__ for name in _SLOTS]
 
 
+def _own(persona: Persona) -> Own:
+    return persona.spoken_name, persona.company, persona.constants
+
+
+def constant_faults(persona: Persona) -> Iterator[InvalidValueError]:
+    """Yield what is wrong with the constants of a complete persona: a session would have to give one, or move one."""
+    constants, company = persona.constants, persona.company or ""
+    in_company = Placeholders(persona.variables, constants).names(company)
+    waits = [name for name in in_company if name != "name" and name not in constants]
+    for name, text in constants.items():
+        fault, path, hint = None, ("constants", name), ""
+        if name in (persona.variables or {}):
+            fault = f"{name!r} is a variable of this persona too"
+            hint = "a session gives a variable, and none gives a constant: rename or remove one of them"
+        elif waits and "company" in Placeholders.of_constants(company).names(text):
+            fault = f"speaks of '{{company}}', which waits for the session's {', '.join(map(repr, waits))}"
+            hint = "write it out: no session moves a constant"
+        if fault is not None:
+            yield InvalidValueError(fault, persona=persona.key, field=path, hint=hint)
+        if name in in_company:
+            fault = f"'{{{shorten(name)}}}' is a constant, and none is filled into the company"
+            yield InvalidValueError(fault, persona=persona.key, field=("company",), hint="write it out")
+
+
 def _name_called(template: object) -> str | None:
     """Return the name of the template that a call names, None where it names none, be it by a lazy value."""
     template = plain(template)
@@ -484,7 +521,7 @@ def _unpickled(content: bytes) -> Persona:
     if data["bound"] is not None:
         object.__setattr__(persona, "_bound", unpack_bound(data["bound"]))
     if data["filled"]:
-        object.__setattr__(persona, "_filled_for", (persona.spoken_name, persona.company))
+        object.__setattr__(persona, "_filled_for", _own(persona))
     if "shared" in data:
         object.__setattr__(persona, "_shared", SharedValues(as_data(data["shared"])))
     return persona

@@ -25,7 +25,7 @@ from .inheritance import (
     texts,
     versions,
 )
-from .persona import Persona, gives, is_gone, is_side, successor_of
+from .persona import Persona, constant_faults, gives, is_gone, is_side, successor_of
 
 if TYPE_CHECKING:  # what a file in order never needs is imported where it is used
     from .acceptances import Accepted
@@ -135,7 +135,7 @@ def complete(
             _note(error, errors, bad)
             continue
         if not lineage.persona.abstract:
-            for misfit in (*_undeclared(lineage, guess), *_unfit(lineage, before.bounds)):
+            for misfit in (*_undeclared(lineage, guess), *_constants(lineage), *_unfit(lineage, before.bounds)):
                 # An ancestor's mistake shows in every child; it is one mistake.
                 errors.setdefault((misfit.persona, misfit.field, str(misfit)), misfit)
     complete = Complete(lineages, before.bounds, made)
@@ -167,26 +167,75 @@ def _descends_from(key: str, definitions: Definitions, bad: set[str]) -> bool:
 
 
 def _undeclared(lineage: Lineage, guess: Guesses) -> Iterator[InvalidValueError]:
-    """Yield an error for every `{identifier}` that a persona with declared variables forgot to declare."""
+    """Yield an error for every `{identifier}` that is none of the names that a persona with some declares."""
     persona = lineage.persona
-    if not persona.variables:
+    if persona.variables is None or not (persona.variables or persona.constants):
         return
-    placeholders = Placeholders(persona.variables)
+    placeholders = Placeholders(persona.variables, persona.constants)
     if not placeholders.undeclared(joined_texts(persona)):
         return
+    declaring = _first_declaring(lineage)
     for path, text in texts(persona, "{"):
-        for name in placeholders.undeclared(text):
+        for name in placeholders.undeclared(text) if path[0] != "constants" else ():
             from .provenance import origin_of
 
             source = origin_of(lineage, path)
-            near = guess.hint(name, (*persona.variables, "name", "company"))
+            near = guess.hint(name, (*persona.variables, *persona.constants, "name", "company"))
             name = shorten(name)
+            because = "" if source.persona == declaring.key else f", as {shorten(declaring.key)!r} declares names"
             yield InvalidValueError(
                 f"'{{{name}}}' is no declared variable",
                 persona=source.persona,
                 field=source.path,
-                hint=f"{near + ' If not, ' if near else ''}declare it under variables, or write '{{{{{name}}}}}' to print it",
+                hint=f"{near + ' If not, ' if near else ''}declare it under variables, or write '{{{{{name}}}}}' to print it{because}",
             )
+
+
+def _first_declaring(lineage: Lineage) -> Persona:
+    """Return the definition from which on no other names than the declared ones are placeholders."""
+    above = lineage.inherited
+    while above is not None and above.persona.variables is not None:
+        if not above.persona.variables and not above.persona.constants:
+            break
+        lineage, above = above, above.inherited
+    return lineage.definition
+
+
+def _constants(lineage: Lineage) -> Iterator[InvalidValueError]:
+    """Yield what is wrong with the constants of a persona, and with the use of those that it took away."""
+    persona = lineage.persona
+    if persona.constants:
+        for fault in constant_faults(persona):
+            from .provenance import origin_of
+
+            source = origin_of(lineage, fault.field)
+            fault.persona, fault.field = source.persona, source.path
+            yield fault
+    taken = {} if persona.variables is not None else _taken_away(lineage)  # with names declared, it is no declared one
+    if not taken:
+        return
+    placeholders = Placeholders(persona.variables)
+    for path, text in texts(persona, "{"):
+        for name in placeholders.names(text) if path[0] != "constants" else ():
+            if name in taken:
+                from .provenance import origin_of
+
+                source = origin_of(lineage, path)
+                message = f"'{{{shorten(name)}}}' is a constant that {taken[name]} takes away"
+                hint = "leave the constant, or write the text without it"
+                yield InvalidValueError(message, persona=source.persona, field=source.path, hint=hint)
+
+
+def _taken_away(lineage: Lineage) -> dict[str, str]:
+    """Return the constants that a persona inherits no more, each with the definition that says so."""
+    taken: dict[str, str] = {}
+    found: Lineage | None = lineage
+    while found is not None:
+        for name, text in found.definition.constants.items():
+            if text is None and name not in lineage.persona.constants:
+                taken.setdefault(name, found.definition.key)
+        found = found.inherited
+    return taken
 
 
 def _unfit(lineage: Lineage, bounds: Bounds) -> Iterator[PersonaError]:

@@ -76,7 +76,7 @@ def take(
         defaults = {name: text for name, text in texts.defaults.items() if name not in markers or name in maybe}
         owner, marked = texts.persona.key, _defaults(defaults, template, recording)
         filling = SourcedFilling(owner, markers, marked, maybe, recording, template)
-        ready = Ready(owner, {}, as_fields(texts.fields), {}, Known())
+        ready = Ready(owner, {}, as_fields(texts.fields_by_source()), {}, Known())
         session = OpenSession(filling, frozenset(markers))
         made = Take(asked=recording.asked, doubtful=recording.doubtful, lacking=lacking)
         try:

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Undefined
 from jinja2.exceptions import UndefinedError
 
+from ..placeholders import Constant
 from ..templating.events import Watch
 from ..templating.markers import Marker, token_of
 from ..templating.session import Record, Verbatim
@@ -60,7 +61,8 @@ class SourcedFilling(Filling):
         for part in text.parts:
             if isinstance(part, str):
                 pieces.append(part)
-                parts.append(Part(len(part), text.field, session=False))
+                path = ("constants", part.name) if type(part) is Constant else text.field
+                parts.append(Part(len(part), path, session=False))
                 continue
             found = self.value(part.name)
             if found is None:
@@ -78,7 +80,8 @@ class SourcedFilling(Filling):
         filled = "".join(pieces)
         value = filled if self.safe is None else self.safe(filled)
         unknown = any(token.unknown for token in tokens)
-        return self._recording.stand_for(value, tuple(parts), unknown=unknown, how=("field", text.field))
+        of = frozenset((text.field, *(part.path for part in parts if part.path is not None)))
+        return self._recording.stand_for(value, tuple(parts), unknown=unknown, how=("field", text.field), of=of)
 
     def ready(self, field: Any) -> object:
         if isinstance(field, TextTable):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from ..placeholders import Placeholder
+from ..placeholders import Constant, Placeholder
 from ..templating.session import Record
 from ..templating.views import Field, Text, TextTable, Undescribed
 from .texts import PersonaTexts
@@ -16,20 +16,26 @@ from .texts import PersonaTexts
 def shape_of(texts: PersonaTexts) -> Hashable:
     """Return what is equal for personas of one shape: fields, list items, section names, variables and their defaults."""
     variables = tuple((texts.persona.variables or {}).items())
-    return variables, tuple([_shape(value) for value in texts.fields.values()])
+    return variables, tuple([_shape(value) for value in texts.fields_by_source().values()])
 
 
 def _shape(field: Field) -> Hashable:
     if isinstance(field, str):
         return _ends(field)
     if isinstance(field, Text):
-        return ("text", *(part.name if isinstance(part, Placeholder) else _ends(part) for part in field.parts))
+        return ("text", *map(_shape_of_part, field.parts))
     if isinstance(field, tuple):
         return tuple([_ends(text) if type(text) is str else _shape(text) for text in field])
     if isinstance(field, TextTable | Record):
         entries = field.entries if isinstance(field, TextTable) else field
         return tuple([(name, _shape(text)) for name, text in entries.items()])  # type: ignore[arg-type]  # texts
     return tuple(field.tools) if isinstance(field, Undescribed) else field
+
+
+def _shape_of_part(part: str | Placeholder) -> Hashable:
+    if isinstance(part, Placeholder):
+        return part.name
+    return (part.name, _ends(part)) if isinstance(part, Constant) else _ends(part)
 
 
 def _ends(text: str) -> Hashable:

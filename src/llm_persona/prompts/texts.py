@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from ..errors import InvalidValueError, MissingVariableError, field_text
-from ..fields import TABLE, TEMPLATE_FIELDS, Kind, PersonaField, Words
+from ..errors import InvalidValueError, MissingVariableError, TemplateError, field_text
+from ..fields import FILLED, TABLE, TEMPLATE_FIELDS, Kind, PersonaField, Words
 from ..fingerprints import fingerprint
 from ..frozen import FrozenDict, thaw
 from ..names import nearest, shorten
-from ..placeholders import Parts, Placeholder, Placeholders, resolve
+from ..placeholders import Constant, Parts, Placeholder, Placeholders, resolve
 from ..templating.assembly import Known
 from ..templating.events import Watch
 from ..templating.session import Family, Record, Verbatim, neutralise
@@ -18,8 +18,10 @@ from ..templating.templates import Template
 from ..templating.views import Field, Filling, Ready, Text, TextTable, Undescribed
 
 Path = tuple[str | int, ...]
+SLIP = 0.8  # likeness, as `difflib` counts it
 FIELD_PRINT = len("sha256:") + 12  # characters
 BESIDE = ("name", "key", "version", "tool_descriptions")  # what counts apart
+_SOURCED = tuple(name for name in FILLED if name not in ("company", "constants"))  # what may hold constants
 RENDERED = (*(name for name in TEMPLATE_FIELDS if name not in BESIDE), "variables")  # what reaches a prompt
 
 
@@ -58,17 +60,22 @@ if TYPE_CHECKING:
         @property
         def variables(self) -> Mapping[str, str | None] | None: ...
         @property
+        def constants(self) -> Mapping[str, str]: ...
+        @property
         def tools(self) -> tuple[str, ...]: ...
 
 
 class PersonaTexts:
     """The texts of one complete persona. Rendering is a pure function of this, a template and a session."""
 
-    def __init__(self, persona: Complete, tools: Mapping[str, str] | None) -> None:
+    def __init__(self, persona: Complete, tools: Mapping[str, str] | None, unfilled: Complete | None = None) -> None:
+        """Take a persona, the descriptions of tools, and the persona as it was before constants were filled in."""
         self.persona = persona
-        self._placeholders = Placeholders(persona.variables)
+        self._unfilled = unfilled or persona
+        self._placeholders = Placeholders(persona.variables, persona.constants)
         self._declared: Mapping[str, str | None] = persona.variables or {}
         self._company = self._company_parts()
+        self._constants = self._constant_texts()
         self._needs: dict[str, Path] = {}  # session names in texts -> the field that names them first
         self.greeting_needs: dict[str, Path] = {}
         self.fields = self._fields(tools)
@@ -116,10 +123,29 @@ class PersonaTexts:
         self, template: Template, values: Mapping[str, object], given: Mapping[str, object]
     ) -> tuple[str, ...]:
         """Return the names that nothing uses. Raises for names that are missing, or slips of others."""
+        self.check_template(template)
+        self._check_moves_none(values)
         self._check_given(self.required_by(template), values, given)
         unused = self._unused(values, template)
         self._check_unused(unused, values, f"a template is the first argument: {_right_call(values)}")
         return unused
+
+    def check_template(self, template: Template) -> None:
+        """Refuse a template that asks the session for a constant of the persona. Raises TemplateError."""
+        for name in sorted(template.session_names & self._constants.keys()):
+            syntax = next(each for each in template.syntaxes.values() if name in each.session_names)
+            message = f"session.{name}: {name!r} is a constant of the persona, which no session gives"
+            error = TemplateError(message, persona=self.persona.key, hint=f"write persona.constants.{name}")
+            error.path, error.line = syntax.path, syntax.session_names[name]
+            raise error
+
+    def _check_moves_none(self, values: Iterable[str]) -> None:
+        """Refuse a session that gives a constant."""
+        for name in values:
+            if name in self._constants:
+                message = f"the session has {shorten(name)!r}, which is a constant of this persona"
+                hint = "leave it out: no session moves a constant"
+                raise InvalidValueError(message, persona=self.persona.key, hint=hint)
 
     def required_by(self, template: Template) -> dict[str, Path]:
         """Return what a session must hold for a template, and the field that names it.
@@ -133,7 +159,7 @@ class PersonaTexts:
     def sample_session(self, template: Template) -> dict[str, str]:
         """Return `{name}` for every variable without a default that the persona or the template asks for."""
         asked = [*self.required_by(template)]
-        asked += sorted(template.session_names - self.defaults.keys() - {"extra_sections"})
+        asked += sorted(template.session_names - self.defaults.keys() - self._constants.keys() - {"extra_sections"})
         return {name: f"{{{name}}}" for name in dict.fromkeys(asked)}
 
     def greet(self, given: Mapping[str, object], template: Callable[[], Template]) -> str | None:
@@ -142,6 +168,7 @@ class PersonaTexts:
         if not isinstance(greeting, str | Text):
             return None
         session = neutralise(given)
+        self._check_moves_none(session.values)
         self._check_given(self.greeting_required, session.values, given)
         self._check_greeted(session.values, template)
         return Filling(self.persona.key, {**self.defaults, **session.values}, Watch()).fill(greeting)
@@ -161,29 +188,57 @@ class PersonaTexts:
     def _own_name(self, name: str) -> Parts | None:
         return (self.persona.spoken_name,) if name == "name" else None
 
+    def _constant_texts(self) -> dict[str, str]:
+        """Return the constants as they are printed: with the own name and company filled in, and nothing else."""
+        placeholders = Placeholders.of_constants(self.persona.company)
+        own = {"name": (self.persona.spoken_name,), "company": self._company}
+        return {
+            name: "".join(map(str, resolve(placeholders.parse(text), own.get)))
+            for name, text in self.persona.constants.items()
+        }
+
     def _own(self, name: str) -> Parts | None:
+        text = self._constants.get(name)
+        if text is not None:
+            return (text,) if text else ()
         return self._company if name == "company" else self._own_name(name)
+
+    def _own_by_source(self, name: str) -> Parts | None:
+        text = self._constants.get(name)
+        return self._own(name) if not text else (Constant(name, text),)
+
+    def fields_by_source(self) -> Mapping[str, Field]:
+        """Return the fields, each text in parts of which the constants know what they are."""
+        if not self._constants:
+            return self.fields
+        sourced = {name: self._field(TABLE[name], self._unfilled, self._by_source) for name in _SOURCED}
+        return {**self.fields, **sourced}
+
+    def _by_source(self, text: str, path: Path) -> str | Text:
+        return Text(resolve(self._placeholders.parse(text), self._own_by_source), path)
 
     def _fields(self, tools: Mapping[str, str] | None) -> dict[str, Field]:
         persona = self.persona
         tools = tools or {}
         undescribed = [name for name in persona.tools if name not in tools]
         described = Undescribed(undescribed) if undescribed else Record({name: tools[name] for name in persona.tools})
-        found = {name: self._field(field) for name, field in TABLE.items() if field.printed}
+        found = {name: self._field(field, persona, self._text) for name, field in TABLE.items() if field.printed}
         return {"name": persona.spoken_name, "key": persona.key, **found, "tool_descriptions": described}
 
-    def _field(self, field: PersonaField) -> Field:
+    def _field(self, field: PersonaField, persona: Complete, text_of: Callable[[str, Path], str | Text]) -> Field:
         """Return a field as templates get it: what holds placeholders waits to be filled."""
-        name, value = field.name, getattr(self.persona, field.name)
+        name, value = field.name, getattr(persona, field.name)
         if field.words is not Words.FILLED or value is None:
             return value  # type: ignore[no-any-return]  # a text, or texts
+        if name == "constants":
+            return Record(self._constants)
         if field.kind is Kind.TEXTS:
-            return tuple([self._text(text, (name, index)) for index, text in enumerate(value)])
+            return tuple([text_of(text, (name, index)) for index, text in enumerate(value)])
         if field.kind is Kind.ENTRIES:
-            return TextTable({entry: self._text(text, (name, entry)) for entry, text in value.items() if text})
+            return TextTable({entry: text_of(text, (name, entry)) for entry, text in value.items() if text})
         if name == "company":
             return self._ready(self._company or (), (name,), self._needs)
-        return self._text(value, (name,))
+        return text_of(value, (name,))
 
     def _text(self, text: str, path: Path) -> str | Text:
         if "{" not in text:
@@ -223,7 +278,7 @@ class PersonaTexts:
         if missing:
             spare = [name for name in given if name not in self.names]
             error = MissingVariableError(
-                f"the session lacks {', '.join(_missing(name, required[name], spare) for name in missing)}",
+                f"the session lacks {', '.join(_missing(name, required[name], spare, self._constants) for name in missing)}",
                 persona=self.persona.key,
             )
             error.names = tuple(missing)
@@ -241,7 +296,7 @@ class PersonaTexts:
             if name == "template":
                 raise self._useless(name, "which nothing uses", remedy)
             # What every bundled template asks for is spelt as it is meant.
-            near = nearest(name, defaulted, cutoff=0.8) if name != "extra_sections" else None
+            near = nearest(name, defaulted, cutoff=SLIP) if name != "extra_sections" else None
             if near is not None:
                 why = f"which nothing uses, and not {near!r}, whose default would be used"
                 raise self._useless(name, why, f"did you mean {near!r}?")
@@ -250,9 +305,11 @@ class PersonaTexts:
         return InvalidValueError(f"the session has {shorten(name)!r}, {why}", persona=self.persona.key, hint=hint)
 
 
-def _missing(name: str, path: Path, spare: Iterable[str]) -> str:
-    near = nearest(name, spare)
+def _missing(name: str, path: Path, spare: Iterable[str], constants: Iterable[str]) -> str:
+    near, constant = nearest(name, spare), nearest(name, constants, cutoff=SLIP)
     hint = f"; did you mean {name!r} by {near!r}?" if near else ""
+    if constant is not None and not near:
+        hint = f"; did you mean the constant {constant!r}?"
     name = shorten(name)
     return f"{name!r} ({field_text(path)}{hint})"
 

@@ -26,7 +26,7 @@ Lines = list[tuple[Segment, ...]]
 
 PLAIN = "llm_persona/markdown"  # prints every field, whatever the product's template drops
 BUNDLED = "llm_persona/"
-_TAKEN_BACK = [name for name in (*FILLED, *AS_WRITTEN) if name not in NEVER_RENDERED]
+_TAKEN_BACK = [name for name in (*FILLED, *AS_WRITTEN) if name not in (*NEVER_RENDERED, "constants")]
 
 
 _NAMED = ("name", "company")  # what a text may ask for
@@ -94,7 +94,8 @@ class Origins:
         """Return `{name}` and `{company}` where a segment's text has them: they were filled in before it was recorded."""
         raw = self._lineage.persona
         texts = [text_at(raw, path) for path in (segment.path, *segment.of) if path is not None]
-        parts = [part for text in texts if text for part in Placeholders(self.persona.variables).parse(text)]
+        placeholders = Placeholders(self.persona.variables, self.persona.constants)
+        parts = [part for text in texts if text for part in placeholders.parse(text)]
         return [(part.name,) for part in parts if isinstance(part, Placeholder) and part.name in _NAMED]
 
     def _sources(self, segment: Segment) -> list[Source]:
