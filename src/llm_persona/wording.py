@@ -19,8 +19,8 @@ REPLACED_BY_ALONE = "replaced_by alone"  # what the schema calls such a line
 BESIDE_REPLACED_BY = "stands beside replaced_by, which stands alone"
 LINE_HOLDS = "take it away: what is replaced keeps at most a description"
 EMPTY = "is empty"
-MISSING = "is missing"
 QUOTE_IT = "quote it"
+PRINTS_NULL = "this prints null: nothing was given here"
 WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")  # what may be written for a text without quotes, with fullmatch
 
 

@@ -13,6 +13,7 @@ from hits import share_of_hits
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from llm_persona import validate_file
 from llm_persona.checks.characters import suspicions
 from llm_persona.errors import Problem
 from llm_persona.fields import FIELDS
@@ -243,7 +244,8 @@ def shared_cases() -> list[pytest.param]:  # type: ignore[valid-type]  # pytest 
 @pytest.mark.parametrize("case", shared_cases())
 def test_shared_bad_files_are_told_at_their_line(case: dict[str, object]) -> None:
     """Each message stands at the line of the defect and holds the words that its author needs."""
-    found = problems_of(SHARED / str(case["file"]))
+    path = SHARED / str(case["file"])
+    found = problems_of(path) or validate_file(path)  # that a role is missing shows in a complete persona
     outcome, words, any_of = str(case["outcome"]), case["words"], case["any_of"]
     assert isinstance(words, list)
     assert isinstance(any_of, list)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_persona import InheritanceError, InvalidValueError, Persona, PersonaError, PersonaRegistry
+from llm_persona import InheritanceError, InvalidValueError, Persona, PersonaError, PersonaRegistry, TemplateError
 from llm_persona.fields import DEFAULT_TONE, DEFAULTS
 
 FULL: dict[str, Any] = {
@@ -211,8 +211,10 @@ def test_errors_name_the_version() -> None:
 
 def test_role_is_required_unless_inherited_or_abstract() -> None:
     """A persona that is complete has a role."""
-    with pytest.raises(InvalidValueError, match="Maya: role is missing; say what the persona is"):
-        Persona("Maya")
+    with pytest.raises(InvalidValueError, match='Maya: role is missing; write "role: …", or name a parent'):
+        PersonaRegistry().define(Persona("Maya"))
+    with pytest.raises(TemplateError, match=r"base\.j2:5: this prints persona\.role, and 'Maya' has no role"):
+        Persona("Maya").render()
     assert Persona("Maya", parent="Base").role == ""
     assert Persona("Maya", abstract=True).role == ""
 

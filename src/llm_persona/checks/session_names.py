@@ -31,7 +31,7 @@ def check_constants(rehearsal: Rehearsal, names: frozenset[str], findings: Findi
 def check_defaults(rehearsal: Rehearsal, names: frozenset[str], findings: Findings) -> None:
     """Find the variables in use whose default always stands, as the handler never passes them: they are constants."""
     texts, template = rehearsal.texts, rehearsal.template
-    used = {*texts._needs, *texts._greeting_needs, *template.session_names}
+    used = texts.placeholders | template.session_names
     passed = names | rehearsal.session.optional
     slips = [nearest(each, texts.defaults, _SLIP) for each in passed - texts.names - template.session_names]
     for name in texts.defaults:

@@ -6,19 +6,19 @@ from ..names import shorten
 from ..persona.provenance import Origin, origin_of
 from ..prompts.explorations import Take
 from ..prompts.recordings import Path, Printed
+from ..templating.templates import VERBATIM
 from .findings import Findings
 from .rehearsals import Rehearsal
 
 NAME: Path = ("name",)
 NEVER = "never says the persona's name"
 SOMETIMES = "says the persona's name for some sessions only"
-WORD_FOR_WORD = "verbatim"  # prints foreign prompts, which say themselves who they are; so does what extends it
 
 
 def check_spoken_name(rehearsal: Rehearsal, findings: Findings) -> None:
     """Find a prompt in which no place comes from the persona's name: `persona.name`, or `{name}` in a text."""
     said = rehearsal.once(_said)
-    if (said and all(NAME in each for each in said)) or rehearsal.template.ends_in(WORD_FOR_WORD):
+    if (said and all(NAME in each for each in said)) or rehearsal.template.ends_in(VERBATIM):
         return
     names = {NAME, *rehearsal.named, *([("display_name",)] if rehearsal.persona.display_name else [])}
     if not said:

@@ -16,7 +16,6 @@ from ..wording import (
     LINE_HOLDS,
     LIST,
     LIST_EDITS,
-    MISSING,
     REPLACED_BY_ALONE,
     TEXT,
     is_blank,
@@ -77,10 +76,6 @@ def explained(document: Document, violation: Violation, guess: Guesses) -> Itera
         case "additionalProperties":
             found = list(_unknown_keys(path, cast(Mapping[str, object], value), guess))
             yield from found or [Mistake(path, "has a name that may not stand here", "check the names below it")]
-        case "required":
-            if not _misspelt(cast(Mapping[str, object], value)):
-                hint = 'write "role: …", or name a parent'
-                yield Mistake(path, f"role {MISSING}", hint, at_key=True)
         case "type":
             yield _wrong_type(document, path, value, title)
         case "not":
@@ -144,11 +139,6 @@ def _unknown_field(path: tuple[str | int, ...], key: str) -> Mistake:
     if key.casefold() == "name":
         return Mistake(path, f"unknown field {key!r}", f"the key {str(path[0])!r} is the name", key=key)
     return Mistake(path, f"unknown field {spelled(shorten(key))}", meant(key).hint, key=key)
-
-
-def _misspelt(persona: Mapping[str, object]) -> bool:
-    """Whether an unknown field means `role`, or what stands without one: then that is what the author is told."""
-    return any(meant(key).field in ("role", "replaced_by") for key in persona if key not in FIELDS)
 
 
 def _unknown_edits(path: tuple[str | int, ...], value: Mapping[str, object], guess: Guesses) -> Iterator[Mistake]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
-from ..errors import InheritanceError, InvalidValueError
+from ..errors import InheritanceError
 from ..fields import FILLED, LISTS, OWN, TABLES, TEXTS, Kind, Words, those
 from ..frozen import FrozenDict, ListEdit
 from ..names import Guesses, did_you_mean, shorten, split_reference
@@ -92,7 +92,7 @@ def resolve(key: str, definitions: Definitions, known: dict[str, Lineage], guess
     """Return the lineage of the persona under a key; `known` holds those resolved before, and takes the new ones.
 
     Raises InheritanceError for a parent that is not there, a cycle, a chain of more than 32, and an edit that does
-    not fit what is inherited; InvalidValueError for a persona that is left without a role.
+    not fit what is inherited.
     """
     definition = definitions[key]
     if definition.parent is None:
@@ -183,10 +183,6 @@ def _child(child: Persona, inherited: Lineage) -> Lineage:
     for name in TABLES:
         if name in own or gives(parent, name):
             values[name] = _merged_table(child, name, getattr(parent, name))
-    if not values.get("role") and not child.abstract:
-        raise InvalidValueError(
-            "role is missing, here and in its parents", persona=child.key, hint='write "role: …" in one of them'
-        )
     return Lineage(child._settled(values, filled_for=parent._filled_for), child, inherited)
 
 

@@ -142,8 +142,6 @@ class Persona(Fields):
         if is_gone(self):
             self._check_line()
         elif self.parent is None:
-            if not self.role and not self.abstract:
-                raise InvalidValueError("role is missing", persona=self.key, hint="say what the persona is")
             for name in LISTS:
                 edit = getattr(self, name)
                 if isinstance(edit, ListEdit):
@@ -356,7 +354,7 @@ class Persona(Fields):
             )
 
     def _check_settled(self) -> None:
-        if not self.role and is_gone(self):
+        if is_gone(self):
             hint = f"ask a registry for it: registry.get({self.key!r})" if self.replaced_by else None
             raise PersonaError(said_of(successor_of(self)), persona=self.key, hint=hint)
         if self.parent is not None:

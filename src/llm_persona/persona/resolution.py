@@ -12,6 +12,7 @@ from ..fingerprints import fingerprint
 from ..frozen import FrozenDict
 from ..names import Guesses, did_you_mean, shorten, split_reference
 from ..placeholders import Placeholders
+from ..templating.templates import VERBATIM
 from ..wording import said_of
 from .bindings import Bounds
 from .inheritance import (
@@ -135,7 +136,8 @@ def complete(
             _note(error, errors, bad)
             continue
         if not lineage.persona.abstract:
-            for misfit in (*_undeclared(lineage, guess), *_constants(lineage), *_unfit(lineage, before.bounds)):
+            faults = _undeclared(lineage, guess), _constants(lineage), _unfit(lineage, before.bounds)
+            for misfit in chain(*faults, _without_role(lineage, before.bounds)):
                 # An ancestor's mistake shows in every child; it is one mistake.
                 errors.setdefault((misfit.persona, misfit.field, str(misfit)), misfit)
     complete = Complete(lineages, before.bounds, made)
@@ -236,6 +238,25 @@ def _taken_away(lineage: Lineage) -> dict[str, str]:
                 taken.setdefault(name, found.definition.key)
         found = found.inherited
     return taken
+
+
+def _without_role(lineage: Lineage, bounds: Bounds) -> Iterator[InvalidValueError]:
+    """Yield an error for a persona without a role, unless its template prints foreign prompts word for word."""
+    persona = lineage.persona
+    if persona.role:
+        return
+    bound = bounds.binding(lineage)
+    try:
+        template = bound.template(persona.template)
+    except TemplateError:  # told as such
+        return
+    if not template.ends_in(VERBATIM):
+        is_child = lineage.inherited is not None
+        yield InvalidValueError(
+            f"role is missing{', here and in its parents' if is_child else ''}",
+            persona=lineage.definition.key,
+            hint=f'write "role: …"{" in one of them" if is_child else ", or name a parent"}',
+        )
 
 
 def _unfit(lineage: Lineage, bounds: Bounds) -> Iterator[PersonaError]:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from weakref import ref
 
-from ..errors import let_through
+from ..errors import TemplateError, let_through
 from ..templating.assembly import Assembled, Section
 from ..templating.session import Session, neutralise
 from ..templating.shared_values import SharedValues
@@ -282,7 +282,10 @@ class Plans:
             if call is None:
                 call = self._new_call(name, template, session, given)
                 _keep(self._calls, key, call)
-        assembled = call.plan.assemble(session.values)
+        try:
+            assembled = call.plan.assemble(session.values)
+        except TemplateError as error:
+            raise self.texts.without_role(error) from None
         call.prepare()
         self.ready[name] = call
         return call, assembled.text, (session, assembled)

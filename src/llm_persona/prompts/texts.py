@@ -16,6 +16,7 @@ from ..templating.events import Watch
 from ..templating.session import Family, Record, Verbatim, neutralise
 from ..templating.templates import Template
 from ..templating.views import Field, Filling, Ready, Text, TextTable, Undescribed
+from ..wording import PRINTS_NULL
 
 Path = tuple[str | int, ...]
 SLIP = 0.8  # likeness, as `difflib` counts it
@@ -93,6 +94,11 @@ class PersonaTexts:
         ] = {}  # each, like the one above, by whether it holds the key
         self._greeted: tuple[str, ...] = ()  # the names of the last session that was greeted
 
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """The names of the session in the persona's texts."""
+        return frozenset((*self._needs, *self._greeting_needs))
+
     def _without_default(self, needs: Mapping[str, Path]) -> dict[str, Path]:
         return {name: path for name, path in needs.items() if name not in self.defaults}
 
@@ -138,6 +144,13 @@ class PersonaTexts:
             error = TemplateError(message, persona=self.persona.key, hint=f"write persona.constants.{name}")
             error.path, error.line = syntax.path, syntax.session_names[name]
             raise error
+
+    def without_role(self, error: TemplateError) -> TemplateError:
+        """Return what went wrong in a template, in better words where it printed a role that is not there."""
+        if not self.persona.role and error.message == PRINTS_NULL and "persona.role" in (error.source or ""):
+            error.message = f"this prints persona.role, and {shorten(self.persona.key)!r} has no role"
+            error.hint = "give it one, or render it in 'verbatim'"
+        return error
 
     def _check_moves_none(self, values: Iterable[str]) -> None:
         """Refuse a session that gives a constant."""
@@ -228,6 +241,8 @@ class PersonaTexts:
     def _field(self, field: PersonaField, persona: Complete, text_of: Callable[[str, Path], str | Text]) -> Field:
         """Return a field as templates get it: what holds placeholders waits to be filled."""
         name, value = field.name, getattr(persona, field.name)
+        if value == "":
+            return None  # a role that is not there
         if field.words is not Words.FILLED or value is None:
             return value  # type: ignore[no-any-return]  # a text, or texts
         if name == "constants":

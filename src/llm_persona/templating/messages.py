@@ -13,6 +13,7 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 
 from ..errors import TemplateError
 from ..names import did_you_mean, kind_of, shorten
+from ..wording import PRINTS_NULL
 
 _KINDS = {  # by the name of a class; what is made of it is of its kind
     "PersonaView": "persona",
@@ -112,7 +113,7 @@ def unprintable(value: object) -> NoReturn:
     if isinstance(value, Undefined):
         value._fail_with_undefined_error()
     if value is None:
-        raise TemplateError("this prints null: nothing was given here", hint="test it first: {% if persona.company %}")
+        raise TemplateError(PRINTS_NULL, hint="test it first: {% if persona.company %}")
     kind = described(value)
     if kind in ("persona", "session"):
         raise TemplateError(f"this prints all of {kind}", hint=f"print one of its fields, such as {_EXAMPLES[kind]}")

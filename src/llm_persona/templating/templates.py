@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .markers import Machine
     from .recorder import Recorder
 
+VERBATIM = "verbatim"  # prints foreign prompts, which say themselves who they are; so does what extends it
 BUNDLED_PREFIX = "llm_persona/"
 _LISTED = 12  # names of templates in a message
 MAX_DEPTH = 32  # templates that extend or include one another in a chain
