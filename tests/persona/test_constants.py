@@ -87,7 +87,7 @@ def test_no_session_gives_a_constant(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text(FILE)
     registry = PersonaRegistry.from_file(tmp_path / "p.yaml")
     maya = registry.get("Maya")
-    for call in (maya.build_system_prompt, maya.render, maya.build_greeting):
+    for call in (maya.build_system_prompt, maya.render, maya.build_greeting, maya.with_session):
         with pytest.raises(
             InvalidValueError, match="'refund_limit', which is a constant of this persona; leave it out"
         ):

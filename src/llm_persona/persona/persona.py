@@ -303,6 +303,7 @@ class Persona(Fields):
         shared = SharedValues.of(values)
         if not shared.names:
             return self
+        self._prepared().check_moves_none(shared.names)
         if self._shared is not None:
             shared = self._shared.and_more(shared)
         plans = self._planned().within(shared.names)

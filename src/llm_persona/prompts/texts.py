@@ -97,7 +97,7 @@ class PersonaTexts:
     @property
     def placeholders(self) -> frozenset[str]:
         """The names of the session in the persona's texts."""
-        return frozenset((*self._needs, *self._greeting_needs))
+        return frozenset((*self._needs, *self.greeting_needs))
 
     def _without_default(self, needs: Mapping[str, Path]) -> dict[str, Path]:
         return {name: path for name, path in needs.items() if name not in self.defaults}
@@ -130,7 +130,7 @@ class PersonaTexts:
     ) -> tuple[str, ...]:
         """Return the names that nothing uses. Raises for names that are missing, or slips of others."""
         self.check_template(template)
-        self._check_moves_none(values)
+        self.check_moves_none(values)
         self._check_given(self.required_by(template), values, given)
         unused = self._unused(values, template)
         self._check_unused(unused, values, f"a template is the first argument: {_right_call(values)}")
@@ -152,7 +152,7 @@ class PersonaTexts:
             error.hint = "give it one, or render it in 'verbatim'"
         return error
 
-    def _check_moves_none(self, values: Iterable[str]) -> None:
+    def check_moves_none(self, values: Iterable[str]) -> None:
         """Refuse a session that gives a constant."""
         for name in values:
             if name in self._constants:
@@ -181,7 +181,7 @@ class PersonaTexts:
         if not isinstance(greeting, str | Text):
             return None
         session = neutralise(given)
-        self._check_moves_none(session.values)
+        self.check_moves_none(session.values)
         self._check_given(self.greeting_required, session.values, given)
         self._check_greeted(session.values, template)
         return Filling(self.persona.key, {**self.defaults, **session.values}, Watch()).fill(greeting)
