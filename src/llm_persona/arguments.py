@@ -67,6 +67,11 @@ def truth_of(value: object, what: str) -> bool:
     return value
 
 
+def is_one_of(value: object, *choices: str) -> bool:
+    """Tell whether a value is one of a few texts. What is no text is not asked: an array, say, answers with a list."""
+    return isinstance(value, str) and value in choices
+
+
 def text_of(value: object, what: str) -> str:
     """Return a plain text. Raises InvalidValueError for what is none."""
     value = plain(value)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast, overload
 
-from .arguments import items_of
+from .arguments import is_one_of, items_of
 from .errors import InvalidValueError
 from .kinds import is_mapping, is_text, plain
 from .names import did_you_mean, kind_of, shorten, shown, spelled
@@ -71,7 +71,7 @@ def select_tools(
     Raises InvalidValueError that names all that are not in the catalogue; for two of one name, for a key that is not the
     name its definition has, and for an entry without a name unless `unnamed` is given.
     """
-    if unnamed not in (None, "keep", "drop"):
+    if unnamed is not None and not is_one_of(unnamed, "keep", "drop"):
         raise InvalidValueError(f"unnamed must be 'keep' or 'drop', not {shown(unnamed)}")
     known, others = _read(catalog, unnamed)
     wanted = list(dict.fromkeys(names))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict, TypeVar, cast, overload
 
-from ..arguments import items_of, truth_of
+from ..arguments import is_one_of, items_of, truth_of
 from ..errors import InvalidValueError
 from ..kinds import is_list, is_mapping, is_text
 from ..names import kind_of, shown
@@ -173,9 +173,9 @@ def _content(parts: Sequence[str], cache: Cache | None, ttl: str | None) -> str 
                 "ttl is a cache's, and there is none", hint="pass cache='openai' or 'anthropic' with it"
             )
         return "".join([text for text, _ in pieces(parts, cache=False)])
-    if cache == "openai":
+    if is_one_of(cache, "openai"):
         marker = {"prompt_cache_breakpoint": _breakpoint(ttl)}
-    elif cache == "anthropic":
+    elif is_one_of(cache, "anthropic"):
         marker = {"cache_control": _cache_control(ttl)}
     else:
         raise InvalidValueError(f"cache must be None, 'openai' or 'anthropic', not {shown(cache)}")
