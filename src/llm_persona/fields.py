@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from .errors import FieldPath, InvalidValueError
-from .frozen import FrozenDict, ListEdit
+from .frozen import ALL, FrozenDict, ListEdit
 from .kinds import TOO_LONG, is_list, is_mapping, is_text, plain, too_long
 from .names import check_name, did_you_mean, nearest, shorten, shown, spelled, split_reference
 from .placeholders import normal
@@ -18,6 +18,7 @@ from .wording import (
     EMPTY,
     LIST,
     LIST_EDITS,
+    LIST_OR_ALL,
     MAPPING,
     QUOTE_IT,
     TEXT,
@@ -86,21 +87,28 @@ def _optional_text(value: object, path: FieldPath) -> str | None:
     return None if value is None else text(value, path) or None
 
 
-def _texts(value: object, path: FieldPath) -> tuple[str, ...]:
+def _texts(value: object, path: FieldPath, expected: str = LIST) -> tuple[str, ...]:
     if is_text(value):
-        raise _wrong(must_be(LIST, value), path, as_item(value))
+        raise _wrong(must_be(expected, value), path, as_item(value))
     if not is_list(value):
-        raise _wrong(must_be(LIST, value), path)
+        raise _wrong(must_be(expected, value), path)
     return tuple(_required_text(item, (*path, index)) for index, item in enumerate(value))
 
 
-def _list(value: object, path: FieldPath) -> tuple[str, ...]:
+def _tools(value: object, path: FieldPath) -> tuple[str, ...]:
+    """Return what names some tools, or all of them."""
+    if value is ALL or (is_text(value) and value == "all"):
+        return ALL
+    return _list(value, path, LIST_OR_ALL)
+
+
+def _list(value: object, path: FieldPath, expected: str = LIST) -> tuple[str, ...]:
     if type(value) is ListEdit:
         return value
     if value is None:
         return ListEdit(replace=())
     if not is_mapping(value):
-        return _texts(value, path)
+        return _texts(value, path, expected)
     if not value:
         raise _wrong("edits nothing", path, "write add, remove or replace, or leave it out")
     strange = [word for word in value if not is_text(word) or word not in LIST_EDITS]
@@ -301,6 +309,7 @@ _AS_READ: dict[tuple[Callable[..., object], type], Callable[[Any], object]] = {
     **{(check, str): _same for check in (_required_text, _reference, _text_if_any)},
     **{(check, str): _or_none for check in (_optional_text, _display_name)},
     (_list, list): tuple,
+    (_tools, list): tuple,
     (_sections, dict): FrozenDict.over,
     (_variables, dict): _ascii_names,
     (_constants, dict): _ascii_names,
@@ -375,7 +384,7 @@ class Fields:
     variables: Mapping[str, str | None] | None = _field(Kind.ENTRIES, _variables, None, Words.AS_WRITTEN, printed=False)
     constants: Mapping[str, str] = _field(Kind.ENTRIES, _constants, FrozenDict(), Words.FILLED)
     template: str | None = _field(Kind.TEXT, _text_if_any, printed=False)
-    tools: tuple[str, ...] = _field(Kind.TEXTS, _list, ())
+    tools: tuple[str, ...] = _field(Kind.TEXTS, _tools, ())  # or ALL
     abstract: bool = _field(Kind.TRUTH, _truth, False, inherited=False, printed=False)
     description: str | None = _field(Kind.TEXT, _optional_text, inherited=False, printed=False)
     metadata: Mapping[str, Any] = _field(Kind.ENTRIES, _metadata, FrozenDict(), printed=False)

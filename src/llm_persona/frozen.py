@@ -133,8 +133,37 @@ class ListEdit(tuple[str, ...]):
         }
 
 
+class Everything(tuple[str, ...]):
+    """What stands for every tool there is, where a list would name some: equal to the text `all`, and with no items."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Everything) or other == "all"
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash("all")
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return "'all'"
+
+    def __reduce__(self) -> str:
+        return "ALL"
+
+
+ALL = Everything()
+
+
 def thaw(value: object) -> object:
     """Return plain dicts and lists for frozen ones: what json and schema libraries understand."""
+    if value is ALL:
+        return "all"
     if isinstance(value, Mapping):
         return {key: thaw(item) for key, item in value.items()}
     if isinstance(value, tuple):

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast, overload
 
 from .arguments import is_one_of, items_of
 from .errors import InvalidValueError
+from .frozen import ALL
 from .kinds import is_mapping, is_text, plain
 from .names import did_you_mean, kind_of, shorten, shown, spelled
 
@@ -66,7 +67,8 @@ def select_tools(
     The catalogue is a list of definitions or a mapping of their names. A tool in one of OpenAI's namespaces goes by its
     own name (by `namespace.name` where the catalogue has another of that name): its namespace comes with those alone
     that are named, or whole by the namespace's name. `unnamed` says what becomes of entries that have no name, as tools
-    that a provider runs (`{"type": "web_search"}`): "keep" puts them last, "drop" leaves them out.
+    that a provider runs (`{"type": "web_search"}`): "keep" puts them last, "drop" leaves them out. For `all` it is the
+    whole catalogue, in its order.
 
     Raises InvalidValueError that names all that are not in the catalogue; for two of one name, for a key that is not the
     name its definition has, and for an entry without a name unless `unnamed` is given.
@@ -74,6 +76,9 @@ def select_tools(
     if unnamed is not None and not is_one_of(unnamed, "keep", "drop"):
         raise InvalidValueError(f"unnamed must be 'keep' or 'drop', not {shown(unnamed)}")
     known, others = _read(catalog, unnamed)
+    if names is ALL:
+        entries = [definition for _, definition in _entries(catalog)]
+        return [each for each in entries if unnamed == "keep" or not any(each is other for other in others)]
     wanted = list(dict.fromkeys(names))
     unknown = [name for name in wanted if name not in known]
     if unknown:

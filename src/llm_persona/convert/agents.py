@@ -3,7 +3,7 @@
 The front matter's fields are those of https://code.claude.com/docs/en/sub-agents#supported-frontmatter-fields: name,
 description and tools (a list, or a text with commas) are a persona's own; all others, known or not, are its metadata.
 The prompt is foreign prose: it becomes one section, word for word, in which no `{placeholder}` is active. A role, which
-agents do not have, is made of the words of the name.
+agents do not have, is made of the words of the name. An agent that names no tools has all of them.
 """
 
 from __future__ import annotations
@@ -181,11 +181,13 @@ def _fields(front: Mapping[str, object]) -> tuple[dict[str, object], dict[str, o
                 metadata[key] = value
         else:
             metadata[key] = value
+    if front.get("tools") in (None, "*", ["*"]):
+        fields["tools"] = "all"
     return fields, metadata
 
 
 def _tools(value: object) -> list[str]:
-    """Return the names of tools; none for what is no list of names. `*`, every tool, names none."""
+    """Return the names of tools; none for what is no list of names. `*` names none: it is every tool."""
     if isinstance(value, str):
         value = [tool.strip() for tool in _divided(value) if tool.strip()]
     if not isinstance(value, list) or value == ["*"]:
@@ -265,7 +267,7 @@ def _written_tools(tools: list[str]) -> object:
 def _with_definition(persona: Persona) -> str:
     body = rendered(persona)
     front: dict[str, object] = {"name": persona.key, "description": persona.description or persona.role}
-    if persona.tools:
+    if list(persona.tools):
         front["tools"] = _written_tools(list(persona.tools))
     front |= {key: value for key, value in plain(persona).items() if key not in (*_OWN_ORDER, OWN_KEY)}
     return _markdown({**front, OWN_KEY: definition(persona, [front, body.strip()])}, f"\n{body}\n")

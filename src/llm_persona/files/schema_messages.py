@@ -16,6 +16,7 @@ from ..wording import (
     LINE_HOLDS,
     LIST,
     LIST_EDITS,
+    LIST_OR_ALL,
     REPLACED_BY_ALONE,
     TEXT,
     is_blank,
@@ -81,7 +82,7 @@ def explained(document: Document, violation: Violation, guess: Guesses) -> Itera
         case "not":
             yield _nothing_to_edit(path, value, title)
         case "pattern":
-            yield _wrong_text(path, str(value))
+            yield _wrong_text(document, path, str(value), title)
         case "uniqueItems":
             yield from _repeats(path, cast(list[object], value))
         case "minimum" | "maximum":
@@ -164,7 +165,9 @@ def _nothing_to_edit(path: tuple[str | int, ...], value: object, title: str) -> 
     return Mistake(path, f"{must_be(title, value)}: {why}", "write the list itself, or name a parent")
 
 
-def _wrong_text(path: tuple[str | int, ...], text: str) -> Mistake:
+def _wrong_text(document: Document, path: tuple[str | int, ...], text: str, title: str) -> Mistake:
+    if title == LIST_OR_ALL:
+        return _wrong_type(document, path, text, title)
     if is_blank(text):
         return Mistake(path, EMPTY, remedies.of_nothing(path, TEXT))
     if path[-1] in ("parent", "version", "replaced_by"):

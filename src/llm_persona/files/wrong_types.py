@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..names import shorten
-from ..wording import LIST, TEXT, TRUTH, as_item, quote_it, quoted
+from ..wording import LIST, LIST_OR_ALL, TEXT, TRUTH, as_item, quote_it, quoted
 
 if TYPE_CHECKING:
     from ..errors import FieldPath
@@ -22,7 +22,7 @@ VARIABLE = "a name"  # what the schema calls an item of a list of variables
 
 def of_wrong_type(document: Document, path: FieldPath, value: object, expected: str) -> tuple[str | None, str | None]:
     """Return why the value may be what it is, and what to write instead; None where nothing helpful can be said."""
-    if isinstance(value, Mapping) and expected not in (TRUTH, LIST, VARIABLE) and not _is_json(document):
+    if isinstance(value, Mapping) and expected not in (TRUTH, LIST, LIST_OR_ALL, VARIABLE) and not _is_json(document):
         misread = _misread_mapping(document, path, value)
         if misread is not None:
             return misread
@@ -43,7 +43,7 @@ def _remedy(document: Document, path: FieldPath, value: object, expected: str) -
         return 'write all of them without "- ", as a mapping of names to defaults'
     if expected in (TEXT, VARIABLE):
         return _as_text(document, path, value)
-    if expected == LIST:
+    if expected in (LIST, LIST_OR_ALL):
         return _as_list(document, path, value)
     if expected == TRUTH:
         return "write true or false, without quotes" if isinstance(value, str) else "write true or false"

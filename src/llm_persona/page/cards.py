@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from ..errors import PersonaError, field_text
 from ..fields import FILLED, TABLES
-from ..frozen import thaw
+from ..frozen import ALL, thaw
 from ..names import split_reference
 from ..persona.inheritance import texts
 from ..persona.persona import Persona
@@ -135,7 +135,8 @@ def _card(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[str, 
         return value(found, explanation.fields[field]) if found else None
 
     def items(field: str) -> tuple[Value, ...]:
-        return tuple(map(value, getattr(persona, field), explanation.lists[field]))
+        found = getattr(persona, field)
+        return tuple(map(value, ("all",) if found is ALL else found, explanation.lists[field]))
 
     def values(field: str) -> Iterator[Value]:
         for path, found in texts(persona, fields=(field,)):
@@ -223,6 +224,6 @@ def _differences(change: PersonaChange) -> Iterator[Difference]:
 def _shown(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and value is not ALL:
         return ", ".join(map(str, value))
     return str(thaw(value))

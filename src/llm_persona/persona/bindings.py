@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import FieldPath
+from ..frozen import ALL
 from ..templating.folders import ENDING
 from ..templating.templates import Templates
 from .binding import Bound
@@ -71,6 +72,8 @@ class Bounds:
     def _descriptions(self, lineage: Lineage) -> Mapping[str, str] | None:
         """Return what the persona's tools are said to do; None where there is no catalogue at all."""
         own = self.of(lineage.persona.key).tools
+        if lineage.persona.tools is ALL:
+            return self.tools(lineage, ("tools", 0))
         found = [(tool, self.tools(lineage, ("tools", index))) for index, tool in enumerate(lineage.persona.tools)]
         if all(catalogue is own for _, catalogue in found):
             return own

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..errors import InheritanceError
 from ..fields import FILLED, LISTS, OWN, TABLES, TEXTS, Kind, Words, those
-from ..frozen import FrozenDict, ListEdit
+from ..frozen import ALL, FrozenDict, ListEdit
 from ..names import Guesses, did_you_mean, shorten, split_reference
 from ..placeholders import Placeholders
 from ..wording import said_of
@@ -188,6 +188,8 @@ def _child(child: Persona, inherited: Lineage) -> Lineage:
 
 def _merged_list(child: Persona, name: str, inherited: tuple[str, ...]) -> tuple[str, ...]:
     edit = edit_of(child, name)
+    if inherited is ALL or getattr(child, name) is ALL:
+        return _instead_of_all(child, name, edit)
     for index, text in enumerate(edit.remove):
         if text not in inherited:
             raise InheritanceError(
@@ -197,6 +199,21 @@ def _merged_list(child: Persona, name: str, inherited: tuple[str, ...]) -> tuple
                 hint=did_you_mean(text, inherited) or "take it out of the edit",
             )
     return tuple(merged(inherited, inherited, edit, tuple(edit)))
+
+
+def _instead_of_all(child: Persona, name: str, edit: ListEdit) -> tuple[str, ...]:
+    """Return `all`, or the list in its place, which replace one another: there is no list that could be edited."""
+    own = getattr(child, name)
+    if not gives(child, name) or own is ALL:
+        return ALL
+    if isinstance(own, ListEdit) and own.replace is None:
+        raise InheritanceError(
+            "edits the parent's, which is all and no list",
+            persona=child.key,
+            field=(name, "remove" if edit.remove else "add"),
+            hint="write the list itself, or leave it out",
+        )
+    return tuple(edit)
 
 
 def edit_of(child: Persona, name: str) -> ListEdit:

@@ -74,7 +74,7 @@ class Persona(Fields):
             variables: Mapping[str, str | None] | Sequence[str] = ...,
             constants: Mapping[str, str | None] = ...,
             template: str | None = ...,
-            tools: Texts = ...,
+            tools: Texts | Literal["all"] = ...,
             abstract: bool = ...,
             description: str | None = ...,
             metadata: Mapping[str, Any] = ...,

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ..errors import PersonaError, TemplateError
+from ..frozen import ALL
 from ..templating.folders import ENDING, Source
 from ..templating.templates import BUNDLED_PREFIX, Templates
 from .binding import Bound, bundled
@@ -54,7 +55,8 @@ def pack_alone(bound: Bound, template: str | None, tools: Iterable[str]) -> Data
     """Return what one persona takes along: its own template with all that it uses, and what its own tools do."""
     naming = bound.templates if bound.naming is None or template is None else bound.naming
     own = _used(naming, bound.template_name(template))
-    known = None if bound.tools is None else {name: bound.tools[name] for name in sorted(tools) if name in bound.tools}
+    used = sorted(bound.tools or () if tools is ALL else tools)
+    known = None if bound.tools is None else {name: bound.tools[name] for name in used if name in bound.tools}
     data: Data = {
         "templates": _pack(bound.templates, own if naming is bound.templates else ()),
         "tools": known,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..errors import FieldPath
 from ..fields import LISTS, OWN, TABLES, TEXTS
 from ..files.reading import Document
+from ..frozen import ALL
 from .inheritance import Lineage, edit_of, merged
 from .persona import Persona, gives
 
@@ -112,10 +113,16 @@ def _field_origin(lineage: Lineage, name: str) -> Origin:
 def _list_origins(lineage: Lineage, name: str) -> tuple[Origin, ...]:
     definition = lineage.definition
     edit = edit_of(definition, name)
+    if getattr(definition, name) is ALL:
+        return (Origin(definition.key, (name,)),)
     own = tuple(Origin(definition.key, path) for path in _paths(definition, name))
     if lineage.inherited is None:
         return own
     texts: tuple[str, ...] = getattr(lineage.inherited.persona, name)
+    if texts is ALL and getattr(lineage.persona, name) is not ALL:
+        return own
+    if texts is ALL:
+        return _list_origins(lineage.inherited, name)
     return tuple(merged(texts, _list_origins(lineage.inherited, name), edit, own))
 
 

@@ -29,7 +29,7 @@ def _shape(field: Field) -> Hashable:
     if isinstance(field, TextTable | Record):
         entries = field.entries if isinstance(field, TextTable) else field
         return tuple([(name, _shape(text)) for name, text in entries.items()])  # type: ignore[arg-type]  # texts
-    return tuple(field.tools) if isinstance(field, Undescribed) else field
+    return (field.field, *field.tools) if isinstance(field, Undescribed) else field
 
 
 def _shape_of_part(part: str | Placeholder) -> Hashable:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import InvalidValueError, MissingVariableError, TemplateError, field_text
 from ..fields import FILLED, TABLE, TEMPLATE_FIELDS, Kind, PersonaField, Words
 from ..fingerprints import fingerprint
-from ..frozen import FrozenDict, thaw
+from ..frozen import ALL, FrozenDict, thaw
 from ..names import nearest, shorten
 from ..placeholders import Constant, Parts, Placeholder, Placeholders, resolve
 from ..templating.assembly import Known
@@ -81,7 +81,8 @@ class PersonaTexts:
         self.greeting_needs: dict[str, Path] = {}
         self.fields = self._fields(tools)
         self._open = frozenset(name for name, value in self.fields.items() if _waits(value))
-        self._tools = {name: (tools or {})[name] for name in persona.tools if name in (tools or {})}
+        known, named = tools or {}, persona.tools
+        self._tools = {name: known[name] for name in (known if named is ALL else named) if name in known}
         self.defaults = {name: text for name, text in self._declared.items() if text is not None}
         greeting_only = self.greeting_needs.keys() - self._needs.keys()
         declared: dict[str, Path] = {name: ("variables", name) for name in self._declared if name not in greeting_only}
@@ -232,10 +233,13 @@ class PersonaTexts:
 
     def _fields(self, tools: Mapping[str, str] | None) -> dict[str, Field]:
         persona = self.persona
-        tools = tools or {}
-        undescribed = [name for name in persona.tools if name not in tools]
-        described = Undescribed(undescribed) if undescribed else Record({name: tools[name] for name in persona.tools})
+        named = tuple(tools or {}) if persona.tools is ALL else persona.tools
+        undescribed = [name for name in named if name not in (tools or {})]
+        lacks = bool(undescribed) or (persona.tools is ALL and tools is None)
+        described = Undescribed(undescribed) if lacks else Record({name: (tools or {})[name] for name in named})
         found = {name: self._field(field, persona, self._text) for name, field in TABLE.items() if field.printed}
+        if persona.tools is ALL:
+            found["tools"] = Undescribed((), "tools") if tools is None else named
         return {"name": persona.spoken_name, "key": persona.key, **found, "tool_descriptions": described}
 
     def _field(self, field: PersonaField, persona: Complete, text_of: Callable[[str, Path], str | Text]) -> Field:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from ..arguments import mapping_of
 from ..errors import PersonaError, field_text
 from ..fields import LISTS, TABLES, TEXTS
-from ..frozen import thaw
+from ..frozen import ALL, thaw
 from ..names import shorten, split_reference
 from ..persona.persona import Persona, binding_of, check_settled
 from ..persona.rollouts import Rollout
@@ -299,7 +299,10 @@ def _field_changes(before: Persona, after: Persona) -> Iterator[FieldChange]:
         if name == "description" and before.key != after.key:
             continue  # it is not inherited, and describes one of the two
         old, new = getattr(before, name), getattr(after, name)
-        if name in LISTS:
+        if old is ALL or new is ALL:
+            if old is not new:
+                yield FieldChange((name,), "changed", old, new)
+        elif name in LISTS:
             yield from _list_changes(name, old, new)
         elif name in TABLES and old is not None and new is not None:
             yield from _table_changes(name, old, new)
@@ -358,7 +361,7 @@ def _looked_at(persona: Persona) -> dict[str, object]:
     besides = {
         "key": persona.key,
         "version": persona.version,
-        "tool_descriptions": {name: tools.get(name) for name in persona.tools},
+        "tool_descriptions": {name: tools.get(name) for name in (tools if persona.tools is ALL else persona.tools)},
     }
     return {name: value for name, value in besides.items() if name in looked_at}
 

@@ -35,14 +35,18 @@ class TextTable:
 
 
 class Undescribed:
-    """The descriptions of tools for which there is no catalogue: to ask for them is an error."""
+    """The descriptions of tools for which there is no catalogue, or all their names: to ask for them is an error."""
 
-    __slots__ = ("tools",)
+    __slots__ = ("field", "tools")
 
-    def __init__(self, tools: Sequence[str]) -> None:
+    def __init__(self, tools: Sequence[str], field: str = "tool_descriptions") -> None:
         self.tools = tools
+        self.field = field
 
     def error(self) -> TemplateError:
+        if not self.tools:
+            message = f"persona.{self.field}: it has all tools, and there is no catalogue that says which there are"
+            return TemplateError(message, hint="name it in the persona file: $tools: tools.json")
         names = ", ".join(repr(shorten(name)) for name in self.tools[:3]) + (", …" if len(self.tools) > 3 else "")
         return TemplateError(
             f"persona.tool_descriptions: there is no catalogue that describes {names}",

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from ...fields import FIELDS, LISTS, TABLES
 from ...files.output import safe
 from ...files.writing import dump_yaml
-from ...frozen import thaw
+from ...frozen import ALL, thaw
 from ...persona.persona import Persona
 from ...persona.provenance import Explanation, Provenance
 from ...persona.resolution import written
@@ -80,6 +80,9 @@ def _rows(registry: PersonaRegistry, name: str) -> Iterator[Row]:
 
 
 def _list_rows(field: str, texts: tuple[str, ...], origins: Explanation) -> Iterator[Row]:
+    if texts is ALL:
+        yield from _lines(origins.lists[field][0], field, "all")
+        return
     if texts:
         yield None, f"{field}:"
     for origin, text in zip(origins.lists[field], texts, strict=True):
