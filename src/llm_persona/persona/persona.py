@@ -369,9 +369,8 @@ class Persona(Fields):
         if self._plans is None:
             bound = self._bound or bundled()
             # Two threads may both make it; they make the same.
-            budget = bound.budget if bound.precompile else None
             texts = PersonaTexts(self, bound.tools, self._unfilled)
-            plans = Plans(texts, budget, self.own_template, self._explain)
+            plans = Plans(texts, bound.budget, self.own_template, self._explain, precompile=bound.precompile)
             ready: Mapping[str | None, Call] | FillsWithin = plans.ready
             if self._shared is not None:
                 plans = plans.within(self._shared.names)

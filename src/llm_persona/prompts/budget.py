@@ -1,4 +1,4 @@
-"""How much memory prepared prompts may take, all personas of a registry together."""
+"""How much memory may be kept of prompts, all personas of a registry together."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ BUDGET = 256_000_000  # bytes
 
 
 class Keeper(Protocol):
-    """What keeps prepared prompts."""
+    """What keeps something of prompts, and can give it up."""
 
     def forget(self) -> None: ...
 
 
 class Budget:
-    """What prepared prompts may take. Where they take more, the oldest are given up, one after the other."""
+    """What may be kept of prompts, in bytes, roughly. What was kept first is given up first, one after the other."""
 
     def __init__(self, most: int = BUDGET) -> None:
         self.most = most
@@ -30,6 +30,8 @@ class Budget:
 
     def take(self, keeper: Keeper, size: int) -> None:
         """Note that one keeps this many bytes more."""
+        if not size:
+            return
         with self._lock:
             self._kept.append((weakref.ref(keeper), size))
             self.used += size

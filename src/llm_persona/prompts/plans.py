@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
-from weakref import ref
+from weakref import WeakValueDictionary, ref
 
 from ..errors import TemplateError, let_through
 from ..templating.assembly import Assembled, Section
@@ -19,6 +19,7 @@ from .prompt import Facts, Own, Prompt
 from .texts import PersonaTexts
 
 MAX_CALLS = 1_024  # of one persona: templates times sets of session names
+CALL_SIZE = 4_000  # bytes, roughly, that a call takes with its function
 
 
 class Plan:
@@ -27,17 +28,20 @@ class Plan:
     A prompt is prepared when it is asked for the second time: most that are asked for once never come again.
     """
 
-    __slots__ = ("__weakref__", "_of", "_ready", "calls", "names", "shared", "shared_length", "tree")
+    __slots__ = ("__weakref__", "_memory", "_of", "_ready", "calls", "names", "shared", "shared_length", "tree")
 
     def __init__(
         self,
         texts: PersonaTexts,
         template: Template,
         names: tuple[str, ...],
-        budget: Budget | None,
+        budget: Budget,
         shared: frozenset[str] = frozenset(),
+        *,
+        precompile: bool,
     ) -> None:
-        self._of = texts, template, budget
+        self._of = texts, template, precompile
+        self._memory = budget
         self.shared = shared.intersection(names)  # those that `with_session` gave
         self._ready: Ready | None = None  # where the template is run
         self.tree = Tree()
@@ -47,32 +51,33 @@ class Plan:
 
     def forget(self) -> None:
         """Give up what is prepared, and the functions that were made of it."""
-        self.tree = Tree()
+        self.tree, self._ready = Tree(), None
         for each in self.calls[:]:
             if (call := each()) is not None:
-                call.forget()
+                call.unprepare()
 
     def assemble(self, values: Mapping[str, object]) -> Assembled | Filled:
         """Return the prompt for neutralised values.
 
         Raises TemplateError or InvalidValueError where a value is misused.
         """
-        texts, template, budget = self._of
-        if budget is not None and self.shared_length is not None:
+        texts, template, precompile = self._of
+        if precompile and self.shared_length is not None:
             flat = flattened(values)
             known, prompt = self.tree.find(flat)
             if not known:
-                prompt = self._record(budget, values)
+                prompt = self._record(values)
             if prompt is not None:
                 return Filled(prompt, prompt.filled(flat))
         if self._ready is None:
             self._ready = texts.ready_for(template.family, self.names, self.shared)
+            self._memory.take(self, texts.size)
         assembled = template.run(self._ready, values)
         if self.shared_length is None:
             self.shared_length = assembled.shared_length
         return assembled
 
-    def _record(self, budget: Budget, values: Mapping[str, object]) -> Prepared | None:
+    def _record(self, values: Mapping[str, object]) -> Prepared | None:
         texts, template, _ = self._of
         tree = self.tree
         used = flattened({name: values[name] for name in self.names})  # what is unused is another call's to lack
@@ -85,7 +90,7 @@ class Plan:
         tree.add(recording, prompt)
         if prompt is not None:
             self._ready = None
-        budget.take(self, max(tree.size - before, 0))
+        self._memory.take(self, max(tree.size - before, 0))
         return prompt
 
 
@@ -111,11 +116,12 @@ class Filled(NamedTuple):
 class Call:
     """A plan with the names of one call, some of which may be unused, and those of what is null in it."""
 
-    __slots__ = ("__weakref__", "_facts", "_of", "_seen", "fill", "names", "nulls", "plan", "template", "unused")
+    __slots__ = ("__weakref__", "_facts", "_of", "_seen", "fill", "key", "names", "nulls", "plan", "template", "unused")
 
     def __init__(
         self,
         plans: Plans,
+        key: Key,
         plan: Plan,
         template: Template,
         names: tuple[str, ...],
@@ -128,6 +134,7 @@ class Call:
         self._facts: Facts | None = None
         self._seen = 0  # prompts, that `fill` was made of
         self.fill: Fill = unready
+        self.key = key
         self.names = names
         self.nulls = nulls
         self.plan = plan
@@ -141,10 +148,15 @@ class Call:
         if tree.leaves != self._seen:
             self._seen, self.fill = tree.leaves, filler(tree, self.names, self.nulls, self.template.family)
             if tree is not self.plan.tree:  # it was given up meanwhile
-                self.forget()
+                self.unprepare()
+
+    def unprepare(self) -> None:
+        self._seen, self.fill = 0, unready
 
     def forget(self) -> None:
-        self._seen, self.fill = 0, unready
+        """Be given up: a plan goes with the last of its calls."""
+        plans, _ = self._of
+        plans.give_up(self)
 
     def facts(self) -> Facts:
         """Return what is the same for all prompts of this call."""
@@ -212,24 +224,38 @@ Key = tuple[str | tuple[str] | None, ...]
 class Plans:
     """Makes the prompts of one complete persona. A full memo gives up its oldest entry; no session value is kept."""
 
-    __slots__ = ("_budget", "_calls", "_plans", "_shared", "_template", "_within", "explain", "ready", "texts")
+    __slots__ = (
+        "_budget",
+        "_calls",
+        "_plans",
+        "_precompile",
+        "_shared",
+        "_template",
+        "_within",
+        "explain",
+        "ready",
+        "texts",
+    )
 
     def __init__(
         self,
         texts: PersonaTexts,
-        budget: Budget | None,
+        budget: Budget,
         template: Callable[[str | None], Template],
         explain: Explained | None = None,
         shared: frozenset[str] = frozenset(),
+        *,
+        precompile: bool = True,
     ) -> None:
         self.texts = texts
         self.explain = explain
-        self._budget = budget  # None: every prompt is run
+        self._budget = budget
+        self._precompile = precompile  # else every prompt is run
         self._template = template  # that is meant where a call names one, or none
         self._shared = shared  # the names that `with_session` gave
         self._within: dict[frozenset[str], Plans] = {}  # by these names, whatever their values
         self._calls: dict[Key, Call] = {}
-        self._plans: dict[Key, Plan] = {}
+        self._plans: WeakValueDictionary[Key, Plan] = WeakValueDictionary()  # those of calls
         self.ready: dict[str | None, Call] = {}  # the newest that can be filled, by the template that a call named
 
     def __len__(self) -> int:
@@ -239,9 +265,12 @@ class Plans:
         """Return the plans of the same persona for sessions that share the values of these names, among them ours."""
         found = self._within.get(shared)
         if found is None:
-            found = Plans(self.texts, self._budget, self._template, self.explain, shared)
+            own = self.texts, self._budget, self._template, self.explain, shared
+            found = Plans(*own, precompile=self._precompile)
             found._within = self._within
-            _keep(self._within, shared, found)
+            if len(self._within) >= MAX_CALLS:
+                self._within.clear()
+            self._within[shared] = found
         return found
 
     def text(self, name: str | None, given: Mapping[str, object]) -> str:
@@ -280,8 +309,10 @@ class Plans:
             key = (name, *[each if each in session.values else (each,) for each in given])
             call = self._calls.get(key)
             if call is None:
-                call = self._new_call(name, template, session, given)
-                _keep(self._calls, key, call)
+                call = self._calls[key] = self._new_call(name, key, template, session, given)
+                self._budget.take(call, CALL_SIZE)
+                if len(self._calls) > MAX_CALLS:
+                    self.give_up(list(self._calls.values())[0])  # noqa: RUF015 - other threads add some meanwhile
         try:
             assembled = call.plan.assemble(session.values)
         except TemplateError as error:
@@ -290,19 +321,22 @@ class Plans:
         self.ready[name] = call
         return call, assembled.text, (session, assembled)
 
-    def _new_call(self, name: str | None, template: Template, session: Session, given: Mapping[str, object]) -> Call:
+    def give_up(self, call: Call) -> None:
+        """Forget one call; who holds it may still use it."""
+        self._calls.pop(call.key, None)
+        for name, each in [*self.ready.items()]:
+            if each is call:
+                self.ready.pop(name, None)
+
+    def _new_call(
+        self, name: str | None, key: Key, template: Template, session: Session, given: Mapping[str, object]
+    ) -> Call:
         """Return the call of these names, checked once; names that nothing uses make no prompt of their own."""
         unused = self.texts.check_names(template, session.values, given)
         used = tuple([each for each in session.values if each not in unused])
         plan = self._plans.get((name, *used))
         if plan is None:
-            plan = Plan(self.texts, template, used, self._budget, self._shared)
-            _keep(self._plans, (name, *used), plan)
+            plan = Plan(self.texts, template, used, self._budget, self._shared, precompile=self._precompile)
+            self._plans[(name, *used)] = plan
         nulls = tuple([each for each in given if each not in session.values])
-        return Call(self, plan, template, tuple(session.values), nulls, unused, named=name is not None)
-
-
-def _keep(memo: dict[Any, Any], key: object, value: object) -> None:
-    if len(memo) >= MAX_CALLS:
-        memo.pop(next(iter(memo)), None)
-    memo[key] = value
+        return Call(self, key, plan, template, tuple(session.values), nulls, unused, named=name is not None)
