@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 from .errors import Problem
 
 Severity = Literal["error", "warning"]
-Found = Literal["in files", "in templates", "with a session"]  # what has to be known to look for it
+# What has to be known to look for it.
+Found = Literal["in files", "in templates", "with a session", "with a least"]
 Place = tuple[str | None, int | None, int | None]  # a path, a line and a column
 
 NOWHERE: Place = (None, None, None)
@@ -84,6 +85,8 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "session-lacks": _fatal("with a session", "The session lacks a variable that the prompt needs."),
         "session-refused": _fatal("with a session", "No session may hold this name or this value."),
         "session-slip": _fatal("with a session", "A passed name is a slip of one whose default would be used."),
+        "cached-part-small": _error("with a least", "Tools and stable part have fewer tokens than --min-cached."),
+        "stable-part-small": _error("with a least", "A smaller share of a prompt is stable than --min-stable."),
         "session-unused": _warning("with a session", "Nothing uses a passed name, which is close to one that is used."),
     }
 )

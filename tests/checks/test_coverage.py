@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import textwrap
 from collections.abc import Mapping
@@ -14,7 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llm_persona import InvalidValueError, Persona, PersonaFileError, PersonaRegistry, multiline
-from llm_persona.checks.coverage import check
+from llm_persona.checks.coverage import check, check_bill
+from llm_persona.checks.stable_shares import Least
 from llm_persona.codes import CODES
 from llm_persona.registry.registry import state_of
 
@@ -595,12 +597,15 @@ def test_the_stable_share_of_every_prompt_is_told(tmp_path: Path) -> None:
     found = registry(tmp_path, STABLE, own=template)
     shares = found.stable_shares({"plan", "user_name"})
     assert [str(share).replace(f"{tmp_path}/", "") for share in shares] == [
-        "Maya@2 in own: 81% stable (54 of 67 characters); ended by templates/own.j2:3",
         (
-            "Dora in own: 66% stable (71 of 108 characters); "
+            "Maya@2 in own: 88% stable (54 of 61 characters, 6 more are the session's); with its tools 9 to 18 tokens; "
+            "ended by templates/own.j2:3"
+        ),
+        (
+            "Dora in own: 78% stable (71 of 91 characters, 17 more are the session's); with its tools 11 to 24 tokens; "
             "ended by Dora.capabilities[2] (personas.yaml:9), which llm_persona/base.j2:15 prints"
         ),
-        "Sam in default: 100% stable (52 of 52 characters)",
+        "Sam in default: 100% stable (52 of 52 characters); with its tools 8 to 18 tokens",
     ]
 
 
@@ -676,3 +681,46 @@ def test_a_sample_that_the_greeting_cannot_print_is_a_warning(sample: Any, tmp_p
     assert warning.endswith("which cannot be printed; pass a text or a number")
     for well in ("text", 3):
         assert told(found, tmp_path, {"plan": well, "a": "b"}) == []
+
+
+def test_a_bill_is_held(tmp_path: Path) -> None:
+    """What falls short is named with the line, or the text, that ends the stable part; values of the session count nowhere."""
+    template = "{% extends 'default.j2' %}\n{% block session %}\nPlan: {{ session.plan }}\n{% endblock %}\n"
+    found = registry(tmp_path, STABLE, own=template)
+    state = state_of(found)
+
+    def told(**least: Any) -> list[str]:
+        shares = found.stable_shares({"plan": "p" * 1000, "user_name": "u" * 1000})
+        return [str(each).replace(f"{tmp_path}/", "") for each in check_bill(state, shares, Least(**least))]
+
+    assert told(stable=80) == [
+        (
+            "personas.yaml:9: Dora: in 'own' 78% of what no session gives is stable, and not 80%; print later what ends the "
+            "stable part, Dora.capabilities[2] (personas.yaml:9), which llm_persona/base.j2:15 prints [stable-part-small]"
+        )
+    ]
+    assert [each.split(":")[0] for each in told(stable=100)] == ["personas.yaml", "templates/own.j2"]
+    assert told(stable=0) == []
+    assert len(told(cached=1_000)) == 3
+    assert told(cached=50, count=len) == []
+    assert told(cached=53, count=len) == [
+        (
+            "Sam: in 'default' its tools and the stable part have 52 tokens, and not 53; it takes more text, or a model that "
+            "caches less [cached-part-small]"
+        )
+    ]
+
+
+def test_tools_are_cached_before_the_prompt(tmp_path: Path) -> None:
+    """As they are sent, those alone that the persona names."""
+    tools = [{"name": "look_up", "description": "d" * 600}, {"name": "other", "description": "e" * 6000}]
+    (tmp_path / "tools.json").write_text(json.dumps(tools), encoding="utf-8")
+    found = registry(tmp_path, "$tools: tools.json\nMaya: {role: Guide, tools: [look_up]}\n")
+    (share,) = found.stable_shares()
+    assert share.tokens(len) == (share.stable + len(json.dumps(tools[:1], separators=(",", ":"))),) * 2
+    everything = registry(tmp_path, "$tools: tools.json\nMaya: {role: Guide, tools: all}\n").stable_shares()
+    assert everything[0].tokens(len) == (share.stable + len(json.dumps(tools, separators=(",", ":"))),) * 2
+    least, most = share.tokens()
+    assert least < share.tokens(len)[0] / 4 < most
+    with pytest.raises(InvalidValueError, match=r"^what counts tokens must return a whole number, not "):
+        share.tokens(lambda text: len(text) / 4)  # type: ignore[arg-type, return-value]

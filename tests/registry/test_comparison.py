@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -164,9 +165,9 @@ def test_unresolved_persona_is_refused() -> None:
 
 
 def test_change_of_nothing_is_false() -> None:
-    """A persona compared with itself has no changes, and the whole stable prefix is kept."""
+    """A persona compared with itself has no changes, and the cached prefix stays."""
     change = compare(alone(), alone())
-    assert (bool(change), change.fields, change.stable_kept, change.why_not) == (False, (), 1.0, None)
+    assert (bool(change), change.fields, change.prefix_rewritten, change.why_not) == (False, (), False, None)
 
 
 def test_metadata_is_no_content() -> None:
@@ -175,18 +176,24 @@ def test_metadata_is_no_content() -> None:
     assert (bool(change), change.content_changed) == (True, False)
 
 
-def test_stable_part_that_survives() -> None:
-    """The share of the old stable prefix with which the new one begins; what depends on the session is no part of it."""
-    before = alone(tone="kind", constraints=["a"])
-    change = compare(before, alone(tone="kind", constraints=["b"]))
-    assert change.prompt_before is not None
-    assert change.stable_kept == change.prompt_before.text.index("- a") / len(change.prompt_before.text) + 2 / len(
-        change.prompt_before.text
-    )
-    session = compare(before, alone(tone="{x}", constraints=["a"]), {"x": "kind"})
-    assert session.prompt_before == session.prompt_after
-    assert session.stable_kept is not None
-    assert session.stable_kept < 1
+def test_the_cached_prefix_is_rewritten_or_stays() -> None:
+    """A provider finds what it cached whole or not at all: the last item counts as the first, what follows does not."""
+    before = alone(tone="kind", constraints=["a", "{x}"], tools=["one", "two"])
+    for changes in ({"constraints": ["b", "{x}"]}, {"tone": "{x}"}, {"tools": ["two", "one"]}, {"tools": ["one"]}):
+        assert compare(before, dataclasses.replace(before, **changes), {"x": "kind"}).prefix_rewritten is True
+    for changes in ({"constraints": ["a", "{x}!"]}, {"description": "d"}, {"greeting": "Hi"}):
+        assert compare(before, dataclasses.replace(before, **changes), {"x": "kind"}).prefix_rewritten is False
+    assert compare(alone(role="{x}"), alone(role="{x}!")).prefix_rewritten is None
+
+
+def test_what_a_tool_is_said_to_do_is_cached_before_the_prompt() -> None:
+    """It rewrites the prefix of a prompt that is the same."""
+    made = [
+        PersonaRegistry.from_dict({"A": {"role": "Guide", "tools": ["t"]}}, tools=[{"name": "t", "description": what}])
+        for what in ("finds", "finds orders")
+    ]
+    change = compare(*[each.get("A") for each in made])
+    assert (change.prompt_changed, change.prefix_rewritten) == (False, True)
 
 
 def test_variables_that_are_not_given_stand_as_they_are_written() -> None:
@@ -204,7 +211,7 @@ def test_persona_that_cannot_be_rendered(tmp_path: Path) -> None:
     made.define(Persona("A", "Guide"), Persona("B", "Guide", template="bad"))
     change = compare(made.get("A"), made.get("B"))
     assert change.prompt_before is not None
-    assert (change.prompt_after, change.stable_kept) == (None, None)
+    assert (change.prompt_after, change.prefix_rewritten) == (None, None)
     assert change.why_not is not None
     assert change.why_not.startswith("after: ")
     assert "bad.j2:1" in change.why_not

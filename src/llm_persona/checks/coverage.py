@@ -26,7 +26,7 @@ from .near_placeholders import check_near_misses
 from .rehearsals import Rehearsal, SessionSample
 from .session_names import Asking, check_constants, check_defaults, check_names, check_slips
 from .spoken_names import check_spoken_name
-from .stable_shares import StableShare, stable_share
+from .stable_shares import Least, StableShare, stable_share
 from .unprinted_texts import check_omissions
 
 MAX_SHAPES = 1_024  # of personas whose recordings are kept for others
@@ -87,6 +87,18 @@ def stable_shares(state: State, session: SessionNames | None = None) -> list[Sta
     sample, _ = _sample(session)
     shares = (stable_share(each, state.places) for each in _rehearsals(state, sample))
     return [share for share in shares if share is not None]
+
+
+def check_bill(
+    state: State, shares: Iterable[StableShare], least: Least, accepted: Acceptances | None = None
+) -> list[Problem]:
+    """Return which prompts fall short of what is asked of all, those aside for which that is accepted."""
+    findings = Findings(state.places, Acceptances.of(state.accepted, dict.fromkeys(state.places.values())), accepted)
+    keys = {persona.ref: key for key, persona in state.complete.items()}
+    for share in shares:
+        for problem in least.problems(share, keys[share.persona]):
+            findings.add(problem)
+    return findings.problems(["with a least"])
 
 
 def _sample(session: SessionNames | None, optional: Iterable[str] = ()) -> tuple[SessionSample, list[Problem]]:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
-from ..errors import field_text
+from ..codes import finding
+from ..errors import InvalidValueError, Problem, field_text
 from ..files.reading import NO_PATH
+from ..frozen import ALL
+from ..names import kind_of
+from ..persona.persona import Persona, binding_of
 from ..persona.provenance import Origin, Places, origin_of
+from ..persona.tool_catalogue import read_catalogue
+from ..prompts.recordings import Part, Printed
 from .rehearsals import Rehearsal
+
+# A token of one of today's models is 3 to 6 bytes of UTF-8, in English as in Japanese.
+FEWEST_BYTES, MOST_BYTES = 3, 6
+
+Count = Callable[[str], int]
 
 
 @dataclass(frozen=True, slots=True)
 class StableShare:
     """How many characters of a prompt are stable, and what ended them.
 
-    `path` and `line` are those of the template; `field` is the persona's field whose text looked at the session, if
+    `given` of its characters come from values of the session: the share is of the others. `prefix` is what a provider's
+    cache holds, the definitions of its tools and then the stable part. `path` and `line` are those of the template; `field` is the persona's field whose text looked at the session, if
     that was it, and `field_path`, `field_line` the place where it was written. All None where nothing ends it.
     """
 
@@ -22,26 +37,91 @@ class StableShare:
     template: str
     stable: int
     characters: int
+    given: int = 0
     path: str | None = None
     line: int | None = None
     field: str | None = None
     field_path: str | None = None
     field_line: int | None = None
+    prefix: str = dataclasses.field(default="", repr=False)
 
     @property
     def share(self) -> float:
-        """The stable share, from 0 to 1."""
-        return self.stable / self.characters if self.characters else 1.0
+        """The stable share of the characters that come from no value of the session, from 0 to 1."""
+        own = self.characters - self.given
+        return self.stable / own if own else 1.0
 
-    def __str__(self) -> str:
-        text = f"{self.persona} in {self.template}: {self.share:.0%} stable ({self.stable:,} of {self.characters:,} characters)"
+    def tokens(self, count: Count | None = None) -> tuple[int, int]:
+        """Return how many tokens the prefix has, at least and at most: counted, or a range from its bytes.
+
+        Raises InvalidValueError where the function returns no whole number, and what it raises.
+        """
+        if count is None:
+            size = len(self.prefix.encode("utf-8", "replace"))
+            return size // MOST_BYTES, -(-size // FEWEST_BYTES)
+        number = count(self.prefix)
+        if type(number) is not int or number < 0:
+            raise InvalidValueError(f"what counts tokens must return a whole number, not {kind_of(number)}")
+        return number, number
+
+    @property
+    def ended_by(self) -> str | None:
+        """What ends the stable part: the template's line, and the persona's field if that was it; None for nothing."""
         if self.path is None:
-            return text
+            return None
         printed = f"{self.path}:{self.line}"
         if self.field is None:
-            return f"{text}; ended by {printed}"
+            return printed
         written = f" ({self.field_path}:{self.field_line})" if self.field_path else ""
-        return f"{text}; ended by {self.field}{written}, which {printed} prints"
+        return f"{self.field}{written}, which {printed} prints"
+
+    def __str__(self) -> str:
+        return self.said()
+
+    def said(self, count: Count | None = None) -> str:
+        """Say all of it in one line, with the tokens of its prefix."""
+        least, most = self.tokens(count)
+        own = self.characters - self.given
+        stable = f"{_percent(self.share)}% stable ({self.stable:,} of {own:,} characters"
+        stable += f", {self.given:,} more are the session's)" if self.given else ")"
+        tokens = f"{most:,} tokens" if least == most else f"{least:,} to {most:,} tokens"
+        text = f"{self.persona} in {self.template}: {stable}; with its tools {tokens}"
+        return text if self.ended_by is None else f"{text}; ended by {self.ended_by}"
+
+
+@dataclass(frozen=True, slots=True)
+class Least:
+    """What is asked of every prompt: percent that are stable, and tokens that a cache holds."""
+
+    stable: float | None = None
+    cached: int | None = None
+    count: Count | None = None
+
+    @property
+    def asked(self) -> bool:
+        return self.stable is not None or self.cached is not None
+
+    def problems(self, share: StableShare, persona: str) -> Iterator[Problem]:
+        """Yield what a persona's prompt falls short of, at the line that ends its stable part."""
+        ended = None if share.ended_by is None else f"print later what ends the stable part, {share.ended_by}"
+        place = (share.path, share.line) if share.field_path is None else (share.field_path, share.field_line)
+        at = (*place, None)
+        if self.stable is not None and share.share * 100 < self.stable:
+            told = f"in {share.template!r} {_percent(share.share)}% of what no session gives is stable, and not {self.stable:g}%"
+            yield finding("stable-part-small", told, ended, at, persona=persona)
+        if self.cached is None:
+            return
+        least, most = share.tokens(self.count)
+        if least < self.cached:
+            tokens = f"{most:,}" if least == most else f"{least:,} to {most:,}"
+            told = f"in {share.template!r} its tools and the stable part have {tokens} tokens, and not {self.cached:,}"
+            more = "it takes more text, or a model that caches less" if most < self.cached else "count them: --count"
+            yield finding("cached-part-small", told, ended or more, at, persona=persona)
+
+
+def _percent(share: float) -> int:
+    """Return a share as percent, rounded down: what is said to be all is all."""
+    return int(share * 100 + 1e-9)
 
 
 def stable_share(rehearsal: Rehearsal, places: Places) -> StableShare | None:
@@ -54,18 +134,32 @@ def stable_share(rehearsal: Rehearsal, places: Places) -> StableShare | None:
         return None
     persona = rehearsal.persona
     stable, characters = taken.assembled.stable_length, len(taken.text)
-    share = StableShare(persona.ref, rehearsal.template.name, stable, characters)
+    given = sum(part.length for each in taken.assembled.pieces for part in _parts(each) if part.session)
+    prefix = _tools(persona) + taken.text[:stable]
+    share = StableShare(persona.ref, rehearsal.template.name, stable, characters, given, prefix=prefix)
     if taken.touched is None or stable == characters:
         return share
-    field, where = taken.touched
+    touched, where = taken.touched
     path, line = (None, None) if where is None else (rehearsal.template.syntaxes[where.template].path, where.number)
-    if field is None:
-        return StableShare(persona.ref, share.template, share.stable, characters, path, line)
-    origin = origin_of(rehearsal.lineage, field)
+    if touched is None:
+        return replace(share, path=path, line=line)
+    origin = origin_of(rehearsal.lineage, touched)
     written = f"{origin.persona}.{field_text(origin.path)}"
-    return StableShare(
-        persona.ref, share.template, share.stable, characters, path, line, written, *_place(origin, places)
-    )
+    at, number = _place(origin, places)
+    return replace(share, path=path, line=line, field=written, field_path=at, field_line=number)
+
+
+def _parts(piece: object) -> tuple[Part, ...]:
+    return piece.parts if isinstance(piece, Printed) else ()
+
+
+def _tools(persona: Persona) -> str:
+    """Return the definitions of its tools as JSON, from the catalogue's file; of what came from elsewhere there is none."""
+    bound = binding_of(persona)
+    if bound is None or bound.tools_path is None or not (persona.tools is ALL or persona.tools):
+        return ""
+    definitions = read_catalogue(bound.found(bound.tools_path)).definitions
+    return json.dumps(persona.select_tools(definitions, unnamed="keep"), ensure_ascii=False, separators=(",", ":"))
 
 
 def _place(origin: Origin, places: Places) -> tuple[str | None, int | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterator
 
 from ..errors import one_line
@@ -56,20 +55,20 @@ def _print_persona(change: PersonaChange, *, side_by_side: bool) -> None:
         for text in (change.why_not or "").split("\n"):
             line(f"    {one_line(text)}")
         return
+    if change.prefix_rewritten is not None and (change.prefix_rewritten or change.prompt_changed):
+        line(f"  {_prefix(change.prompt_before, rewritten=change.prefix_rewritten)}")
     if not change.prompt_changed:
         line("  the prompt is the same")
         return
-    if change.stable_kept is not None:
-        line(f"  {_kept(change.stable_kept, change.prompt_before.stable_length)}")
     lines = (columns if side_by_side else _unified)(change.prompt_before, change.prompt_after)
     for each in lines:
         line(f"  {each}")
 
 
-def _kept(share: float, length: int) -> str:
-    """Say how much is kept; all of it only where it is all."""
-    kept = f"{round(share * length):,} of {counted(length, 'character')}"
-    return f"{math.floor(share * 100)}% of the old stable prefix survives ({kept})"
+def _prefix(before: Prompt, *, rewritten: bool) -> str:
+    """Say what becomes of the cached prefix: a provider finds it whole, or not at all."""
+    what = f"the cached prefix (tools, and {counted(before.shared_length, 'character')} of the prompt)"
+    return f"{what} is rewritten: conversations begin with a new one" if rewritten else f"{what} stays"
 
 
 def _unified(before: Prompt, after: Prompt) -> Iterator[str]:
@@ -126,7 +125,7 @@ def _persona_data(change: PersonaChange) -> dict[str, object]:
             for f in change.fields
         ],
         "template_changed": change.template_changed,
-        "stable_kept": change.stable_kept,
+        "prefix_rewritten": change.prefix_rewritten,
         "why_not": change.why_not,
         "prompt_before": None if change.prompt_before is None else change.prompt_before.text,
         "prompt_after": None if change.prompt_after is None else change.prompt_after.text,

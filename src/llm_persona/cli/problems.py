@@ -14,7 +14,7 @@ from ..errors import Problem, let_through, one_line
 from ..files.output import safe
 from ..files.reading import Limits
 from ..files.source import LINE_BREAK
-from .terminal import counted, line, painted, print_json
+from .terminal import counted, line, painted
 
 LONGEST_LINE = 120  # characters of a source line that are shown
 
@@ -92,8 +92,9 @@ def count(problems: Sequence[Problem]) -> str:
     return ", ".join(parts) or "no problems"
 
 
-def print_problems_as_json(problems: Sequence[Problem]) -> None:
-    print_json([asdict(problem) for problem in problems])
+def problem_data(problems: Sequence[Problem]) -> list[dict[str, object]]:
+    """Return problems ready for JSON."""
+    return [asdict(problem) for problem in problems]
 
 
 def print_problems_for_github(problems: Sequence[Problem]) -> None:

@@ -17,10 +17,11 @@ Catalog = Definitions | str | os.PathLike[str]  # the definitions, or the path o
 
 
 class Catalogue(NamedTuple):
-    """The descriptions of a product's tools by name, and the file that they were read from."""
+    """The descriptions of a product's tools by name, and the file that they were read from, with what stands there."""
 
     descriptions: Mapping[str, str]
     path: str | None = None
+    definitions: Definitions = ()
 
 
 def catalogue(given: Catalog, limits: Limits | None = None) -> Catalogue:
@@ -42,7 +43,8 @@ def read_catalogue(path: str, limits: Limits | None = None) -> Catalogue:
         raise PersonaFileError([_problem(path, "a tool catalogue must be a .json file", "write it as JSON")])
     content = read_text(path, limits or Limits())
     try:
-        return Catalogue(tool_descriptions(json.loads(content)), path)
+        definitions = json.loads(content)
+        return Catalogue(tool_descriptions(definitions), path, definitions)
     except InvalidValueError as error:
         problem = _problem(path, error.message, error.hint)
     except json.JSONDecodeError as error:

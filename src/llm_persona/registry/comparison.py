@@ -95,8 +95,9 @@ class FieldChange:
 class PersonaChange:
     """How one persona differs from another, both complete and each in its own template.
 
-    A prompt is None where it cannot be rendered with the session given, and `why_not` says why. `stable_kept` is the
-    share, 0 to 1, of the old stable prefix with which the new one begins; None where there was none.
+    A prompt is None where it cannot be rendered with the session given, and `why_not` says why. `prefix_rewritten` tells
+    whether a provider's cache has to be filled anew, as what its tools are or do or the stable part changed: an entry is
+    found whole or not at all. None where nothing was cached, or that cannot be told.
     """
 
     before: Persona
@@ -105,7 +106,7 @@ class PersonaChange:
     template_changed: bool
     prompt_before: Prompt | None
     prompt_after: Prompt | None
-    stable_kept: float | None
+    prefix_rewritten: bool | None
     why_not: str | None = None
 
     @property
@@ -196,7 +197,7 @@ def compare(before: Persona, after: Persona, session: Mapping[str, Any] | None =
         template_changed=_template_fingerprint(before) != _template_fingerprint(after),
         prompt_before=old,
         prompt_after=new,
-        stable_kept=_common(old.stable, new.stable) / len(old.stable) if old and new and old.stable else None,
+        prefix_rewritten=_prefix(before, old) != _prefix(after, new) if old and new and old.shared else None,
         why_not="\n".join(f"{side}: {error}" for side, error in errors.items() if error) or None,
     )
 
@@ -356,14 +357,20 @@ def _looked_at(persona: Persona) -> dict[str, object]:
         looked_at = persona.own_template().fields
     except PersonaError:
         return {}
+    besides = {"key": persona.key, "version": persona.version, "tool_descriptions": _tools(persona)}
+    return {name: value for name, value in besides.items() if name in looked_at}
+
+
+def _tools(persona: Persona) -> dict[str, str | None]:
+    """Return what the tools that a persona names are said to do, in its order."""
     bound = binding_of(persona)
     tools = (bound.tools if bound else None) or {}
-    besides = {
-        "key": persona.key,
-        "version": persona.version,
-        "tool_descriptions": {name: tools.get(name) for name in (tools if persona.tools is ALL else persona.tools)},
-    }
-    return {name: value for name, value in besides.items() if name in looked_at}
+    return {name: tools.get(name) for name in (tools if persona.tools is ALL else persona.tools)}
+
+
+def _prefix(persona: Persona, prompt: Prompt) -> tuple[object, ...]:
+    """Return what a provider's cache holds of a prompt: the tools come first, and their order counts."""
+    return list(_tools(persona).items()), prompt.shared
 
 
 def _template_fingerprint(persona: Persona) -> str | None:
@@ -378,13 +385,6 @@ def _rendered(persona: Persona, session: Mapping[str, Any]) -> tuple[Prompt | No
         return persona.render(**{**persona.sample_session(), **session}), None
     except PersonaError as error:
         return None, str(error)
-
-
-def _common(one: str, other: str) -> int:
-    for index, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return index
-    return min(len(one), len(other))
 
 
 def _rollout_changes(before: Registry, after: Registry) -> Iterator[RolloutChange]:

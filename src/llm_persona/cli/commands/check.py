@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from importlib import import_module
+from typing import cast
 
 import click
 
 from ...checks.coverage import check as check_registry
-from ...checks.coverage import looked_for
+from ...checks.coverage import check_bill, looked_for
 from ...checks.files import inspect_documents
-from ...errors import InvalidValueError, Problem
+from ...checks.stable_shares import Count, Least, StableShare
+from ...codes import Found
+from ...errors import InvalidValueError, Problem, one_line
 from ...files.reading import read
 from ...persona.acceptances import Acceptance, Acceptances
 from ...registry.registry import PersonaRegistry, registry_of, state_of
 from ..options import PersonaFiles, kept_standard_input, persona_files, session, session_value
-from ..problems import Lines, print_problems, print_problems_as_json, print_problems_for_github
-from ..terminal import counted, line
+from ..problems import Lines, print_problems, print_problems_for_github, problem_data
+from ..terminal import counted, line, print_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,30 @@ def session_entry(written: str) -> tuple[str, object]:
     return name, None if name == written else _SOMETIMES
 
 
+def counting(written: str) -> Count:
+    """Find `module:function`, in the folder of now too. Raises BadParameter."""
+    module, colon, name = written.partition(":")
+    if not (module and colon and name):
+        raise click.BadParameter(f"{written!r} is not MODULE:FUNCTION, such as counting:tokens")
+    sys.path.insert(0, "")
+    try:
+        found = getattr(import_module(module), name, None)
+    except Exception as error:  # their module's, whatever it is
+        raise click.BadParameter(f"{module!r} cannot be imported: {one_line(str(error))}") from None
+    finally:
+        sys.path.remove("")
+    if not callable(found):
+        raise click.BadParameter(f"{module!r} has no function {name!r}")
+
+    def count(text: str) -> int:
+        try:
+            return cast(int, found(text))
+        except Exception as error:  # their function's
+            raise click.ClickException(f"{written} fails with {type(error).__name__}") from None
+
+    return count
+
+
 def acceptance(written: str) -> Acceptance:
     try:
         return Acceptance.parse(written)
@@ -83,7 +112,25 @@ def acceptance(written: str) -> Acceptance:
 @click.option(
     "--stable",
     is_flag=True,
-    help="Show the share of each prompt that no session changes, and what ends it (text only).",
+    help="Show the share of each prompt that no session changes, and what ends it; with json, {problems, stable}.",
+)
+@click.option(
+    "--min-stable",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Of the characters that come from no session value, so many must be stable in every prompt.",
+)
+@click.option(
+    "--min-cached",
+    type=click.IntRange(min=1),
+    metavar="TOKENS",
+    help="The tools and the stable part of every prompt must have so many: what is shorter, a provider does not cache.",
+)
+@click.option(
+    "--count",
+    type=counting,
+    metavar="MODULE:FUNCTION",
+    help="What counts the tokens of a text; else they are a range, 3 to 6 bytes each, and the least counts.",
 )
 @click.option(
     "--format",
@@ -100,6 +147,9 @@ def check(
     strict: bool,
     accepted: tuple[Acceptance, ...],
     stable: bool,
+    min_stable: float | None,
+    min_cached: int | None,
+    count: Count | None,
     form: str,
     files: PersonaFiles,
 ) -> None:
@@ -111,7 +161,7 @@ def check(
 
     \b
     Example:
-      llm-persona check -s user_name -s plan --format github
+      llm-persona check -s user_name -s plan --min-stable 80 --format github
     """
     if each and files.paths:
         raise click.UsageError("give FILES, each a registry of its own, or the files of one registry with -f: not both")
@@ -121,15 +171,28 @@ def check(
     reads_input = any("-" in registry.paths for registry in registries)
     lines = Lines(kept_standard_input(files.limits) if reads_input else None)
     passed, acceptances = Passed.of(entries), Acceptances(accepted)
+    least = Least(min_stable, min_cached, count)
     checked = [_check(registry, passed, acceptances) for registry in registries]
     problems = [problem for found, _ in checked for problem in found]
+    shares: list[StableShare] = []
+    for registry in (registry for _, registry in checked if registry is not None and (stable or least.asked)):
+        told = registry.stable_shares(passed.session)
+        problems += check_bill(state_of(registry), told, least, acceptances)
+        shares += told
     if all(registry is not None for _, registry in checked):
-        problems += acceptances.unmatched(["in files", *looked_for(passed.session, passed.optional)])
+        more: list[Found] = ["with a least"] if least.asked else []
+        problems += acceptances.unmatched(["in files", *looked_for(passed.session, passed.optional), *more])
     if strict:
         problems = [replace(problem, severity="error") for problem in problems]
-    _print(problems, lines, form, sum(len(registry.paths) for registry in registries))
+    if form == "json":
+        print_json(
+            {"problems": problem_data(problems), "stable": _data(shares, count)} if stable else problem_data(problems)
+        )
+    else:
+        _print(problems, lines, form, sum(len(registry.paths) for registry in registries))
     if stable and form == "text":
-        _print_shares([registry for _, registry in checked if registry is not None], passed)
+        for share in shares:
+            line(share.said(count))
     if any(problem.severity == "error" for problem in problems):
         raise click.exceptions.Exit(1)
 
@@ -144,16 +207,17 @@ def _check(files: PersonaFiles, passed: Passed, accepted: Acceptances) -> tuple[
     return list(dict.fromkeys([*loaded.problems, *found])), registry  # what files alone show is in both
 
 
-def _print_shares(registries: Sequence[PersonaRegistry], passed: Passed) -> None:
-    for registry in registries:
-        for share in registry.stable_shares(passed.session):
-            line(str(share))
+def _data(shares: Sequence[StableShare], count: Count | None) -> list[dict[str, object]]:
+    """Return shares ready for JSON: what they hold, the share from 0 to 1, and tokens at least and at most."""
+    plain = [{name: value for name, value in asdict(share).items() if name != "prefix"} for share in shares]
+    return [
+        {**data, "share": share.share, "tokens": share.tokens(count), "ended_by": share.ended_by}
+        for data, share in zip(plain, shares, strict=True)
+    ]
 
 
 def _print(problems: Sequence[Problem], lines: Lines, form: str, files: int) -> None:
-    if form == "json":
-        print_problems_as_json(problems)
-    elif form == "github":
+    if form == "github":
         print_problems_for_github(problems)
     elif problems:
         print_problems(problems, lines)
