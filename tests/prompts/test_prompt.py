@@ -32,6 +32,49 @@ def test_it_compares_as_its_text_does() -> None:
     assert "Ana" not in prompt
 
 
+ARGUMENTS: list[tuple[object, ...]] = [
+    (),
+    ("",),
+    ("x",),
+    ("x", "y"),
+    (0,),
+    (3,),
+    (300,),
+    ((),),
+    ({},),
+    (slice(None),),
+    (["a"],),
+]
+
+
+@pytest.mark.parametrize("text", ["", "plain", "Two\nlines", "Braces {{}}, 100%%"])
+def test_every_method_of_str_gives_what_it_gives_of_the_text_and_no_prompt(text: str) -> None:
+    """Also where there is nothing to do, and str gives the text itself back."""
+    prompt = Prompt(text, "Maya", None, "t")
+    tried = set()
+    kept = {
+        "__class__",
+        "__new__",
+        "__init__",
+        "__getattribute__",
+        "__repr__",
+        "__reduce__",
+        "__reduce_ex__",
+        "__sizeof__",
+    }
+    for name in sorted(set(dir(str)) - kept - {"__dir__", "__doc__", "__getstate__", "__init_subclass__"}):
+        for arguments in ARGUMENTS:
+            try:
+                expected = getattr(text, name)(*arguments)
+            except Exception:
+                continue
+            found = getattr(prompt, name)(*arguments)
+            if name not in ("__hash__", "__subclasshook__", "__iter__"):
+                assert (found, type(found)) == (expected, type(expected)), (name, arguments)
+                tried.add(name)
+    assert len(tried) > 60
+
+
 def test_it_cannot_change() -> None:
     """A prompt is a value."""
     with pytest.raises(AttributeError):

@@ -167,6 +167,17 @@ class Prompt(str):
     def __deepcopy__(self, memo: object) -> Prompt:
         return self
 
+    # Those of str's methods that give the text itself back where there is nothing to fill in.
+
+    def format(self, *arguments: object, **named: object) -> str:
+        return self.text.format(*arguments, **named)
+
+    def format_map(self, mapping: Any, /) -> str:
+        return self.text.format_map(mapping)
+
+    def __mod__(self, value: Any, /) -> str:
+        return str.__mod__(self.text, value)
+
     @property
     def text(self) -> str:
         return str.__str__(self)
