@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+import llm_persona
 
 PACKAGE = Path(__file__).parents[1] / "src" / "llm_persona"
 
@@ -304,3 +307,15 @@ if __name__ == "__main__":
     print(*(f"     {name}: {', '.join(sorted(homes))}" for name, homes in sorted(defined_twice().items())), sep="\n")
     print(*(f"     {module}: {name}" for module, name in private_reaches()), sep="\n")
     print(*(f"     {name}" for name in protocols()), sep="\n")
+
+
+def test_the_map_names_every_room_and_modules_that_are_there() -> None:
+    """The package's docstring is the map: no room is missing on it, and no module that it names."""
+    named = llm_persona.__doc__ or ""
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert rooms <= set(re.findall(r"^    (\w+)/ ", named, re.MULTILINE))
+    modules_named = re.findall(r"\b(\w+)\.(\w+)\b", named)
+    assert len(modules_named) > 9
+    for room, module in modules_named:
+        assert (PACKAGE / room / f"{module}.py").is_file(), f"{room}.{module}"
+    assert len(named.splitlines()) <= 40

@@ -1,4 +1,35 @@
-"""A named registry for the personas of LLM agents: one definition, many uses, no drift."""
+"""A named registry for the personas of LLM agents: one definition, many uses, no drift.
+
+The map of the house. A room imports only from those above it, and a test holds that:
+
+    errors names fields frozen fingerprints placeholders tools ...
+                 words and values, here beside this file; `fields` is the table that all lists of fields are made of
+    files/       a persona file as data with places, and as text again
+    templating/  templates found, checked and run; knows no persona
+    prompts/     fields, a template and a session make a prompt; recordings say where each part of it is from
+    persona/     who an agent is: its fields, ancestors, versions and rollouts; how files are loaded
+    checks/      what would go wrong later
+    registry/    one name, one persona: the face of all above; what changed between two registries
+    testing/     pinned prompts, and what a failing one says
+    convert/     other programs' files
+    page/        a registry to look at
+    cli/         the command line, a file for each command
+
+How a file becomes a prompt:
+
+    files.reading         text -> data, whose every value knows its line and column
+    files.validation      data -> what is wrong with it, in its author's words
+    persona.loading       data -> personas, as they were written
+    persona.inheritance   a persona and its parents -> a complete one
+    persona.resolution    all of them, and what does not fit together
+    registry.registry     a name, a unit -> the complete persona that serves it
+    prompts.plans         a persona, a template, a session -> the prompt: filled in, where it was prepared; else run
+    templating.templates  a template -> what it prints, in pieces
+    prompts.prompt        the text, which knows what it was made of
+
+What people ask about a prompt (`check`, `explain`, the page, a failing test) is read from recordings of such runs, in
+prompts.recordings and prompts.explorations: nothing else runs a template with stand-ins.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
