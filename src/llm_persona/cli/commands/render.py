@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
-from ...errors import PersonaError, one_line
+from ...errors import InvalidValueError, PersonaError, one_line
 from ...persona.persona import Persona
 from ...prompts.prompt import Prompt
+from ...registry.registry import PersonaRegistry
 from ..explained import print_explained
 from ..options import PersonaFiles, asked_for, persona_files, session, session_values
 from ..terminal import line, painted, print_json, write
 
+FIND_IT = "take the commit that it was made with; docs/stamps.md has a recipe that finds it"
+
 
 @click.command(short_help="Print a persona's system prompt, or its greeting.")
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("-t", "--template", metavar="NAME", help="The template; else the persona's own, else the default one.")
 @session_values
 @click.option(
     "--unit", metavar="ID", help="Choose the version by the persona's rollout for this unit, such as a user's id."
+)
+@click.option(
+    "--stamp",
+    "stamp_path",
+    metavar="FILE",
+    type=click.Path(allow_dash=True),
+    help="Print the prompt of this stamp, to the byte: it names persona and template; -s gives the values of its session.",
 )
 @click.option("--greeting", is_flag=True, help="Print the greeting, not the prompt.")
 @click.option("--explain", is_flag=True, help="Say of each line where it comes from; with --format json, for tools.")
@@ -33,10 +45,11 @@ from ..terminal import line, painted, print_json, write
 )
 @persona_files
 def render(
-    name: str,
+    name: str | None,
     template: str | None,
     pairs: Sequence[tuple[str, object]],
     unit: str | None,
+    stamp_path: str | None,
     greeting: bool,
     explain: bool,
     form: str,
@@ -46,15 +59,26 @@ def render(
 
     Where its last line does not end, text adds one line break; json has the prompt to the character.
 
+    --stamp FILE prints the prompt that a stamp was made with, where these files would make it again; else it ends with 1
+    and says which part of them changed since.
+
     \b
     Example:
       llm-persona render Maya -t markdown -s user_name=Jo -s 'days:=14'
     """
     if greeting and (template is not None or form != "text"):
         raise click.UsageError("--greeting takes neither --template nor --format: a greeting is plain text")
+    if (name is None) == (stamp_path is None):
+        raise click.UsageError("name a persona, or give the file of a stamp: --stamp FILE")
+    if stamp_path is not None and (template is not None or unit is not None or greeting or explain or form != "text"):
+        raise click.UsageError("--stamp goes with -s and persona files alone: it says all else")
     if explain and (greeting or form not in ("text", "json")):
         raise click.UsageError("--explain goes with --format text or json, and not with --greeting")
     values = session(pairs)
+    if stamp_path is not None:
+        write(_prompt_of(stamp_path, files.registry(), values))
+        return
+    assert name is not None
     persona = asked_for(files.registry(), name, unit)
     if greeting:
         _print_text(_greeting(persona, values))
@@ -67,6 +91,38 @@ def render(
     for unused in prompt.unused:
         note = f"neither {prompt.ref} nor the template {prompt.template!r} uses the session variable {unused!r}"
         line(f"{painted('note:', 'yellow', err=True)} {one_line(note)}", err=True)
+
+
+def _prompt_of(path: str, registry: PersonaRegistry, values: Mapping[str, object]) -> Prompt:
+    """Return the prompt that a stamp was made with. Raises PersonaError where these files and values make another one."""
+    stamp = _stamp(path)
+    changed = registry.verify(stamp)
+    if changed:
+        told = "the stamp is of another format" if changed == ("format",) else f"changed since: {', '.join(changed)}"
+        raise PersonaError(
+            f"these files make no prompt of this stamp: {told}", persona=str(stamp.get("ref")), hint=FIND_IT
+        )
+    had, given = set(stamp["session"]), {name for name, value in values.items() if value is not None}
+    if had != given:
+        names = ", ".join(sorted(had)) or "no variable"
+        raise PersonaError(f"the session of the stamp gave {names}", persona=stamp["ref"], hint="give the same with -s")
+    prompt = registry.complete(stamp["ref"]).render(stamp["template"] if stamp["template_named"] else None, **values)
+    if prompt.stamp()["stable_fingerprint"] != stamp["stable_fingerprint"]:
+        raise PersonaError("these files make no prompt of this stamp: its stable part is another", persona=stamp["ref"])
+    return prompt
+
+
+def _stamp(path: str) -> dict[str, Any]:
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            stamp = json.load(file)
+    except OSError as error:
+        raise InvalidValueError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        stamp = None
+    if not isinstance(stamp, dict):
+        raise InvalidValueError(f"{path} holds no stamp: it must be JSON, as prompt.stamp() makes it")
+    return stamp
 
 
 def _greeting(persona: Persona, values: Mapping[str, object]) -> str:
