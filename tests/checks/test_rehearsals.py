@@ -325,3 +325,59 @@ def test_what_does_not_render_for_all_is_told(
     """With its line, and whether it is for some sessions only."""
     found = registry(tmp_path, {"role": "Pilot", "template": "own"}, {"own": f"{{{{ persona.name }}}} {template}"})
     assert told(found, session, optional) == expected
+
+
+SAMPLES = {"d": {"a": "b"}, "l": ["a"], "o": [{"n": "a", "p": 1}], "u": "ann", "b": True, "n": 3}
+RENDER = [
+    "{% for k, v in session.d.items() %}{{ k }}: {{ v }}{% endfor %}",
+    "{% for k, v in session.d|dictsort %}{{ k }}: {{ v }}{% endfor %}",
+    "{% for x in session.o %}{% for k, v in x.items() %}{{ k }}: {{ v }}{% endfor %}{% endfor %}",
+    "{% for k in session.d %}{{ session.d[k] }}{% endfor %}",
+    "{% for k in session.d.keys() %}{{ session.d[k] }}{% endfor %}",
+    "{% for v in session.d.values() %}{{ v }}{% endfor %}",
+    "{% if session.l %}{{ session.l[0] }}{% endif %}",
+    "{{ (session.l|first) if session.l else '' }}",
+    "{% if session.l|length > 1 %}{{ session.l[1] }}{% endif %}",
+    "{% if session.l|count == 1 %}{{ session.l|last }}{% endif %}",
+    "{% if session.u|length > 3 %}{{ session.u[3] }}{% endif %}",
+    "{{ session.l|first|default('x') }}",
+    "{{ session.l|map('upper')|join(',') }}",
+    "{{ session.o|map(attribute='n')|join(', ') }}",
+    "{% for x in session.o|selectattr('p') %}{{ x.n }}{% endfor %}",
+    "{% if session.u == 'a' and session.u == 'b' %}{{ persona.tools }}{% endif %}",
+    "{% if session.u in ['a'] %}{{ {'a': 'x'}[session.u] }}{% endif %}",
+    "{% if session.n > 0 %}{{ 10 / session.n }}{% endif %}",
+    "{% if session.n > 3 and session.n < 4 %}{{ persona.tools }}{% endif %}",
+    "{% if session.b is true and not session.b %}{{ persona.tools }}{% endif %}",
+]
+FAIL = [
+    "{{ persona.tools if session.b is false }}",
+    "{{ 'x' if session.b is true else persona.tools }}",
+    "{{ session.u|trim|first }}",
+    "{{ session.u[1:]|first }}",
+    "{{ (session.u|trim)[0] }}",
+    "{% if session.l|length > 1 %}{{ session.l[2] }}{% endif %}",
+    "{% if session.u|length > 3 %}{{ session.u[4] }}{% endif %}",
+    "{% if session.l|length > 5 %}{{ persona.tools }}{% endif %}",
+    "{% if session.n > 3 and session.n < 5 %}{{ persona.tools }}{% endif %}",
+    "{% if session.n >= 0 %}{{ 10 / session.n }}{% endif %}",
+    "{% if session.u != 'b' %}{{ {'a': 'x'}[session.u] }}{% endif %}",
+]
+
+
+def _told_of(template: str, folder: Path) -> list[str]:
+    found = registry(folder, {"role": "Pilot", "template": "own"}, {"own": f"{{{{ persona.name }}}} {template}"})
+    names = {name: value for name, value in SAMPLES.items() if f"session.{name}" in template}
+    return [each.code for each in found.problems(names) if each.code in ("render-fails", "check-incomplete")]
+
+
+@pytest.mark.parametrize("template", RENDER)
+def test_what_renders_for_all_is_not_refused(template: str, tmp_path: Path) -> None:
+    """What a template asks before it does something counts, and so does where a key or a pair is from."""
+    assert _told_of(template, tmp_path) == []
+
+
+@pytest.mark.parametrize("template", FAIL)
+def test_what_fails_for_some_is_refused(template: str, tmp_path: Path) -> None:
+    """Also where what was asked before leaves one value for which it fails."""
+    assert _told_of(template, tmp_path) != []

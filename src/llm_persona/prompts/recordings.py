@@ -15,16 +15,19 @@ from decimal import Decimal
 from types import FrameType, MappingProxyType
 from typing import Any, NamedTuple, cast
 
-from jinja2 import Undefined
+from jinja2 import Environment, Undefined
+from jinja2.runtime import Context
 
 from ..errors import let_through
 from ..templating.events import Pieces, flat
 from ..templating.filters import items as items_of
-from ..templating.markers import Marker, answered, defaulted, token_of
+from ..templating.markers import Marker, answered, defaulted, machine_of, token_of
 from ..templating.session import printable
+from .facts import Facts, can_be_told
 
 Path = tuple[str | int, ...]
 MAX_TURNS = 2  # of a loop over a list of unknown length
+MAX_TOLD = 10  # turns of one whose length a template compares
 
 # What a filter or a method makes of any text, without failing: a text, a number or a list.
 TOTAL_FILTERS = frozenset(
@@ -134,6 +137,7 @@ class Recording:
     def __init__(self, answers: Mapping[object, Any] = MappingProxyType({})) -> None:
         self._told = answers
         self._known: dict[object, Any] = {}
+        self._facts: dict[object, Facts] = {}
         self.asked: list[tuple[Asked, Any]] = []
         self.doubtful: list[Line | None] = []
         self.looked = False  # at what a text of the persona says, and not only at whether it is there
@@ -159,6 +163,54 @@ class Recording:
             self.asked.append((Asked(what, answers), answer))
         return self._known[what]
 
+    def _holds(self, how: object, facts: Facts, relation: str, constant: Any, likely: bool) -> bool:
+        """Return whether a relation holds for a value, as far as what was told of it leaves that open."""
+        possible = [holds for holds in (likely, not likely) if facts.allow(relation, constant, holds)]
+        if len(possible) == 1:
+            return possible[0]
+        holds = bool(self.choose((relation, how, type(constant), constant), *(possible or [likely])))
+        facts.tell(relation, constant, holds)
+        return holds
+
+    def _length_of(self, token: Token) -> Facts:
+        """Return what was told of the length of a list or a text; no text that is given is empty."""
+        least = int(isinstance(token.value, str) and token.name is not None and not token.wild)
+        return self._facts.setdefault(("length", token.how), Facts(whole=True, least=least))
+
+    def _is_longer(self, token: Token, length: int) -> bool:
+        """Return whether a list or a text has more than so many items."""
+        if not token.unknown or token.sized:
+            return len(token.value) > length
+        if isinstance(token.value, list | tuple) and not token.value:
+            return False
+        likely = len(token.value) > length
+        return self._holds(("length", token.how), self._length_of(token), "gt", length, likely)
+
+    def _of_value(self, token: Token) -> Facts | None:
+        """Return what was told of a text or a number that is not known; None where that is not kept."""
+        value = token.value
+        if not token.unknown or not can_be_told(value) or (token.wild and not isinstance(value, str)):
+            return None
+        if isinstance(value, float) and token.name is None:
+            return None  # what is worked out may be no number, which is neither above nor below any
+        if type(token.how) is tuple and token.how[0] == "length":
+            return self._facts.setdefault(token.how, Facts(whole=True, least=0))
+        return self._facts.setdefault(token.how, Facts(whole=isinstance(value, int)))
+
+    def _settled(self, value: Any) -> Any:
+        """Return what stands for a value, and for the only one that it can be where its recording was told so."""
+        if type(value) is not Marker:
+            return value
+        token = token_of(value)
+        facts = self._facts.get(token.how) if token.unknown and token.how is not None else None
+        if facts is None or facts.value is None:
+            return value
+        kind = type(token.value)
+        known = facts.value if isinstance(facts.value, str) else facts.value.numerator
+        if not isinstance(facts.value, str) and (not isinstance(token.value, int) or facts.value.denominator != 1):
+            known = float(facts.value) if isinstance(token.value, float) else Decimal(known) / facts.value.denominator
+        return Marker(self, token._replace(value=kind(known), unknown=False, wild=False))
+
     def _look(self, *tokens: Token) -> None:
         """Note that it is asked what texts say; the names of sections and defaults of variables are known without."""
         for token in tokens:
@@ -169,6 +221,8 @@ class Recording:
         tokens = [token_of(each) for each in (marker, other) if type(each) is Marker]
         if kind != "bool" or not _is_field(tokens[0]):
             self._look(*tokens)
+        marker, other = self._settled(marker), self._settled(other)
+        tokens = [token_of(each) for each in (marker, other) if type(each) is Marker]
         how = (kind, *map(_how, (marker, other)))
         value = tokens[0].value
         try:
@@ -179,7 +233,30 @@ class Recording:
             return bool(self.choose(how, True, False))
         if not any(token.unknown for token in tokens) or not _is_open(kind, tokens[0], other):
             return answer
-        return bool(self.choose(how, answer, not answer))
+        told = self._told_before(kind, tokens[0], other, answer)
+        return bool(self.choose(how, answer, not answer)) if told is None else told
+
+    def _told_before(self, kind: str, token: Token, other: object, answer: bool) -> bool | None:
+        """Return what was told of a value where a question is about it and a constant; None where it is about more."""
+        value = token.value
+        if kind == "bool" and isinstance(value, str | list | tuple) and not token.wild:
+            return self._is_longer(token, 0)
+        facts = self._of_value(token)
+        if kind == "bool" and not isinstance(value, str):
+            other, kind, answer = (True, "eq", answer) if isinstance(value, bool) else (0, "ne", answer)
+        is_alike = isinstance(value, str) == isinstance(other, str) and isinstance(value, bool) == isinstance(
+            other, bool
+        )
+        if facts is None or not is_alike or not can_be_told(other):
+            return None
+        if isinstance(other, str):
+            if kind not in ("eq", "ne"):
+                return None
+            if not token.wild and not self._length_of(token).allow_value(len(other)):
+                return kind == "ne"
+        if kind == "ne":
+            return not self._holds(token.how, facts, "eq", other, not answer)
+        return self._holds(token.how, facts, kind, other, answer)
 
     def count(self, marker: Marker) -> int:
         token = token_of(marker)
@@ -187,7 +264,16 @@ class Recording:
         length = len(token.value)
         if not token.unknown or token.sized or not (token.wild or isinstance(token.value, list | tuple)):
             return length
-        return int(self.choose(("len", _how(marker)), *dict.fromkeys((min(length, 1), 0, min(length, 1) * MAX_TURNS))))
+        if not length:
+            return 0
+        facts = self._length_of(token)
+        if facts.value is not None:
+            return int(facts.value)
+        told = [constant + step for constant in facts.constants() for step in (0, 1) if constant < MAX_TOLD]
+        lengths = [each for each in dict.fromkeys((1, 0, MAX_TURNS, *told)) if facts.allow_value(each)]
+        count = int(self.choose(("count", token.how), *lengths)) if lengths else 0
+        facts.tell("eq", count, True)
+        return count
 
     def _of_length(self, value: Any) -> Any:
         """Return what stands for a list of a length that is chosen, for a filter to see."""
@@ -202,10 +288,10 @@ class Recording:
 
     def each(self, marker: Marker) -> Iterator[object]:
         token = token_of(marker)
-        items = list(token.value)
+        items, is_mapping = list(token.value), isinstance(token.value, Mapping)
         for index in range(self.count(marker)):
             value = items[index % len(items)]
-            yield self._of(token, value, ("item", index, token.how))
+            yield self._of(token, value, ("name" if is_mapping else "item", index, token.how))
 
     def _of(self, token: Token, value: Any, how: object, parts: tuple[Part, ...] | None = None) -> Any:
         """Return what stands for a value that was made of another."""
@@ -219,6 +305,12 @@ class Recording:
 
     def derive(self, function: Callable[..., Any], *arguments: object, **named: object) -> Any:
         """Return what a function makes of values, some of which are markers."""
+        arguments = tuple(map(self._settled, arguments))
+        held = None if named else _mapping_asked(arguments)
+        if held is not None:
+            pairs = self._items(held)
+            kind = token_of(arguments[0]).value.__name__  # type: ignore[arg-type]  # a marker
+            return pairs if kind == "items" else [pair[kind == "values"] for pair in pairs]
         tokens = list(_tokens((*arguments, *named.values())))
         self._look(*tokens)
         return self._derived(tokens, function, arguments, named)
@@ -247,15 +339,16 @@ class Recording:
         of = frozenset().union(*(token.of for token in tokens))
         parts = tuple(part for token in tokens for part in token.parts)
         whole = Token(value, parts, unknown, of=of, wild=wild is not None)
-        if unknown and callable(value):
+        if unknown and callable(value) and not isinstance(value, Undefined):
             return self.stand_for(value, parts, unknown=True, how=how, of=of, wild=whole.wild)
         return self._of(whole, value, how)
 
     def operate(self, operator: str, function: Callable[..., Any], left: object, right: object) -> Any:
         """Return what arithmetic makes of two values; whether a number is zero is a question of who divides by it."""
+        left, right = self._settled(left), self._settled(right)
         if operator in ("/", "//", "%") and type(right) is Marker and token_of(right).unknown:
             is_number = isinstance(token_of(right).value, int | float | Decimal)
-            if is_number and self.choose(("zero", _how(right)), False, True):
+            if is_number and not self.ask("bool", right):
                 right = 0
             elif is_number and token_of(right).value == 0:
                 right = 1
@@ -263,12 +356,21 @@ class Recording:
 
     def item(self, function: Callable[..., Any], holder: object, key: object) -> Any:
         """Return an item; where it may not be there for other values, that is a question."""
+        holder, key = self._settled(holder), self._settled(key)
         token = token_of(holder) if type(holder) is Marker else None
         self._look(*_tokens((holder, key)))
         where = (_how(holder), _how(key))
-        if token is not None and token.unknown and isinstance(actual(key), int):
-            there = token.wild or (isinstance(token.value, str) and token.name is not None and actual(key) in (0, -1))
-            if not there and not self.choose(("item", *where), True, False):
+        if token is not None and token.unknown and type(key) is int and isinstance(token.value, str | list | tuple):
+            if not token.wild and not self._is_longer(token, key if key >= 0 else -key - 1):
+                return function(type(token.value)(), key)
+            long = (token.value or "x") * (abs(key) + 1) if abs(key) < MAX_TOLD else token.value
+            holder = Marker(self, token._replace(value=long))
+        elif token is not None and type(key) is Marker and _is_name_in(token_of(key), token):
+            names = list(token.value)
+            index = cast("tuple[Any, ...]", token_of(key).how)[1]
+            return self._of(token, token.value[names[index % len(names)]], ("value", index, token.how))
+        elif token is not None and token.unknown and isinstance(actual(key), int):
+            if not token.wild and not self.choose(("item", *where), True, False):
                 return function(type(token.value)(), actual(key))
         elif type(key) is Marker and token_of(key).unknown and isinstance(actual(holder), Mapping):
             found = self.choose(("key", *where), *actual(holder), _NONE)
@@ -297,11 +399,25 @@ class Recording:
     ) -> Any:
         if name in _APART and not any(type(each) is Marker for each in (*arguments, *named.values())):
             return function(*arguments, **named)  # a list with markers in it
+        arguments = tuple(map(self._settled, arguments))
+        if name in ("length", "count") and len(arguments) == 1 and type(arguments[0]) is Marker:
+            token = token_of(arguments[0])
+            if token.unknown and not token.wild and not token.sized and isinstance(token.value, str | list | tuple):
+                self._look(token)
+                self._length_of(token)
+                return self._of(token, len(token.value), ("length", token.how))
+        if name in ("first", "last") and type(arguments[-1]) is Marker and len(arguments) < 3:
+            token = token_of(arguments[-1])
+            if isinstance(token.value, str) and token.unknown and not token.wild and not self._is_longer(token, 0):
+                return function(*arguments[:-1], "")
         arguments = tuple(map(self._of_length, arguments))
         value = next((each for each in arguments if type(each) is Marker), None)
         if name in ("default", "d") and type(arguments[0]) is Marker:
             return defaulted(*arguments, **named)
         if name == "items" and value is not None:
+            return self._items(value)
+        if name == "dictsort" and value is not None and isinstance(token_of(value).value, Mapping):
+            function(*map(actual, arguments), **{key: actual(each) for key, each in named.items()})
             return self._items(value)
         if name in ("int", "float") and value is not None and (odd := self._odd_number(name, token_of(value))):
             return self.stand_for(odd, token_of(value).parts, unknown=True, how=("odd", odd, _how(value)))
@@ -336,6 +452,12 @@ class Recording:
     def test(
         self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]
     ) -> bool:
+        if name in ("true", "false") and len(arguments) == 1 and type(arguments[0]) is Marker:
+            is_bool = isinstance(token_of(arguments[0]).value, bool)
+            return is_bool and self.ask("bool", arguments[0]) == (name == "true")
+        if (kind := _COMPARED.get(name)) and len(arguments) == 2 and type(arguments[0]) is Marker and not named:
+            return self.ask(kind, arguments[0], arguments[1])
+        arguments = tuple(map(self._settled, arguments))
         answer = bool(function(*map(actual, arguments), **{key: actual(each) for key, each in named.items()}))
         if name not in _OF_KINDS:
             self._look(*_tokens((*arguments, *named.values())))
@@ -390,7 +512,6 @@ _OF_KINDS = frozenset(
         "undefined",
         "boolean",
         "callable",
-        "false",
         "float",
         "integer",
         "iterable",
@@ -399,10 +520,22 @@ _OF_KINDS = frozenset(
         "number",
         "sequence",
         "string",
-        "true",
     ]
 )
 
+
+_COMPARED = {
+    **{kind: kind for kind in ("eq", "ne", "lt", "le", "gt", "ge")},
+    "equalto": "eq",
+    "==": "eq",
+    "!=": "ne",
+    "<": "lt",
+    "lessthan": "lt",
+    "<=": "le",
+    ">": "gt",
+    "greaterthan": "gt",
+    ">=": "ge",
+}
 
 # Filters that only take a list apart, and leave what is in it as it is.
 _APART = frozenset(["first", "last", "list", "map", "reverse", "select", "reject", "length", "count", "items", "join"])
@@ -440,6 +573,8 @@ def _how(value: object) -> object:
         return tuple((_how(name), _how(each)) for name, each in value.items())
     if isinstance(value, list | tuple):
         return tuple(map(_how, value))
+    if isinstance(value, Environment | Context):
+        return type(value)  # another one in every run
     try:
         hash(value)
     except TypeError:
@@ -449,6 +584,22 @@ def _how(value: object) -> object:
 
 def _called(function: Callable[..., Any]) -> object:
     return getattr(function, "__qualname__", None) or getattr(function, "func", function).__class__
+
+
+def _mapping_asked(arguments: Sequence[object]) -> Marker | None:
+    """Return what stands for the mapping whose items, keys or values a call asks for."""
+    if len(arguments) != 1 or type(arguments[0]) is not Marker:
+        return None
+    token = token_of(arguments[0])
+    held = getattr(token.value, "__self__", None) if callable(token.value) else None
+    if not isinstance(held, Mapping) or token.value.__name__ not in ("items", "keys", "values"):
+        return None
+    return Marker(machine_of(arguments[0]), token._replace(value=held, how=token.how[1]))
+
+
+def _is_name_in(key: Token, holder: Token) -> bool:
+    """Tell whether a key is one that a loop over this mapping gave."""
+    return type(key.how) is tuple and key.how[0] == "name" and key.how[2:] == (holder.how,)
 
 
 def _is_field(token: Token) -> bool:
