@@ -125,7 +125,11 @@ def test_fields_are_the_readers() -> None:
         ("capabilities", "Look up", 'Maya.capabilities: must be a list of texts, not a text; write "- Look up"'),
         ("capabilities", ["a", " "], "Maya.capabilities[2]: is empty"),
         ("capabilities", {"ad": ["x"]}, "Maya.capabilities: unknown edit 'ad'; did you mean 'add'?"),
-        ("custom_sections", {"a": 5}, "Maya.custom_sections.a: must be a text, not a number; quote it"),
+        (
+            "custom_sections",
+            {"a": 5},
+            "Maya.custom_sections.a: must be a text or a list of texts, not a number; quote it",
+        ),
         ("custom_sections", {5: "a"}, "Maya.custom_sections: has the name 5, which is not a text; quote it"),
         ("version", 1.1, "Maya.version: must be a text, not a number; quote it"),
         ("version", "1/2", "Maya.version: version '1/2' holds '/', which no version may"),

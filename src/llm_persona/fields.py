@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from .errors import FieldPath, InvalidValueError
-from .frozen import ALL, FrozenDict, ListEdit
+from .frozen import ALL, FrozenDict, ListEdit, Replacing
 from .kinds import TOO_LONG, is_list, is_mapping, is_text, plain, too_long
 from .names import check_name, did_you_mean, nearest, shorten, shown, spelled, split_reference
 from .placeholders import normal
@@ -21,6 +21,7 @@ from .wording import (
     LIST_OR_ALL,
     MAPPING,
     QUOTE_IT,
+    SECTION,
     TEXT,
     TRUTH,
     WHOLE_NUMBER,
@@ -91,7 +92,8 @@ def _texts(value: object, path: FieldPath, expected: str = LIST) -> tuple[str, .
     if is_text(value):
         raise _wrong(must_be(expected, value), path, as_item(value))
     if not is_list(value):
-        raise _wrong(must_be(expected, value), path)
+        is_text_unquoted = expected == SECTION and isinstance(value, bool | int | float)
+        raise _wrong(must_be(expected, value), path, QUOTE_IT if is_text_unquoted else None)
     return tuple(_required_text(item, (*path, index)) for index, item in enumerate(value))
 
 
@@ -113,7 +115,7 @@ def _list(value: object, path: FieldPath, expected: str = LIST) -> tuple[str, ..
         raise _wrong("edits nothing", path, "write add, remove or replace, or leave it out")
     strange = [word for word in value if not is_text(word) or word not in LIST_EDITS]
     if len(strange) == len(value) and not any(is_text(word) and nearest(word, LIST_EDITS) for word in strange):
-        raise _wrong(must_be(LIST, value), path)
+        raise _wrong(must_be(expected, value), path)
     if strange:
         hint = did_you_mean(strange[0], LIST_EDITS) if is_text(strange[0]) else None
         message = f"unknown edit {shorten(repr(strange[0])) if is_text(strange[0]) else shown(strange[0])}"
@@ -125,13 +127,22 @@ def _list(value: object, path: FieldPath, expected: str = LIST) -> tuple[str, ..
     return ListEdit(edits.get("replace"), edits.get("remove", ()), edits.get("add", ()))
 
 
-def _sections(value: object, path: FieldPath) -> FrozenDict[str | None]:
+def _sections(value: object, path: FieldPath) -> FrozenDict[str | tuple[str, ...] | None]:
     return FrozenDict(
         {
-            name: None if item is None else text(item, (*path, name))
+            name: None if item is None else _section(item, (*path, name))
             for name, item in _mapping(value, path, TEXT_MAPPING).items()
         }
     )
+
+
+def _section(value: object, path: FieldPath) -> str | tuple[str, ...]:
+    """Return a text, a list of texts, or an edit of what is inherited."""
+    if type(value) is Replacing or is_text(value):
+        return value if type(value) is Replacing else text(value, path)
+    if is_mapping(value) and len(value) == 1 and is_text(plain(value.get("replace"))):
+        return Replacing(text(plain(value["replace"]), (*path, "replace")))
+    return _list(value, path, SECTION)
 
 
 def _mapping(value: object, path: FieldPath, expected: str = MAPPING) -> dict[str, object]:
@@ -273,6 +284,11 @@ def _same(value: Any) -> object:
     return value
 
 
+def _plain_sections(value: Any) -> object | None:
+    """Return sections as they are kept, where all are texts."""
+    return FrozenDict.over(value) if all(type(each) is str for each in value.values()) else None
+
+
 def _or_none(value: Any) -> object:
     return value or None
 
@@ -310,7 +326,7 @@ _AS_READ: dict[tuple[Callable[..., object], type], Callable[[Any], object]] = {
     **{(check, str): _or_none for check in (_optional_text, _display_name)},
     (_list, list): tuple,
     (_tools, list): tuple,
-    (_sections, dict): FrozenDict.over,
+    (_sections, dict): _plain_sections,
     (_variables, dict): _ascii_names,
     (_constants, dict): _ascii_names,
     (_metadata, dict): _read_metadata,
@@ -375,7 +391,9 @@ class Fields:
     capabilities: tuple[str, ...] = _field(Kind.TEXTS, _list, (), Words.FILLED, "line")
     constraints: tuple[str, ...] = _field(Kind.TEXTS, _list, (), Words.FILLED, "line")
     greeting: str | None = _field(Kind.TEXT, _optional_text, None, Words.FILLED)
-    custom_sections: Mapping[str, str] = _field(Kind.ENTRIES, _sections, FrozenDict(), Words.FILLED, "paragraph")
+    custom_sections: Mapping[str, str | tuple[str, ...]] = _field(
+        Kind.ENTRIES, _sections, FrozenDict(), Words.FILLED, "paragraph"
+    )
     _: dataclasses.KW_ONLY
     display_name: str | None = _field(Kind.TEXT, _display_name, None, Words.AS_WRITTEN, "sentence")
     parent: str | None = _field(Kind.TEXT, _reference, inherited=False, printed=False)

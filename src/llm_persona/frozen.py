@@ -133,6 +133,28 @@ class ListEdit(tuple[str, ...]):
         }
 
 
+class Replacing(str):
+    """A text that stands in the place of an inherited one or of a list: `{replace: …}`."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Replacing) and str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((Replacing, str.__str__(self)))
+
+    def __reduce__(self) -> tuple[type[Replacing], tuple[str]]:
+        return Replacing, (str.__str__(self),)
+
+    def written(self) -> dict[str, str]:
+        """Return it as a file writes it."""
+        return {"replace": str.__str__(self)}
+
+
 class Everything(tuple[str, ...]):
     """What stands for every tool there is, where a list would name some: equal to the text `all`, and with no items."""
 
@@ -164,6 +186,8 @@ def thaw(value: object) -> object:
     """Return plain dicts and lists for frozen ones: what json and schema libraries understand."""
     if value is ALL:
         return "all"
+    if isinstance(value, ListEdit | Replacing):
+        return value.written() or {"replace": []}
     if isinstance(value, Mapping):
         return {key: thaw(item) for key, item in value.items()}
     if isinstance(value, tuple):

@@ -9,6 +9,7 @@ from .names import kind_of, shorten
 
 TEXT = "a text"
 LIST = "a list of texts"
+SECTION = "a text or a list of texts"
 LIST_OR_ALL = "a list of texts, or all"
 MAPPING = "a mapping"
 TRUTH = "true or false"

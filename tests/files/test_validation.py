@@ -170,7 +170,7 @@ def test_very_many_mistakes_end_with_a_word_on_the_rest() -> None:
 
 def test_keys_that_look_like_numbers_keep_their_text() -> None:
     """A section called 007 is not section 7."""
-    found = data_problems({"Maya": {"role": "a", "custom_sections": {"007": [], "7": "a", "+5": 1, "a/b~c": 2}}})
+    found = data_problems({"Maya": {"role": "a", "custom_sections": {"007": 3, "7": "a", "+5": 1, "a/b~c": 2}}})
     assert sorted(problem.field or "" for problem in found) == [
         "custom_sections.+5",
         "custom_sections.007",

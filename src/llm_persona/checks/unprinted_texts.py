@@ -104,9 +104,17 @@ def _all_texts(fields: Mapping[str, Field]) -> Iterator[tuple[Path, str]]:
         if isinstance(value, tuple):
             yield from (((name, index), _written(text)) for index, text in enumerate(value))
         elif isinstance(value, TextTable):
-            yield from (((name, str(entry)), _written(text)) for entry, text in value.entries.items())
+            yield from _all_entries(name, value)
         elif isinstance(value, str | Text):
             yield (name,), _written(value)
+
+
+def _all_entries(name: str, table: TextTable) -> Iterator[tuple[Path, str]]:
+    for entry, value in table.entries.items():
+        if isinstance(value, tuple):
+            yield from (((name, str(entry), index), _written(text)) for index, text in enumerate(value))
+        else:
+            yield (name, str(entry)), _written(value)
 
 
 def _written(text: str | Text) -> str:

@@ -226,7 +226,8 @@ def _unusual_order(front: Mapping[str, object]) -> list[str]:
 
 def _as_imported(persona: Persona, own: Mapping[str, object]) -> str | None:
     """Return the agent file that a persona may have been imported from; None where it has other sections."""
-    if list(persona.custom_sections) != [SECTION] or persona.parent is not None:
+    text = persona.custom_sections.get(SECTION)
+    if len(persona.custom_sections) != 1 or not isinstance(text, str) or persona.parent is not None:
         return None
     metadata = plain(persona)
     form = metadata.pop(OWN_KEY, {})
@@ -240,7 +241,7 @@ def _as_imported(persona: Persona, own: Mapping[str, object]) -> str | None:
     head = _markdown(front, "" if form.get("blank_line") is False else "\n")
     if form.get("line_breaks") == "crlf":
         head = head.replace("\n", "\r\n")
-    return head + persona.custom_sections[SECTION]
+    return head + text
 
 
 def _native(persona: Persona, metadata: dict[str, object]) -> dict[str, object]:

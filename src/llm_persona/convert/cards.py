@@ -195,7 +195,10 @@ def _form(card: Mapping[str, object], own: Mapping[str, object]) -> dict[str, ob
 def _as_imported(persona: Persona, own: Mapping[str, object]) -> dict[str, object] | None:
     """Return the card that a persona may have been imported from; None where it has other sections."""
     fields = {title: field for field, title in SECTIONS.items()}
-    if persona.parent is not None or not persona.custom_sections.keys() <= fields.keys():
+    sections = persona.custom_sections
+    if persona.parent is not None or not sections.keys() <= fields.keys():
+        return None
+    if not all(isinstance(each, str) for each in sections.values()):
         return None
     metadata = plain(persona)
     form = metadata.pop(OWN_KEY, {})

@@ -18,6 +18,7 @@ from ..wording import (
     LIST_EDITS,
     LIST_OR_ALL,
     REPLACED_BY_ALONE,
+    SECTION,
     TEXT,
     is_blank,
     must_be,
@@ -75,7 +76,7 @@ def explained(document: Document, violation: Violation, guess: Guesses) -> Itera
             beside = (key for key in cast(Mapping[str, object], value) if key in FIELDS[1:] and key not in LINE_FIELDS)
             yield from (Mistake((*path, key), BESIDE_REPLACED_BY, LINE_HOLDS, at_key=True) for key in beside)
         case "additionalProperties":
-            found = list(_unknown_keys(path, cast(Mapping[str, object], value), guess))
+            found = list(_unknown_keys(document, path, cast(Mapping[str, object], value), guess))
             yield from found or [Mistake(path, "has a name that may not stand here", "check the names below it")]
         case "type":
             yield _wrong_type(document, path, value, title)
@@ -96,7 +97,9 @@ def explained(document: Document, violation: Violation, guess: Guesses) -> Itera
             yield Mistake(path, must_be(title, value))
 
 
-def _unknown_keys(path: tuple[str | int, ...], value: Mapping[str, object], guess: Guesses) -> Iterator[Mistake]:
+def _unknown_keys(
+    document: Document, path: tuple[str | int, ...], value: Mapping[str, object], guess: Guesses
+) -> Iterator[Mistake]:
     if not path:
         yield from (_file_key(key, guess) for key in value if key not in FILE_KEYS and _reference_fault(key))
     elif path[0] == "$rollouts":
@@ -112,7 +115,7 @@ def _unknown_keys(path: tuple[str | int, ...], value: Mapping[str, object], gues
         named = [] if kind is None else [(key, name_fault(kind, key)) for key in value if key not in blank]
         yield from (Mistake(path, fault, NAME_IT, key=key) for key, fault in named if fault)
     else:
-        yield from _unknown_edits(path, value, guess)
+        yield from _unknown_edits(document, path, value, guess)
 
 
 def _file_key(key: str, guess: Guesses) -> Mistake:
@@ -142,10 +145,15 @@ def _unknown_field(path: tuple[str | int, ...], key: str) -> Mistake:
     return Mistake(path, f"unknown field {spelled(shorten(key))}", meant(key).hint, key=key)
 
 
-def _unknown_edits(path: tuple[str | int, ...], value: Mapping[str, object], guess: Guesses) -> Iterator[Mistake]:
+def _unknown_edits(
+    document: Document, path: tuple[str | int, ...], value: Mapping[str, object], guess: Guesses
+) -> Iterator[Mistake]:
     strange = [key for key in value if key not in LIST_EDITS]
     if len(strange) == len(value) and not any(guess(key, LIST_EDITS) for key in strange[:8]):
-        yield Mistake(path, must_be(LIST, value), remedies.EACH_ITEM)
+        if path[-1] not in FIELDS:
+            yield _wrong_type(document, path, value, SECTION)
+        else:
+            yield Mistake(path, must_be(LIST_OR_ALL if path[-1] == "tools" else LIST, value), remedies.EACH_ITEM)
         return
     for key in strange:
         yield Mistake(path, f"unknown edit {spelled(shorten(key))}", guess.hint(key, LIST_EDITS) or EDITS_ARE, key=key)

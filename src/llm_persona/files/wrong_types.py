@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..names import shorten
-from ..wording import LIST, LIST_OR_ALL, TEXT, TRUTH, as_item, quote_it, quoted
+from ..wording import LIST, LIST_OR_ALL, SECTION, TEXT, TRUTH, as_item, quote_it, quoted
 
 if TYPE_CHECKING:
     from ..errors import FieldPath
@@ -41,7 +41,7 @@ def _remedy(document: Document, path: FieldPath, value: object, expected: str) -
         return of_nothing(path, expected)
     if expected == VARIABLE and isinstance(value, Mapping):
         return 'write all of them without "- ", as a mapping of names to defaults'
-    if expected in (TEXT, VARIABLE):
+    if expected in (TEXT, VARIABLE) or (expected == SECTION and "custom_sections" in path):
         return _as_text(document, path, value)
     if expected in (LIST, LIST_OR_ALL):
         return _as_list(document, path, value)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..errors import InheritanceError
 from ..fields import FILLED, LISTS, OWN, TABLES, TEXTS, Kind, Words, those
-from ..frozen import ALL, FrozenDict, ListEdit
+from ..frozen import ALL, FrozenDict, ListEdit, Replacing
 from ..names import Guesses, did_you_mean, shorten, split_reference
 from ..placeholders import Placeholders
 from ..wording import said_of
@@ -190,12 +190,16 @@ def _merged_list(child: Persona, name: str, inherited: tuple[str, ...]) -> tuple
     edit = edit_of(child, name)
     if inherited is ALL or getattr(child, name) is ALL:
         return _instead_of_all(child, name, edit)
+    return _edited(child, (name,), edit, inherited)
+
+
+def _edited(child: Persona, path: Path, edit: ListEdit, inherited: tuple[str, ...]) -> tuple[str, ...]:
     for index, text in enumerate(edit.remove):
         if text not in inherited:
             raise InheritanceError(
                 f"{shorten(text)!r} is not there to remove",
                 persona=child.key,
-                field=(name, "remove", index),
+                field=(*path, "remove", index),
                 hint=did_you_mean(text, inherited) or "take it out of the edit",
             )
     return tuple(merged(inherited, inherited, edit, tuple(edit)))
@@ -218,7 +222,11 @@ def _instead_of_all(child: Persona, name: str, edit: ListEdit) -> tuple[str, ...
 
 def edit_of(child: Persona, name: str) -> ListEdit:
     """Return what a persona does to an inherited list: a plain list adds to it."""
-    written: tuple[str, ...] = getattr(child, name) if gives(child, name) else ()
+    return as_edit(getattr(child, name) if gives(child, name) else ())
+
+
+def as_edit(written: tuple[str, ...]) -> ListEdit:
+    """Return what a list does to one that is inherited: a plain one adds to it."""
     return written if isinstance(written, ListEdit) else ListEdit(add=written)
 
 
@@ -241,7 +249,9 @@ def _merged_table(child: Persona, name: str, inherited: Mapping[str, Any] | None
     variable it says that it is required."""
     values: dict[str, Any] = dict(inherited or {})
     for entry, value in getattr(child, name).items() if gives(child, name) else ():
-        if value is not None or name == "variables":
+        if name == "custom_sections" and value is not None:
+            values[entry] = _merged_section(child, entry, value, values.get(entry) or None)
+        elif value is not None or name == "variables":
             values[entry] = value
         elif entry in values:
             del values[entry]
@@ -253,6 +263,29 @@ def _merged_table(child: Persona, name: str, inherited: Mapping[str, Any] | None
                 hint=did_you_mean(entry, values) or "write its text, or remove the line",
             )
     return FrozenDict(values)
+
+
+def _merged_section(
+    child: Persona, entry: str, written: str | tuple[str, ...], inherited: str | tuple[str, ...] | None
+) -> str | tuple[str, ...]:
+    """Return a section: a text stands in the place of a text, a list adds to a list, and `replace` to either."""
+    if type(written) is Replacing:
+        return str.__str__(written)
+    if isinstance(written, ListEdit) and written.replace is not None:
+        return written.replace
+    is_list = not isinstance(written, str)
+    if inherited is not None and isinstance(inherited, str) is is_list:
+        kind, other = ("list", "text") if is_list else ("text", "list")
+        raise _misfit(child, entry, f"is a {kind}, and the parent's is a {other}", "write {replace: …} to replace it")
+    if isinstance(written, str):
+        return written
+    if inherited is None and isinstance(written, ListEdit):
+        raise _misfit(child, entry, "edits a list, and no parent has one", "write the list itself")
+    return _edited(child, ("custom_sections", entry), as_edit(written), tuple(inherited or ()))
+
+
+def _misfit(child: Persona, entry: str, message: str, hint: str) -> InheritanceError:
+    return InheritanceError(message, persona=child.key, field=("custom_sections", entry), hint=hint)
 
 
 def filled(lineage: Lineage) -> dict[str, Any]:
@@ -279,13 +312,17 @@ def filled(lineage: Lineage) -> dict[str, Any]:
             new = own["company"] if field == "company" else placeholders.fill_own(text, {**own, **constants})
         if len(path) == 1:
             changes[field] = new
-        else:
+        elif len(path) == 2:
             changes.setdefault(field, {})[path[1]] = new
+        else:
+            items = changes.setdefault(field, {}).setdefault(path[1], list(getattr(persona, field)[path[1]]))
+            items[path[2]] = new
     for field, new in changes.items():
         if field in LISTS:
             changes[field] = tuple(new.get(index, text) for index, text in enumerate(getattr(persona, field)))
         elif field in TABLES:
-            changes[field] = FrozenDict({**getattr(persona, field), **new})
+            entries = {entry: tuple(each) if type(each) is list else each for entry, each in new.items()}
+            changes[field] = FrozenDict({**getattr(persona, field), **entries})
     return changes
 
 
@@ -299,10 +336,19 @@ def texts(persona: Persona, holding: str = "", fields: Iterable[str] = FILLED) -
         if field in LISTS:
             found += [((field, index), text) for index, text in enumerate(value) if holding in text]
         elif field in TABLES:
-            found += [((field, entry), text) for entry, text in value.items() if text and holding in text]
+            found += [each for each in _entry_texts(field, value) if holding in each[1]]
         elif holding in value:
             found.append(((field,), value))
     return found
+
+
+def _entry_texts(field: str, entries: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield the texts of named entries; a list has several."""
+    for entry, value in entries.items():
+        if type(value) is tuple:
+            yield from (((field, entry, index), text) for index, text in enumerate(value))
+        elif value:
+            yield (field, entry), value
 
 
 def joined_texts(persona: Persona) -> str:
@@ -311,7 +357,7 @@ def joined_texts(persona: Persona) -> str:
     for items in _filled_lists(persona):
         found += items
     for entries in _filled_tables(persona):
-        found += entries.values()
+        found += [text for _, text in _entry_texts("", entries)]
     return "\0".join(found)
 
 

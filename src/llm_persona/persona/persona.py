@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..errors import InheritanceError, InvalidValueError, PersonaError, let_through
 from ..fields import DEFAULTS, LISTS, NOT_GIVEN, Fields, as_read, checked
-from ..frozen import FrozenDict, Given, ListEdit, thaw
+from ..frozen import FrozenDict, Given, ListEdit, Replacing, thaw
 from ..kinds import is_text, plain
 from ..names import check_name, join_reference, kind_of, shorten, split_reference
 from ..placeholders import Placeholders
@@ -20,7 +20,7 @@ from ..prompts.prompt import Prompt
 from ..prompts.texts import PersonaTexts
 from ..templating.shared_values import SharedValues, as_data
 from ..templating.templates import Template, Templates, template_name
-from ..wording import BESIDE_REPLACED_BY, LINE_FIELDS, LINE_HOLDS, said_of
+from ..wording import BESIDE_REPLACED_BY, LINE_FIELDS, LINE_HOLDS, SECTION, TEXT, said_of
 from .binding import Bound, bundled
 from .pickles import pack_alone, packed, unpack_bound, unpacked
 
@@ -66,7 +66,7 @@ class Persona(Fields):
             capabilities: Texts = ...,
             constraints: Texts = ...,
             greeting: str | None = ...,
-            custom_sections: Mapping[str, str | None] = ...,
+            custom_sections: Mapping[str, str | Texts] = ...,
             *,
             display_name: str | None = ...,
             parent: str | None = ...,
@@ -158,10 +158,17 @@ class Persona(Fields):
                 for entry, text in getattr(self, name).items():
                     if text is None:
                         raise InvalidValueError(
-                            "must be a text, not null",
+                            f"must be {SECTION if name == 'custom_sections' else TEXT}, not null",
                             persona=self.key,
                             field=(name, entry),
                             hint="write its text, or leave it out: without a parent there is nothing to remove",
+                        )
+                    if isinstance(text, ListEdit | Replacing):
+                        raise InheritanceError(
+                            "must be a text or a list of texts, not a mapping: without a parent there is no list to edit",
+                            persona=self.key,
+                            field=(name, entry),
+                            hint="write the list itself, or name a parent",
                         )
             if self.constants and not self.abstract:
                 for fault in constant_faults(self):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import FieldPath
 from ..fields import LISTS, OWN, TABLES, TEXTS
 from ..files.reading import Document
-from ..frozen import ALL
-from .inheritance import Lineage, edit_of, merged
+from ..frozen import ALL, FrozenDict
+from .inheritance import Lineage, as_edit, edit_of, merged
 from .persona import Persona, gives
 
 Places = Mapping[str, Document]  # a definition's key -> the file that it stands in
@@ -47,6 +48,7 @@ class Explanation:
     fields: Mapping[str, Provenance]
     lists: Mapping[str, tuple[Provenance, ...]]
     tables: Mapping[str, Mapping[str, Provenance]]
+    sections: Mapping[str, tuple[Provenance, ...]] = FrozenDict()  # of the items of those that are lists
 
     def __getitem__(self, field: str) -> Provenance | tuple[Provenance, ...] | Mapping[str, Provenance]:
         if field in self.lists:
@@ -55,6 +57,8 @@ class Explanation:
 
     def origin(self, path: FieldPath) -> Provenance:
         """Return the provenance of the value at a path of the complete persona, such as `("capabilities", 1)`."""
+        if len(path) == 3:
+            return self.sections[str(path[1])][int(path[2])]
         found = self[str(path[0])]
         if isinstance(found, tuple):
             return found[int(path[1])]
@@ -88,6 +92,11 @@ def explanation(lineage: Lineage, places: Places) -> Explanation:
         tables={
             name: {entry: found(origin) for entry, origin in _table_origins(lineage, name).items()} for name in TABLES
         },
+        sections={
+            entry: tuple(map(found, _section_origins(lineage, entry)))
+            for entry, value in lineage.persona.custom_sections.items()
+            if type(value) is tuple
+        },
     )
 
 
@@ -97,6 +106,8 @@ def origin_of(lineage: Lineage, path: FieldPath) -> Origin:
     if name in LISTS and isinstance(path[1], int):
         return _list_origins(lineage, name)[path[1]]
     if name in TABLES:
+        if len(path) == 3 and isinstance(path[2], int):
+            return _section_origins(lineage, str(path[1]))[path[2]]
         return _table_origins(lineage, name)[str(path[1])]
     return _field_origin(lineage, name)
 
@@ -126,13 +137,28 @@ def _list_origins(lineage: Lineage, name: str) -> tuple[Origin, ...]:
     return tuple(merged(texts, _list_origins(lineage.inherited, name), edit, own))
 
 
+def _section_origins(lineage: Lineage, entry: str) -> tuple[Origin, ...]:
+    """Return the origin of each item of a section that is a list."""
+    definition = lineage.definition
+    written: Any = definition.custom_sections.get(entry) or ()
+    path = ("custom_sections", entry)
+    own = tuple(Origin(definition.key, each) for each in _items(path, written))
+    inherited: Any = None if lineage.inherited is None else lineage.inherited.persona.custom_sections.get(entry)
+    if lineage.inherited is None or type(inherited) is not tuple:
+        return own
+    return tuple(merged(inherited, _section_origins(lineage.inherited, entry), as_edit(written), own))
+
+
 def _paths(definition: Persona, name: str) -> Iterator[tuple[str | int, ...]]:
     """Yield the way to each text that a definition writes into a list, in order."""
-    edit = edit_of(definition, name)
-    is_plain = type(getattr(definition, name)) is tuple
-    for word, written in (("replace", edit.replace or ()), ("add", edit.add)):
-        for index in range(len(written)):
-            yield (name, index) if is_plain else (name, word, index)
+    return _items((name,), getattr(definition, name) if gives(definition, name) else ())
+
+
+def _items(path: tuple[str, ...], written: tuple[str, ...]) -> Iterator[tuple[str | int, ...]]:
+    edit = as_edit(written)
+    for word, texts in (("replace", edit.replace or ()), ("add", edit.add)):
+        for index in range(len(texts)):
+            yield (*path, index) if type(written) is tuple else (*path, word, index)
 
 
 def _table_origins(lineage: Lineage, name: str) -> dict[str, Origin]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import DuplicatePersonaError, InvalidValueError, PersonaError, TemplateError
 from ..fingerprints import fingerprint
-from ..frozen import FrozenDict
+from ..frozen import FrozenDict, thaw
 from ..names import Guesses, did_you_mean, shorten, split_reference
 from ..placeholders import Placeholders
 from ..templating.templates import VERBATIM
@@ -375,7 +375,7 @@ def definition_fingerprint(persona: Persona) -> str:
     """Return the fingerprint of a definition: what was given, apart from description and metadata."""
     data = {name: value for name, value in written(persona).items() if name not in ("description", "metadata")}
     if "custom_sections" in data:
-        data["custom_sections"] = [list(entry) for entry in persona.custom_sections.items()]
+        data["custom_sections"] = [[name, thaw(each)] for name, each in persona.custom_sections.items()]
     return fingerprint("definition", [persona.key, data])
 
 

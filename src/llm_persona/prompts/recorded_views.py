@@ -98,7 +98,9 @@ class _Names(Table):
         super().__init__(entries, filling)
         self._recorded = entries
         self._recording = recording
-        self._field = str(next(iter(entries.values())).field[0]) if entries else ""
+        first = next(iter(entries.values()), None)
+        text = first[0] if type(first) is tuple else first
+        self._field = "" if text is None else str(text.field[0])
 
     def __iter__(self) -> Iterator[str]:  # for filters too, which take no markers
         return map(self._shown, self._recorded)
@@ -109,7 +111,7 @@ class _Names(Table):
             part = Part(len(name), path, session=False)
             how = ("name", path)
             marker = self._recording.stand_for(self._shown(name), (part,), whole=False, how=how, of=frozenset())
-            yield marker, self._filling.fill(text)
+            yield marker, self._filling.entry(text)
 
     def _shown(self, name: str) -> str:
         return name if self._filling.safe is None else self._filling.safe(name)
@@ -161,12 +163,18 @@ def as_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in fields.items():
         if isinstance(value, TextTable | Record):
             entries = value.entries if isinstance(value, TextTable) else value
-            made[name] = TextTable({n: _as_text(text, (name, str(n))) for n, text in entries.items()})
+            made[name] = TextTable({n: _as_entry(each, (name, str(n))) for n, each in entries.items()})
         elif isinstance(value, tuple):
             made[name] = tuple([_as_text(text, (name, index)) for index, text in enumerate(value)])
         else:
             made[name] = _as_text(value, (name,)) if isinstance(value, str | Text) else value
     return made
+
+
+def _as_entry(entry: Any, path: Path) -> Text | tuple[Text, ...]:
+    if not isinstance(entry, tuple):
+        return _as_text(entry, path)
+    return tuple([_as_text(text, (*path, index)) for index, text in enumerate(entry)])
 
 
 def _as_text(text: Any, path: Path) -> Text:

@@ -15,7 +15,7 @@ from ..templating.assembly import Known
 from ..templating.events import Watch
 from ..templating.session import Family, Record, Verbatim, neutralise
 from ..templating.templates import Template
-from ..templating.views import Field, Filling, Ready, Text, TextTable, Undescribed
+from ..templating.views import Field, Filling, Ready, Text, TextTable, Undescribed, settled_entries
 from ..wording import PRINTS_NULL
 
 Path = tuple[str | int, ...]
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         @property
         def greeting(self) -> str | None: ...
         @property
-        def custom_sections(self) -> Mapping[str, str]: ...
+        def custom_sections(self) -> Mapping[str, str | tuple[str, ...]]: ...
         @property
         def display_name(self) -> str | None: ...
         @property
@@ -123,7 +123,7 @@ class PersonaTexts:
     def _rendered(self, template: Template | None) -> dict[str, object]:
         data = {name: thaw(getattr(self.persona, name)) for name in RENDERED}
         data |= {"name": self.persona.name, "version": self.persona.version, "tool_descriptions": self._tools}
-        data["custom_sections"] = [[name, text] for name, text in self.persona.custom_sections.items()]
+        data["custom_sections"] = [[name, thaw(each)] for name, each in self.persona.custom_sections.items()]
         return data if template is None or "key" not in template.fields else {**data, "key": self.persona.key}
 
     def check_names(
@@ -254,7 +254,7 @@ class PersonaTexts:
         if field.kind is Kind.TEXTS:
             return tuple([text_of(text, (name, index)) for index, text in enumerate(value)])
         if field.kind is Kind.ENTRIES:
-            return TextTable({entry: text_of(text, (name, entry)) for entry, text in value.items() if text})
+            return TextTable({entry: _entry(each, (name, entry), text_of) for entry, each in value.items() if each})
         if name == "company":
             return self._ready(self._company or (), (name,), self._needs)
         return text_of(value, (name,))
@@ -286,7 +286,7 @@ class PersonaTexts:
             if isinstance(field, Undescribed) or (name in self._open and _waits(field)):
                 waiting[name] = field
             else:
-                fields[name] = Record(field.entries) if isinstance(field, TextTable) else field
+                fields[name] = Record(settled_entries(field)) if isinstance(field, TextTable) else field
         texts = {name: Verbatim(text) for name, text in defaults.items()} if family.escapes else defaults
         return Ready(self.persona.key, fields, waiting, texts, Known(), shared)
 
@@ -329,6 +329,14 @@ class PersonaTexts:
         return InvalidValueError(f"the session has {shorten(name)!r}, {why}", persona=self.persona.key, hint=hint)
 
 
+def _entry(
+    value: str | tuple[str, ...], path: Path, text_of: Callable[[str, Path], str | Text]
+) -> str | Text | tuple[str | Text, ...]:
+    if isinstance(value, str):
+        return text_of(value, path)
+    return tuple([text_of(text, (*path, index)) for index, text in enumerate(value)])
+
+
 def _missing(name: str, path: Path, spare: Iterable[str], constants: Iterable[str]) -> str:
     near, constant = nearest(name, spare), nearest(name, constants, cutoff=SLIP)
     hint = f"; did you mean {name!r} by {near!r}?" if near else ""
@@ -354,7 +362,7 @@ def _settled(value: Field, defaults: Mapping[str, str]) -> Field:
 def _waits(value: Field) -> bool:
     """Tell whether session values are to be filled into a field."""
     if isinstance(value, TextTable):
-        return any(isinstance(text, Text) for text in value.entries.values())
+        return any(_waits(entry) for entry in value.entries.values())
     return any(isinstance(text, Text) for text in value) if isinstance(value, tuple) else isinstance(value, Text)
 
 
@@ -372,7 +380,7 @@ def _marked(value: Field) -> Field:
     if isinstance(value, tuple):
         return tuple(Verbatim(text) if isinstance(text, str) else text for text in value)
     if isinstance(value, TextTable):
-        return TextTable({Verbatim(n): Verbatim(t) if isinstance(t, str) else t for n, t in value.entries.items()})
+        return TextTable({Verbatim(name): _marked(entry) for name, entry in value.entries.items()})  # type: ignore[misc]
     if isinstance(value, Record):
         return Record({Verbatim(name): Verbatim(str(text)) for name, text in value.items()})
     return value

@@ -304,21 +304,21 @@ def _field_changes(before: Persona, after: Persona) -> Iterator[FieldChange]:
             if old is not new:
                 yield FieldChange((name,), "changed", old, new)
         elif name in LISTS:
-            yield from _list_changes(name, old, new)
+            yield from _list_changes((name,), old, new)
         elif name in TABLES and old is not None and new is not None:
             yield from _table_changes(name, old, new)
         elif old != new:
             yield FieldChange((name,), "added" if old is None else "removed" if new is None else "changed", old, new)
 
 
-def _list_changes(name: str, old: Sequence[str], new: Sequence[str]) -> Iterator[FieldChange]:
+def _list_changes(path: tuple[str, ...], old: Sequence[str], new: Sequence[str]) -> Iterator[FieldChange]:
     old_left, new_left = _left_over(old, new), _left_over(new, old)
     for index in old_left:
-        yield FieldChange((name, index), "removed", old[index], None)
+        yield FieldChange((*path, index), "removed", old[index], None)
     for index in new_left:
-        yield FieldChange((name, index), "added", None, new[index])
+        yield FieldChange((*path, index), "added", None, new[index])
     if _without(old, old_left) != _without(new, new_left):
-        yield FieldChange((name,), "moved", tuple(old), tuple(new))
+        yield FieldChange(path, "moved", tuple(old), tuple(new))
 
 
 def _left_over(texts: Sequence[str], others: Sequence[str]) -> list[int]:
@@ -345,6 +345,8 @@ def _table_changes(name: str, old: Mapping[str, object], new: Mapping[str, objec
             yield FieldChange(path, "removed", old[entry], None)
         elif entry not in old:
             yield FieldChange(path, "added", None, new[entry])
+        elif name == "custom_sections" and type(before := old[entry]) is type(after := new[entry]) is tuple:
+            yield from _list_changes(path, before, after)
         elif repr(old[entry]) != repr(new[entry]):  # `==` takes 1 for True
             yield FieldChange(path, "changed", old[entry], new[entry])
     if name in ORDERED and [entry for entry in old if entry in new] != [entry for entry in new if entry in old]:

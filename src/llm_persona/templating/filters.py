@@ -20,7 +20,7 @@ from ..errors import TemplateError, let_through
 from .events import Pieces
 from .messages import described, unprintable
 from .session import ARITHMETIC, MAX_DIGITS, Record, SessionText, Verbatim, escape, printable
-from .views import Table
+from .views import Lines, Table
 
 MAX_INDENT = 200  # characters
 MAX_PRECISION = 30  # digits
@@ -70,6 +70,8 @@ def text_of(value: object) -> str:
         return value  # type: ignore[return-value]  # one of these
     if isinstance(value, Pieces):
         return value.tidied()
+    if type(value) is Lines:
+        return joined(value.pieces)
     if type(value) is Undefined:  # an inline `if` without `else`
         return ""
     text = printable(value)

@@ -17,6 +17,36 @@ from jinja2.runtime import BlockReference, Context, Macro
 from .events import TemplateText, flat
 from .markers import Machine, Marker, machine_of, marker_in
 from .sandbox import Sandbox, XmlSandbox
+from .views import Lines
+
+# Filters that take a list for what it is; for all others one that stands for a text is that text.
+OF_LISTS = frozenset(
+    [
+        "join",
+        "length",
+        "count",
+        "list",
+        "first",
+        "last",
+        "map",
+        "select",
+        "reject",
+        "selectattr",
+        "rejectattr",
+        "sort",
+        "unique",
+        "reverse",
+        "batch",
+        "slice",
+        "groupby",
+        "sum",
+        "min",
+        "max",
+        "default",
+        "d",
+        "tojson",
+    ]
+)
 
 
 class Recorder(Sandbox):
@@ -25,7 +55,10 @@ class Recorder(Sandbox):
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(cast(Any, sandbox.loader))
         self._now = threading.local()
-        self.filters = {name: _followed(name, each, "filter") for name, each in self.available.items()}
+        self.filters = {
+            name: _followed(name, each, "filter", None if name in OF_LISTS else self._as_text)
+            for name, each in self.available.items()
+        }
         self.tests = {
             name: each if name in ("defined", "undefined") else _followed(name, cast(Any, each), "test")
             for name, each in self.tests.items()
@@ -48,9 +81,13 @@ class Recorder(Sandbox):
             self._now.machine = before
 
     def joined(self, parts: Iterable[object]) -> Any:
-        parts = tuple(parts)
+        parts = tuple(map(self._as_text, parts))
         marker = marker_in(*parts)
         return super().joined(parts) if marker is None else machine_of(marker).joined(self, parts)
+
+    def _as_text(self, value: object) -> object:
+        """Return what a list that stands for a text says, as one; any other value as it is."""
+        return self.joined(list(value.pieces)) if type(value) is Lines else value
 
     def printed(self, value: object) -> Any:
         return machine_of(value).printed(self, value) if type(value) is Marker else super().printed(value)
@@ -96,11 +133,15 @@ class XmlRecorder(Recorder, XmlSandbox):
     """The environment in which xml templates are recorded."""
 
 
-def _followed(name: str, function: Callable[..., Any], kind: str) -> Callable[..., Any]:
+def _followed(
+    name: str, function: Callable[..., Any], kind: str, read: Callable[[object], object] | None = None
+) -> Callable[..., Any]:
     """Return a filter or test that leaves to a marker's recording what becomes of it."""
 
     @functools.wraps(function)
     def followed(*arguments: Any, **named: Any) -> Any:
+        if read is not None:
+            arguments = tuple(map(read, arguments))
         marker = marker_in(*arguments, *named.values())
         if marker is None:
             return function(*arguments, **named)

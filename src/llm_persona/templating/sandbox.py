@@ -30,7 +30,7 @@ from .filters import FILTERS, TESTS, XML_FILTERS, calculating, joined, sequence,
 from .generation import NOTHING_KNOWN, EventContext, Generator, Reached, Start, appending, own
 from .messages import absent, described
 from .session import ARITHMETIC, Record, Verbatim, escape
-from .views import PersonaView, SessionView, Table, Texts
+from .views import Lines, PersonaView, SessionView, Table, Texts
 
 MAX_NUMBER = 10**9  # in arithmetic
 
@@ -201,6 +201,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
         What was caught is data: the white space in it is not that of the block that it is printed in.
         """
+        if type(value) is Lines:
+            return [piece for each in value.pieces for piece in self.printed(each)]
         return ["", *value.pieces, ""] if isinstance(value, Pieces) else [str.__str__(text_of(value))]
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -281,6 +283,8 @@ class XmlSandbox(Sandbox):
     escapes = True
 
     def printed(self, value: object) -> list[Any]:
+        if type(value) is Lines:
+            return super().printed(value)
         if type(value) is not Verbatim and isinstance(value, Pieces):
             return ["", *value.pieces, ""]
         text = text_of(value)

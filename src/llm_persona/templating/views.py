@@ -25,12 +25,15 @@ class Text:
         self.names = tuple([part.name for part in parts if type(part) is not str])  # type: ignore[union-attr]  # placeholders
 
 
+Entry = str | Text | tuple[str | Text, ...]
+
+
 class TextTable:
     """A mapping of names to texts, some of them waiting to be filled."""
 
     __slots__ = ("entries",)
 
-    def __init__(self, entries: Mapping[str, str | Text]) -> None:
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
         self.entries = entries
 
 
@@ -100,6 +103,10 @@ class Filling:
         filled = "".join(pieces)
         return filled if self.safe is None else self.safe(filled)
 
+    def entry(self, entry: Entry) -> str | Lines:
+        """Return a named text, or list of texts, as templates see it."""
+        return Lines(entry, self) if type(entry) is tuple else self.fill(entry)  # type: ignore[arg-type]  # a text
+
     def ready(self, field: Field) -> object:
         """Return a field as templates see it: what waits to be filled is filled when it is reached."""
         kind = type(field)
@@ -150,17 +157,30 @@ class Texts(Sequence[str]):
     __hash__ = None  # type: ignore[assignment]  # as a list
 
 
-class Table(Mapping[str, str]):
+class Lines(Texts):
+    """A list of persona texts that stands where a text may: printed, each is a line of its own behind `- `."""
+
+    __slots__ = ()
+
+    @property
+    def pieces(self) -> Iterator[str]:
+        """Yield what is printed of it."""
+        for index, text in enumerate(self):
+            yield "\n- " if index else "- "
+            yield text
+
+
+class Table(Mapping[str, "str | Lines"]):
     """Named persona texts in order, each filled when it is reached."""
 
     __slots__ = ("_entries", "_filling")
 
-    def __init__(self, entries: Mapping[str, str | Text], filling: Filling) -> None:
+    def __init__(self, entries: Mapping[str, Entry], filling: Filling) -> None:
         self._entries = entries
         self._filling = filling
 
-    def __getitem__(self, name: str) -> str:
-        return self._filling.fill(self._entries[name])
+    def __getitem__(self, name: str) -> str | Lines:
+        return self._filling.entry(self._entries[name])
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries  # Mapping's own would fill the text
@@ -172,8 +192,8 @@ class Table(Mapping[str, str]):
         return len(self._entries)
 
     def items(self) -> Any:  # Mapping's own looks each name up again
-        fill = self._filling.fill
-        return ((name, fill(text)) for name, text in self._entries.items())
+        entry = self._filling.entry
+        return ((name, entry(each)) for name, each in self._entries.items())
 
 
 class PersonaView:
@@ -239,6 +259,12 @@ class SessionView:
         hint = did_you_mean(name, self._values)
         asked = f"session.{shown}" if name.isidentifier() else f"session[{shown!r}]"
         return f"session has no {shown!r}; " + (hint or f"where it may be absent, test '{asked} is defined' first")
+
+
+def settled_entries(table: TextTable) -> dict[str, object]:
+    """Return named texts that wait for nothing as templates see them."""
+    filling = Filling("", {}, Watch())
+    return {name: filling.entry(each) for name, each in table.entries.items()}
 
 
 NO_SECTIONS = Record()

@@ -241,6 +241,8 @@ def _alone(text: str, place: str = "") -> Change:
 def text_at(persona: Persona, path: Path) -> str | None:
     """Return a text of a persona, None where there is none."""
     found = getattr(persona, str(path[0]), None)
+    if len(path) == 3 and isinstance(found, Mapping):
+        found, path = found.get(str(path[1])), path[1:]
     if len(path) == 2 and isinstance(found, tuple):
         found = found[int(path[1])] if int(path[1]) < len(found) else None
     elif len(path) == 2 and isinstance(found, Mapping):

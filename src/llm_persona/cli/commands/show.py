@@ -93,6 +93,11 @@ def _table_rows(field: str, entries: dict[str, object], origins: Explanation) ->
     if entries:
         yield None, f"{field}:"
     for entry, value in entries.items():
+        if field == "custom_sections" and isinstance(value, tuple):
+            yield None, f"  {entry}:"
+            for origin, text in zip(origins.sections[entry], value, strict=True):
+                yield from _lines(origin, "    -", text)
+            continue
         shown = "(required)" if field == "variables" and value is None else value
         yield from _lines(origins.tables[field][entry], f"  {entry}", shown)
 
