@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaError, PersonaRegistry, Prompt, multiline, trusted
 from llm_persona.persona.binding import Bound
+from llm_persona.prompts.budget import Budget
 from llm_persona.prompts.explorations import take
 from llm_persona.prompts.plans import Plans
 from llm_persona.prompts.prepared import MAX_LEAVES, Branch, Prepared, Tree
@@ -337,7 +338,7 @@ def wholly_run(persona: Persona, template: Template, session: Mapping[str, objec
     """Return what `outcome` does, of a prompt of which nothing was kept from other renders."""
     try:
         persona._check_complete()
-        prompt = Plans(persona._prepared(), None, lambda _: template).render("t", session)
+        prompt = Plans(persona._prepared(), Budget(), lambda _: template, precompile=False).render("t", session)
     except PersonaError as error:
         return type(error), str(error), f"{type(error).__name__}: {error}"
     return shown(prompt)
