@@ -603,7 +603,7 @@ def test_the_stable_share_of_every_prompt_is_told(tmp_path: Path) -> None:
         ),
         (
             "Dora in own: 78% stable (71 of 91 characters, 17 more are the session's); with its tools 11 to 24 tokens; "
-            "ended by Dora.capabilities[2] (personas.yaml:9), which llm_persona/base.j2:15 prints"
+            "ended by {user_name} in Dora.capabilities[2] (personas.yaml:9), which llm_persona/base.j2:15 prints"
         ),
         "Sam in default: 100% stable (52 of 52 characters); with its tools 8 to 18 tokens",
     ]
@@ -696,7 +696,7 @@ def test_a_bill_is_held(tmp_path: Path) -> None:
     assert told(stable=80) == [
         (
             "personas.yaml:9: Dora: in 'own' 78% of what no session gives is stable, and not 80%; print later what ends the "
-            "stable part, Dora.capabilities[2] (personas.yaml:9), which llm_persona/base.j2:15 prints [stable-part-small]"
+            "stable part, {user_name} in Dora.capabilities[2] (personas.yaml:9), which llm_persona/base.j2:15 prints [stable-part-small]"
         )
     ]
     assert [each.split(":")[0] for each in told(stable=100)] == ["personas.yaml", "templates/own.j2"]

@@ -11,7 +11,7 @@ from ..codes import finding
 from ..errors import InvalidValueError, Problem, field_text
 from ..files.reading import NO_PATH
 from ..frozen import ALL
-from ..names import kind_of
+from ..names import kind_of, shorten
 from ..persona.persona import Persona, binding_of
 from ..persona.provenance import Origin, Places, origin_of
 from ..persona.tool_catalogue import read_catalogue
@@ -30,7 +30,7 @@ class StableShare:
 
     `given` of its characters come from values of the session: the share is of the others. `prefix` is what a provider's
     cache holds, the definitions of its tools and then the stable part. `path` and `line` are those of the template; `field` is the persona's field whose text looked at the session, if
-    that was it, and `field_path`, `field_line` the place where it was written. All None where nothing ends it.
+    that was it, by its `placeholder`, and `field_path`, `field_line` the place where it was written. All None where nothing ends it.
     """
 
     persona: str
@@ -44,6 +44,7 @@ class StableShare:
     field_path: str | None = None
     field_line: int | None = None
     prefix: str = dataclasses.field(default="", repr=False)
+    placeholder: str | None = None
 
     @property
     def share(self) -> float:
@@ -66,14 +67,15 @@ class StableShare:
 
     @property
     def ended_by(self) -> str | None:
-        """What ends the stable part: the template's line, and the persona's field if that was it; None for nothing."""
+        """What ends the stable part: the template's line, and the persona's field and placeholder if that was it; None for nothing."""
         if self.path is None:
             return None
         printed = f"{self.path}:{self.line}"
         if self.field is None:
             return printed
         written = f" ({self.field_path}:{self.field_line})" if self.field_path else ""
-        return f"{self.field}{written}, which {printed} prints"
+        named = f"{{{shorten(self.placeholder)}}} in " if self.placeholder else ""
+        return f"{named}{self.field}{written}, which {printed} prints"
 
     def __str__(self) -> str:
         return self.said()
@@ -139,14 +141,14 @@ def stable_share(rehearsal: Rehearsal, places: Places) -> StableShare | None:
     share = StableShare(persona.ref, rehearsal.template.name, stable, characters, given, prefix=prefix)
     if taken.touched is None or stable == characters:
         return share
-    touched, where = taken.touched
+    touched, where, variable = taken.touched
     path, line = (None, None) if where is None else (rehearsal.template.syntaxes[where.template].path, where.number)
     if touched is None:
         return replace(share, path=path, line=line)
     origin = origin_of(rehearsal.lineage, touched)
     written = f"{origin.persona}.{field_text(origin.path)}"
     at, number = _place(origin, places)
-    return replace(share, path=path, line=line, field=written, field_path=at, field_line=number)
+    return replace(share, path=path, line=line, field=written, field_path=at, field_line=number, placeholder=variable)
 
 
 def _parts(piece: object) -> tuple[Part, ...]:

@@ -32,7 +32,8 @@ class Take:
     looked: bool = False  # at what a text of the persona says
     assembled: Assembled = Assembled([], [])  # noqa: RUF009 - never changed
     written: list[Any] = field(default_factory=list)  # the pieces as the template wrote them
-    touched: tuple[Path | None, Line | None] | None = None  # what first looked at the session: a field, and the line
+    # What first looked at the session: a field, the line, and the variable that the field names.
+    touched: tuple[Path | None, Line | None, str | None] | None = None
     error: PersonaError | None = None
 
     @property

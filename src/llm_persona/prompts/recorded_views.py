@@ -76,7 +76,7 @@ class SourcedFilling(Filling):
             path = ("variables", part.name) if is_default else text.field
             parts.append(Part(len(shown), path, not is_default, None if is_default else part.name))
         if tokens:
-            self.watch.touch(text.names, text.field)  # type: ignore[call-arg]  # a _Watch
+            self.watch.touch(text.names, text.field, tokens[0].name)  # type: ignore[call-arg]  # a _Watch
         filled = "".join(pieces)
         value = filled if self.safe is None else self.safe(filled)
         unknown = any(token.unknown for token in tokens)
@@ -124,11 +124,11 @@ class _Watch(Watch):
 
     def __init__(self) -> None:
         super().__init__()
-        self.touched: tuple[Path | None, Line | None] | None = None
+        self.touched: tuple[Path | None, Line | None, str | None] | None = None
 
-    def touch(self, names: Iterable[str], path: Path | None = None) -> None:
+    def touch(self, names: Iterable[str], path: Path | None = None, variable: str | None = None) -> None:
         if self.touched is None:
-            self.touched = (path, place_now(sys._getframe(1)))
+            self.touched = (path, place_now(sys._getframe(1)), variable)
         super().touch(names)
 
 
