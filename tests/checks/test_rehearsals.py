@@ -348,6 +348,11 @@ RENDER = [
     "{% if session.u in ['a'] %}{{ {'a': 'x'}[session.u] }}{% endif %}",
     "{% if session.n > 0 %}{{ 10 / session.n }}{% endif %}",
     "{% if session.n > 3 and session.n < 4 %}{{ persona.tools }}{% endif %}",
+    "{{ {'a': 'k'}.get(session.u, '') }}",
+    "{% if session.n %}{{ 'x' if 12 is divisibleby(session.n) }}{% endif %}",
+    "{% for x in session.l %}{{ loop.index }}. {{ x }}{{ ', ' if not loop.last }}{% endfor %}",
+    "{% for x in session.o if x.p > 3 %}{{ x.n }}{% else %}none{% endfor %}",
+    "{{ session.l|reject('equalto', 'x')|first|default('-') }}",
     "{% if session.b is true and not session.b %}{{ persona.tools }}{% endif %}",
 ]
 FAIL = [
@@ -362,6 +367,14 @@ FAIL = [
     "{% if session.n > 3 and session.n < 5 %}{{ persona.tools }}{% endif %}",
     "{% if session.n >= 0 %}{{ 10 / session.n }}{% endif %}",
     "{% if session.u != 'b' %}{{ {'a': 'x'}[session.u] }}{% endif %}",
+    "{% for x in session.l %}{{ ['1st', '2nd'][loop.index0] }}{% endfor %}",
+    "{% for x in session.l %}{{ ['1st', '2nd', '3rd', '4th'][loop.index0] }}{% endfor %}",
+    "{% for x in session.l %}{% if loop.length > 2 %}{{ persona.tools }}{% endif %}{% endfor %}",
+    "{% for x in session.l %}{% if not loop.first and not loop.last %}{{ persona.tools }}{% endif %}{% endfor %}",
+    "{{ {'a': ['k']}.get(session.u, '') }}",
+    "{% for x in session.l|select('equalto', 'x') %}{{ persona.tools }}{% endfor %}",
+    "{{ session.l|reject('equalto', 'x')|first }}",
+    "{{ 'x' if 12 is divisibleby(session.n) }}",
 ]
 
 

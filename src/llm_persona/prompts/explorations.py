@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from jinja2 import nodes
 
 from ..errors import PersonaError, let_through
 from ..templating.assembly import Assembled, Known
@@ -15,10 +17,11 @@ from ..templating.session import Verbatim
 from ..templating.templates import Template
 from ..templating.views import Ready
 from .recorded_views import Lacking, OpenSession, SourcedFilling, as_fields
-from .recordings import Asked, Line, Part, Path, Printed, Recording
+from .recordings import MIN_TURNS, Asked, Line, Part, Path, Printed, Recording
 from .texts import PersonaTexts
 
 MAX_RUNS = 256  # of one template, persona and set of names
+MAX_TURNS = 6  # of a loop in a template that asks which turn it is in
 MAX_GRANTED = 100  # variables that one recording takes for given
 
 
@@ -56,6 +59,7 @@ def take(
     members: Mapping[str, tuple[object, ...]] = MappingProxyType({}),
     answers: Mapping[object, Any] = MappingProxyType({}),
     grant: bool = False,
+    turns: int = MIN_TURNS,
 ) -> Take:
     """Record a template for a persona and neutralised values, of which those of `unknown` stand for any of their kind,
     those of `wild` for any at all.
@@ -64,7 +68,7 @@ def take(
     """
     lacking: dict[str, PersonaError] = {}
     while True:
-        recording = Recording(answers)
+        recording = Recording(answers, turns)
         granted = {name: f"{{{name}}}" for name in lacking}
         chosen = {name: recording.choose(("member", name), *values) for name, values in members.items()}
         markers = {
@@ -130,6 +134,7 @@ def explore(
     """Record a template again and again, until each question of it got each answer; otherwise as `take`."""
     waiting: deque[dict[object, Any]] = deque([{}])
     takes: list[Take] = []
+    turns = _turns(template)
     while waiting and len(takes) < MAX_RUNS:
         told = waiting.popleft()
         one = take(
@@ -142,6 +147,7 @@ def explore(
             members=members,
             answers=told,
             grant=grant,
+            turns=turns,
         )
         takes.append(one)
         taken: dict[object, Any] = {}
@@ -155,3 +161,27 @@ def explore(
     every = dict.fromkeys(asked for each in takes for asked, _ in each.asked)
     untaken = [asked for asked in every if any((asked.what, answer) not in got for answer in asked.answers)]
     return Exploration(tuple(takes), tuple(untaken))
+
+
+def _turns(template: Template) -> int:
+    """Return how many turns of a loop are tried: more than two where a template asks which turn it is, as many as it
+    compares that with, or as there are items in a list that it looks it up in."""
+    asked: set[str] = set()
+    numbers = [MIN_TURNS]
+    for syntax in template.syntaxes.values():
+        printed = {id(each) for output in syntax.find_all(nodes.Output) for each in output.nodes}
+        asked |= {node.attr for node in _turns_asked(syntax.nodes) if id(node) not in printed}
+        for compared in syntax.find_all(nodes.Compare):
+            if _turns_asked(compared.find_all(nodes.Getattr)):
+                numbers += [each.value for each in compared.find_all(nodes.Const) if type(each.value) is int]
+        if any(_turns_asked([each.arg, *each.arg.find_all(nodes.Getattr)]) for each in syntax.find_all(nodes.Getitem)):
+            numbers += [len(each.items) for each in syntax.find_all(nodes.List)]
+    return MIN_TURNS if asked in ({"first"}, {"last"}, set()) else min(max(numbers) + 1, MAX_TURNS)
+
+
+def _turns_asked(among: Iterable[nodes.Node]) -> list[nodes.Getattr]:
+    return [
+        node
+        for node in among
+        if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == "loop"
+    ]

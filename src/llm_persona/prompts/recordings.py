@@ -26,7 +26,7 @@ from ..templating.session import printable
 from .facts import Facts, can_be_told
 
 Path = tuple[str | int, ...]
-MAX_TURNS = 2  # of a loop over a list of unknown length
+MIN_TURNS = 2  # that the longest loop over a list of unknown length has
 MAX_TOLD = 10  # turns of one whose length a template compares
 
 # What a filter or a method makes of any text, without failing: a text, a number or a list.
@@ -134,8 +134,9 @@ class Asked(NamedTuple):
 class Recording:
     """One run: holds the values, answers for them, and writes down what was asked."""
 
-    def __init__(self, answers: Mapping[object, Any] = MappingProxyType({})) -> None:
+    def __init__(self, answers: Mapping[object, Any] = MappingProxyType({}), turns: int = MIN_TURNS) -> None:
         self._told = answers
+        self._turns = turns
         self._known: dict[object, Any] = {}
         self._facts: dict[object, Facts] = {}
         self.asked: list[tuple[Asked, Any]] = []
@@ -270,7 +271,7 @@ class Recording:
         if facts.value is not None:
             return int(facts.value)
         told = [constant + step for constant in facts.constants() for step in (0, 1) if constant < MAX_TOLD]
-        lengths = [each for each in dict.fromkeys((1, 0, MAX_TURNS, *told)) if facts.allow_value(each)]
+        lengths = [each for each in dict.fromkeys((1, 0, self._turns, *told)) if facts.allow_value(each)]
         count = int(self.choose(("count", token.how), *lengths)) if lengths else 0
         facts.tell("eq", count, True)
         return count
@@ -306,6 +307,10 @@ class Recording:
     def derive(self, function: Callable[..., Any], *arguments: object, **named: object) -> Any:
         """Return what a function makes of values, some of which are markers."""
         arguments = tuple(map(self._settled, arguments))
+        if len(arguments) > 1 and type(arguments[1]) is Marker and token_of(arguments[1]).unknown:
+            names = getattr(arguments[0], "__self__", None)
+            if isinstance(names, Mapping) and getattr(arguments[0], "__name__", "") == "get":
+                return function(arguments[0], self._key(arguments[1], names), *arguments[2:], **named)
         held = None if named else _mapping_asked(arguments)
         if held is not None:
             pairs = self._items(held)
@@ -373,13 +378,8 @@ class Recording:
             if not token.wild and not self.choose(("item", *where), True, False):
                 return function(type(token.value)(), actual(key))
         elif type(key) is Marker and token_of(key).unknown and isinstance(actual(holder), Mapping):
-            found = self.choose(("key", *where), *actual(holder), _NONE)
-            if found is not _NONE:
-                return self.derive(function, holder, found)
-            missing = actual(key)
-            while missing in actual(holder):
-                missing = f"{missing}?"
-            return function(actual(holder), missing)
+            key = self._key(key, actual(holder))
+            return self.derive(function, holder, key) if key in actual(holder) else function(actual(holder), key)
         elif (
             (type(key) is Marker and token_of(key).unknown)
             and isinstance(actual(holder), Sequence)
@@ -387,6 +387,16 @@ class Recording:
         ):
             return function(actual(holder), len(actual(holder)))
         return self.derive(function, holder, key)
+
+    def _key(self, key: Marker, names: Mapping[Any, Any]) -> Any:
+        """Return the name of a mapping that a value is, or one that the mapping does not have."""
+        for name in names:
+            if self.ask("eq", key, name):
+                return name
+        missing = actual(key)
+        while missing in names:
+            missing = f"{missing}?"
+        return missing
 
     def doubt(self) -> None:
         """Note that something is done here that may fail for other values."""
@@ -402,7 +412,9 @@ class Recording:
         arguments = tuple(map(self._settled, arguments))
         if name in ("length", "count") and len(arguments) == 1 and type(arguments[0]) is Marker:
             token = token_of(arguments[0])
-            if token.unknown and not token.wild and not token.sized and isinstance(token.value, str | list | tuple):
+            if token.sized:
+                return self._of(token._replace(unknown=False), len(token.value), ("length", token.how))
+            if token.unknown and not token.wild and isinstance(token.value, str | list | tuple):
                 self._look(token)
                 self._length_of(token)
                 return self._of(token, len(token.value), ("length", token.how))
@@ -426,7 +438,16 @@ class Recording:
             self.doubt()
         if name not in KEEPING_FILTERS or len(tokens) > 1 or (name == "trim" and (named or len(arguments) > 1)):
             self._look(*tokens)
-        return self._derived(tokens, function, arguments, named)
+        made = self._derived(tokens, function, arguments, named)
+        return self._some(made, arguments[1]) if name in _CHOOSING and type(made) is Marker else made
+
+    def _some(self, made: Marker, chosen_from: object) -> Marker:
+        """Return what stands for those of a list that a filter chooses: all of them, or none."""
+        token, whole = token_of(made), actual(chosen_from)
+        if not token.unknown or token.wild or not isinstance(whole, list | tuple):
+            return made
+        count = self.choose(("chosen", token.how), *dict.fromkeys((len(whole), 0)))
+        return Marker(self, token._replace(value=list(whole)[:count], sized=True, how=("chosen", count, token.how)))
 
     def _odd_number(self, name: str, token: Token) -> float | None:
         """Choose whether a text is one that Python takes for a number with which hardly anything can be done."""
@@ -458,6 +479,10 @@ class Recording:
         if (kind := _COMPARED.get(name)) and len(arguments) == 2 and type(arguments[0]) is Marker and not named:
             return self.ask(kind, arguments[0], arguments[1])
         arguments = tuple(map(self._settled, arguments))
+        if name == "divisibleby" and len(arguments) == 2 and type(arguments[1]) is Marker:
+            token = token_of(arguments[1])
+            if token.unknown and isinstance(token.value, int) and not self.ask("bool", arguments[1]):
+                arguments = (arguments[0], 0)
         answer = bool(function(*map(actual, arguments), **{key: actual(each) for key, each in named.items()}))
         if name not in _OF_KINDS:
             self._look(*_tokens((*arguments, *named.values())))
@@ -539,8 +564,8 @@ _COMPARED = {
 
 # Filters that only take a list apart, and leave what is in it as it is.
 _APART = frozenset(["first", "last", "list", "map", "reverse", "select", "reject", "length", "count", "items", "join"])
+_CHOOSING = frozenset(["select", "reject", "selectattr", "rejectattr"])
 _LARGE = 10**12  # beyond what templates calculate with
-_NONE = "\0"  # no key of a mapping
 
 
 def actual(value: object) -> Any:
