@@ -124,6 +124,11 @@ LOOPED = [
     "persona.custom_sections",
     "session.l|default([])",
     "[session.a, session.b]",
+    "persona.capabilities|sort",
+    "persona.constraints|map('upper')|sort(reverse=true)",
+    "persona.capabilities|unique",
+    "persona.custom_sections.values()|sort",
+    "[persona.capabilities|max]",
 ]
 asked = st.sampled_from(VALUES)
 
@@ -406,6 +411,8 @@ def test_a_recording_says_what_a_run_prints(
         "{% for x, y in persona.custom_sections.items() %}{{ x }}{{ y }}{% endfor %}",
         "{% for x in persona.custom_sections|sort %}{{ x }}{% endfor %}",
         "{{ persona.custom_sections|list|join(', ') }}{{ persona.custom_sections|first }}",
+        "{% for x, y in persona.custom_sections|dictsort %}{{ x }}{{ y }}{% endfor %}",
+        "{% for x, y in persona.custom_sections|dictsort(by='value') %}{{ x }}{{ y }}{% endfor %}",
     ],
 )
 def test_a_recording_prints_the_names_and_texts_of_sections_as_a_run_does(family: str, loop: str) -> None:

@@ -205,6 +205,43 @@ def test_filtered_values_are_what_they_were_made_of(registry: PersonaRegistry) -
     ]
 
 
+@pytest.mark.parametrize(
+    ("items", "order"),
+    [
+        ("persona.constraints|sort", [2, 3, 1, 4]),
+        ("persona.constraints|sort(reverse=true)", [1, 4, 3, 2]),
+        ("persona.constraints|list|sort", [2, 3, 1, 4]),
+        ("persona.constraints[1:]|map('lower')|sort", [2, 3, 4]),
+        ("persona.constraints|unique", [1, 2, 3]),
+        ("[persona.constraints|min, persona.constraints|max]", [2, 1]),
+        ("(persona.custom_sections|dictsort(by='value')|last)[1:]", ["A"]),
+        ("persona.custom_sections.values()|sort", ["B", "A"]),
+    ],
+)
+@pytest.mark.parametrize("session", [{}, {"plan": "pro"}])
+def test_what_is_put_in_order_keeps_its_source(
+    tmp_path: Path, items: str, order: list[int | str], session: dict[str, str]
+) -> None:
+    """However a template orders texts or picks from them; and such a template can be checked for any session."""
+    (tmp_path / "own.j2").write_text(f"{{% for each in {items} %}}\n{{{{ each }}}}\n{{% endfor %}}")
+    plan = "{plan}" if session else "pro"
+    persona = Persona(
+        "Maya",
+        "Guide",
+        constraints=[f"z {plan}", f"a {plan}", "c", f"z {plan}"],
+        custom_sections={"A": f"y {plan}", "B": "b"},
+        variables={"plan": None} if session else {},
+        template="own",
+    )
+    registry = PersonaRegistry(tmp_path)
+    registry.define(persona)
+    lines = registry.get("Maya").render(**session).explain()
+    fields = [f"constraints[{each}]" if isinstance(each, int) else f"custom_sections.{each}" for each in order]
+    assert [line.spans[0].field for line in lines] == fields
+    assert "\n".join(map(str, lines)) == str(registry.get("Maya").render(**session))
+    assert "check-incomplete" not in [problem.code for problem in registry.problems(session)]
+
+
 def test_ancestors_files_and_lines(tmp_path: Path) -> None:
     """Each span names its template's file and line, and each field the ancestor that gave it, with file and line."""
     (tmp_path / "t").mkdir()

@@ -115,6 +115,9 @@ class Recording:
             return defaulted(*arguments, **named)
         raise Unfollowed
 
+    def arranged(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> object:
+        return function(*arguments, **named)  # where there is a marker, it is not followed
+
     def unfollowed(self, *_: object, **__: object) -> Any:
         raise Unfollowed
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import FrameType, MappingProxyType
@@ -22,6 +23,7 @@ from ..errors import let_through
 from ..templating.events import Pieces, flat
 from ..templating.filters import items as items_of
 from ..templating.markers import Marker, answered, defaulted, machine_of, token_of
+from ..templating.recorder import ARRANGING
 from ..templating.session import printable
 from .facts import Facts, can_be_told
 
@@ -407,6 +409,8 @@ class Recording:
     def filter(
         self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]
     ) -> Any:
+        if name in ARRANGING and _is_arrangeable(arguments):
+            return self.arranged(function, arguments, named)
         if name in _APART and not any(type(each) is Marker for each in (*arguments, *named.values())):
             return function(*arguments, **named)  # a list with markers in it
         arguments = tuple(map(self._settled, arguments))
@@ -448,6 +452,28 @@ class Recording:
             return made
         count = self.choose(("chosen", token.how), *dict.fromkeys((len(whole), 0)))
         return Marker(self, token._replace(value=list(whole)[:count], sized=True, how=("chosen", count, token.how)))
+
+    def arranged(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        """Return what a filter makes of items that it puts in order or picks from: each remains what it is."""
+        at = _first(arguments)
+        items = _Items(self, arguments[at])
+        found = function(*arguments[:at], items, *arguments[at + 1 :], **named)
+        if isinstance(found, Iterator):
+            return map(items.again, found)
+        return [items.again(each) for each in found] if items.is_several(found) else items.again(found)
+
+    def looked_at(self, item: object) -> bool:
+        """Note that it is asked what an item says; tell whether that is known."""
+        tokens = list(_tokens((item,)))
+        self._look(*tokens)
+        return not any(token.unknown for token in tokens)
+
+    def unsure(self, item: object) -> object:
+        """Return what stands for an item that may be in the place of another."""
+        if type(item) is not Marker:
+            return tuple(map(self.unsure, item)) if isinstance(item, tuple) else item
+        token = token_of(item)
+        return Marker(self, token._replace(unknown=True, name=None, how=("moved", token.how)))
 
     def _odd_number(self, name: str, token: Token) -> float | None:
         """Choose whether a text is one that Python takes for a number with which hardly anything can be done."""
@@ -531,6 +557,40 @@ class Recording:
         return [printed]
 
 
+class _Items:
+    """Items for a filter that puts them in order or picks from them: what they are, and each again for what it gives."""
+
+    def __init__(self, recording: Recording, items: Any) -> None:
+        self._recording = recording
+        self._items = items
+        self._known = True
+        self._given: dict[int, deque[tuple[object, object]]] = {}  # by what the filter saw, which is kept with it
+
+    def _seen(self, items: Any) -> Iterator[Any]:
+        for item in items:  # each when it is reached, as in a run
+            self._known &= self._recording.looked_at(item)
+            value = actual(item)
+            self._given.setdefault(id(value), deque()).append((value, item))
+            yield value
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._seen(self._items)
+
+    def items(self) -> Iterator[Any]:
+        return self._seen(self._items.items())
+
+    def is_several(self, found: object) -> bool:
+        return type(found) is list and id(found) not in self._given
+
+    def again(self, value: object) -> object:
+        """Return the item that was given as this value: of several, the first that is left, as no filter swaps them."""
+        given = self._given.get(id(value))
+        if not given:
+            return value
+        item = given.popleft()[1]
+        return item if self._known else self._recording.unsure(item)
+
+
 _OF_KINDS = frozenset(
     [
         "defined",
@@ -589,6 +649,22 @@ def _tokens(values: Sequence[object]) -> Iterator[Token]:
             yield from _tokens(value)
         elif isinstance(value, dict):
             yield from _tokens([*value.values()])
+
+
+def _first(arguments: Sequence[object]) -> int:
+    """Return which argument of a filter is what it is used on: some take the environment before it."""
+    return int(issubclass(type(arguments[0]), Environment))  # a marker has no class
+
+
+def _is_arrangeable(arguments: Sequence[object]) -> bool:
+    """Tell whether the markers of a filter are in a list of texts that nobody named: any of them may be in any place."""
+    items = arguments[_first(arguments)]
+    if type(items) is not list:
+        return False
+    tokens = [*_tokens(items)]
+    return len(tokens) == len([*_tokens(arguments)]) and not any(
+        token.unknown and (token.wild or token.name is not None or not isinstance(token.value, str)) for token in tokens
+    )
 
 
 def _how(value: object) -> object:

@@ -48,6 +48,9 @@ OF_LISTS = frozenset(
     ]
 )
 
+# Filters that put items in order or pick from them, and leave each as it is.
+ARRANGING = frozenset(["sort", "unique", "min", "max", "dictsort"])
+
 
 class Recorder(Sandbox):
     """The environment in which plain and markdown templates are recorded."""
@@ -56,11 +59,11 @@ class Recorder(Sandbox):
         super().__init__(cast(Any, sandbox.loader))
         self._now = threading.local()
         self.filters = {
-            name: _followed(name, each, "filter", None if name in OF_LISTS else self._as_text)
+            name: self._followed(name, each, "filter", None if name in OF_LISTS else self._as_text)
             for name, each in self.available.items()
         }
         self.tests = {
-            name: each if name in ("defined", "undefined") else _followed(name, cast(Any, each), "test")
+            name: each if name in ("defined", "undefined") else self._followed(name, cast(Any, each), "test")
             for name, each in self.tests.items()
         }
 
@@ -69,6 +72,25 @@ class Recorder(Sandbox):
         if all(type(piece) is str or type(piece) is TemplateText for piece in flat(kept)):
             return super().concat(kept)
         return self._now.machine.caught(kept, super().concat)
+
+    def _followed(
+        self, name: str, function: Callable[..., Any], kind: str, read: Callable[[object], object] | None = None
+    ) -> Callable[..., Any]:
+        """Return a filter or test that leaves to a marker's recording what becomes of it."""
+
+        @functools.wraps(function)
+        def followed(*arguments: Any, **named: Any) -> Any:
+            if read is not None:
+                arguments = tuple(map(read, arguments))
+            marker = marker_in(*arguments, *named.values())
+            if marker is not None:
+                machine = machine_of(marker)
+                return (machine.filter if kind == "filter" else machine.test)(name, function, arguments, named)
+            if name in ARRANGING:  # the texts of a persona: nobody sees which are markers before they are reached
+                return self._now.machine.arranged(function, arguments, named)
+            return function(*arguments, **named)
+
+        return followed
 
     @contextmanager
     def recording(self, machine: Machine) -> Iterator[None]:
@@ -131,21 +153,3 @@ class Recorder(Sandbox):
 
 class XmlRecorder(Recorder, XmlSandbox):
     """The environment in which xml templates are recorded."""
-
-
-def _followed(
-    name: str, function: Callable[..., Any], kind: str, read: Callable[[object], object] | None = None
-) -> Callable[..., Any]:
-    """Return a filter or test that leaves to a marker's recording what becomes of it."""
-
-    @functools.wraps(function)
-    def followed(*arguments: Any, **named: Any) -> Any:
-        if read is not None:
-            arguments = tuple(map(read, arguments))
-        marker = marker_in(*arguments, *named.values())
-        if marker is None:
-            return function(*arguments, **named)
-        machine = machine_of(marker)
-        return (machine.filter if kind == "filter" else machine.test)(name, function, arguments, named)
-
-    return followed
