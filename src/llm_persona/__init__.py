@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from .errors import TemplateError as TemplateError
     from .errors import UnknownPersonaError as UnknownPersonaError
     from .errors import UnknownVersionError as UnknownVersionError
-    from .files.reading import Limits as Limits
+    from .limits import Limits as Limits
     from .persona.persona import Persona as Persona
     from .prompts.prompt import Prompt as Prompt
     from .prompts.providers import mark_last_message as mark_last_message
@@ -75,7 +75,7 @@ _HOMES = {
     "persona.persona": ("Persona",),
     "prompts.prompt": ("Prompt",),
     "prompts.providers": ("mark_last_message", "mark_last_tool"),
-    "files.reading": ("Limits",),
+    "limits": ("Limits",),
     "registry.registry": ("PersonaRegistry",),
     "templating.session": ("multiline", "trusted"),
 }

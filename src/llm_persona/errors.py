@@ -87,9 +87,10 @@ class TemplateError(PersonaError):
     """A template is unknown, does not compile, or asks for what it cannot have.
 
     `template` is its name, `line` (1-based) and `column` (1-based, where it could be found) the place in its
-    file, and `source` the line itself.
+    file, and `source` the line itself. `limit` is the limit that was met, as `Limits` has it, where one was.
     """
 
+    limit: str | None = None
     template: str | None = None
     path: str | None = None
     line: int | None = None

@@ -21,8 +21,9 @@ from mutations import broken_files
 
 from llm_persona.files.json_reader import JsonReader
 from llm_persona.files.json_syntax import load_json, locate_json
-from llm_persona.files.reading import Document, Limits, parse, read
+from llm_persona.files.reading import Document, parse, read
 from llm_persona.files.source import Nodes, Source
+from llm_persona.limits import Limits
 
 CASES = Path(__file__).parents[1] / "personas" / "syntax"
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "bad-inputs"

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaFileError, PersonaRegistry, validate_file
-from llm_persona.files.reading import Limits, parse
+from llm_persona.files.reading import parse
+from llm_persona.limits import Limits
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "bad-inputs"
 

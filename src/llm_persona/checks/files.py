@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable
 
 from ..errors import Problem
-from ..files.reading import Document, Limits, read
+from ..files.reading import Document, read
+from ..limits import Limits
 from ..persona.acceptances import Acceptances
 from ..persona.file_keys import Arguments, Folders
 from ..persona.loading import Loaded, in_file_order, load_documents

@@ -17,7 +17,7 @@ import click
 
 from ..errors import PersonaError, PersonaFileError, one_line
 from ..files.output import Input
-from ..files.reading import Limits
+from ..limits import Limits
 from ..names import did_you_mean, shorten, split_reference
 from ..persona.file_keys import Arguments
 from ..persona.persona import Persona

@@ -12,8 +12,8 @@ from rich.cells import cell_len
 
 from ..errors import Problem, let_through, one_line
 from ..files.output import safe
-from ..files.reading import Limits
 from ..files.source import LINE_BREAK
+from ..limits import Limits
 from .terminal import counted, line, painted
 
 LONGEST_LINE = 120  # characters of a source line that are shown

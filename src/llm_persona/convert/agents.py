@@ -16,9 +16,9 @@ from typing import Final
 
 from ..arguments import path_of
 from ..errors import PersonaError, PersonaFileError, Problem
-from ..files.reading import Document, Limits, parse
-from ..files.source import setting
+from ..files.reading import Document, parse
 from ..files.writing import dump_yaml
+from ..limits import Limits, setting
 from ..persona.persona import Persona
 from .foreign import (
     OWN_KEY,

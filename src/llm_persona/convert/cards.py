@@ -17,7 +17,8 @@ from typing import Final
 
 from ..arguments import path_of
 from ..errors import PersonaError, PersonaFileError, Problem
-from ..files.reading import Document, Limits, read
+from ..files.reading import Document, read
+from ..limits import Limits
 from ..names import check_name, kind_of
 from ..persona.persona import Persona
 from .foreign import (

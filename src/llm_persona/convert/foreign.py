@@ -17,8 +17,9 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from ..errors import InvalidValueError, PersonaError, Problem, let_through
-from ..files.reading import Document, Limits, content_of, parse
+from ..files.reading import Document, content_of, parse
 from ..frozen import thaw
+from ..limits import Limits
 from ..names import MAX_NAME, kind_of
 from ..persona.persona import Persona
 from ..persona.resolution import written

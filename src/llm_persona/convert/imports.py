@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..arguments import path_of
 from ..errors import Problem
-from ..files.reading import Limits
+from ..limits import Limits
 from ..persona.persona import Persona
 from .agents import read_agent
 from .cards import read_card

@@ -11,7 +11,8 @@ import math
 import re
 
 from ..errors import let_through
-from .source import LINE_BREAK, Limits, Nodes
+from ..limits import Limits
+from .source import LINE_BREAK, Nodes
 
 _DOUBTFUL_ESCAPE = re.compile(
     r"\\u0000"

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from ..errors import FieldPath, Problem, field_text
 from ..kinds import TOO_LONG, is_list, is_mapping, is_text, plain, too_long
+from ..limits import Limits
 from ..names import kind_of, shown
 from ..wording import QUOTE_IT, must_be
 from .reading import NO_PATH, Document
-from .source import MOST_PROBLEMS, Limits
+from .source import MOST_PROBLEMS
 
 MAX_DEPTH = 64  # mappings and lists inside one another
 

@@ -15,9 +15,10 @@ from typing import Literal
 
 from ..arguments import path_of
 from ..errors import PersonaFileError, Problem, let_through
-from .source import LINE_BREAK, Limits, Nodes, Place, Source, SyntaxStop, setting
+from ..limits import Limits, setting
+from .source import LINE_BREAK, Nodes, Place, Source, SyntaxStop
 
-__all__ = ["Document", "Limits", "parse", "read", "read_text"]
+__all__ = ["Document", "parse", "read", "read_text"]
 
 Kind = Literal["yaml", "json"]
 STANDARD_INPUT = "<stdin>"  # what it is called in messages

@@ -9,48 +9,15 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
 from itertools import takewhile
 
-from ..errors import InvalidValueError, Problem, field_text
-from ..names import shown
+from ..errors import Problem, field_text
+from ..limits import Limits, setting
 
 MOST_PROBLEMS = 1_000  # noted one by one, of a file and of a registry: a list must not outgrow the file
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 Place = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How large a file may be before it is refused; every refusal names the limit that it met.
-
-    `file_bytes` is bytes; `depth` counts lists and mappings inside one another, the file itself being the first;
-    `nodes` counts the keys and values that are written, and `expanded_nodes` what they come to with all aliases written
-    out; where these repeat more than 20 times the file's characters, every 1,000 beyond count one more. None goes by the
-    file: 21 keys and values in each of 100,000 personas, or one for every 8 bytes where that is more; and 20 times what
-    is written, plus 10,000.
-    `personas` counts top-level keys without `$`; `text_characters` is for one text.
-    """
-
-    file_bytes: int = 64 * 2**20
-    depth: int = 16
-    nodes: int | None = None
-    expanded_nodes: int | None = None
-    personas: int = 100_000
-    text_characters: int = 1_000_000
-
-    def __post_init__(self) -> None:
-        for limit in fields(self):
-            value = getattr(self, limit.name)
-            if (type(value) is not int or value < 0) and not (value is None and limit.default is None):
-                raise InvalidValueError(f"the limit {limit.name!r} must be a whole number, not {shown(value)}")
-
-    def most_nodes(self, file_bytes: int) -> int:
-        return max(2_100_001, file_bytes // 8) if self.nodes is None else self.nodes
-
-    def most_expanded_nodes(self, written: int) -> int:
-        return 20 * written + 10_000 if self.expanded_nodes is None else self.expanded_nodes
 
 
 class SyntaxStop(Exception):  # noqa: N818 - ends the reading of a file whose problems are noted; never leaves it
@@ -195,11 +162,6 @@ class Source:
         if len(text) > self.limits.text_characters:
             message = f"a text of {len(text):,} characters; at most {self.limits.text_characters:,} are allowed"
             self.report(place, message, f"shorten it, or set {setting('text_characters')}")
-
-
-def setting(limit: str) -> str:
-    """Say how a limit is set, in Python and on the command line."""
-    return f"Limits({limit}=...), on the command line --limit {limit}=..."
 
 
 def where(way: Sequence[str | int]) -> tuple[str | None, str | None]:

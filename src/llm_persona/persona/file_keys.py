@@ -8,8 +8,9 @@ from typing import NamedTuple, TypeVar
 
 from ..arguments import is_path, items_of, path_of, text_of
 from ..errors import InvalidValueError, PersonaFileError, Problem
-from ..files.reading import NO_PATH, Document, Limits
+from ..files.reading import NO_PATH, Document
 from ..kinds import is_mapping, plain
+from ..limits import DEFAULTS, Limits
 from ..names import kind_of, shorten
 from ..templating.folders import is_folder, plain_name
 from ..templating.templates import Folder, Templates
@@ -27,7 +28,7 @@ class Arguments(NamedTuple):
     templates: tuple[Folder, ...] = ()
     default_template: str | None = None
     tools: Catalogue | None = None
-    limits: Limits | None = None  # of the files
+    limits: Limits | None = None
     precompile: bool = True  # keep what prompts are made of between calls
 
     @classmethod
@@ -48,7 +49,7 @@ class Arguments(NamedTuple):
 
     def bound(self) -> Bound:
         """Return what holds for personas that no file wrote. Raises TemplateError for a folder that is missing."""
-        return _bound(self.templates, self.default_template, self.tools, None, self.precompile)
+        return _bound(self.templates, self.default_template, self.tools, None, self)
 
 
 def file_bounds(
@@ -66,7 +67,7 @@ def file_bounds(
         parts = keys.folders(), keys.default(), keys.tools()
         alike = next((bound for bound in made if _alike(bound, *parts)), None)
         if alike is None:
-            made.append(alike := _bound(*parts, document, arguments.precompile))
+            made.append(alike := _bound(*parts, document, arguments))
         own[document.path] = alike
     if len(made) == 1:
         return Bounds(made[0]), {}, problems
@@ -78,18 +79,20 @@ def _bound(
     default: str | None,
     tools: Catalogue | None,
     document: Document | None,
-    precompile: bool,
+    arguments: Arguments,
 ) -> Bound:
     chosen = tuple(dict.fromkeys(folders))
     default = plain_name(default or "default")
-    templates = Templates(chosen, default) if chosen or default != "default" else bundled().templates
+    limits = arguments.limits or DEFAULTS
+    usual = not chosen and default == "default" and limits.of_templates() == DEFAULTS.of_templates()
+    templates = bundled().templates if usual else Templates(chosen, default, limits)
     path = None if document is None or document.path == NO_PATH else document.path
     tools_path = None if tools is None else tools.path
     relative = any(not os.path.isabs(each) for each in (*templates.folders, tools_path) if each is not None)
     return Bound(
         templates,
         None if tools is None else tools.descriptions,
-        precompile,
+        arguments.precompile,
         path=path,
         tools_path=tools_path,
         start=os.getcwd() if relative else "",

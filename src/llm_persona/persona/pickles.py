@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import PersonaError, TemplateError
 from ..frozen import ALL
+from ..limits import DEFAULTS, Limits
 from ..templating.folders import ENDING, Source
 from ..templating.templates import BUNDLED_PREFIX, Templates
 from .binding import Bound, bundled
@@ -89,7 +90,9 @@ def _pack(templates: Templates, names: Collection[str] | None = None) -> Data:
     left = () if names is None else sorted(own.keys() & templates.bundled_names() - carried.keys())
     sources = [[name, each.text, each.problem, each.line] for name, each in carried.items()]
     partial = templates.partial or len(carried) < len(own)
-    return {"default": templates.default, "sources": sources, "left": list(left), "partial": partial}
+    packed_ = {"default": templates.default, "sources": sources, "left": list(left), "partial": partial}
+    limits = templates.limits.of_templates()
+    return packed_ if limits == DEFAULTS.of_templates() else {**packed_, "limits": limits}
 
 
 def _unpack(data: Mapping[str, Any]) -> Templates:
@@ -97,5 +100,6 @@ def _unpack(data: Mapping[str, Any]) -> Templates:
     left = "was not pickled with the persona: pickle its registry"
     own |= {name: Source(name + ENDING, problem=left) for name in data["left"]}
     if not own and data["default"] == "default" and not data["partial"]:
-        return bundled().templates
-    return Templates.of_sources(own, data["default"], data["partial"])
+        if "limits" not in data:
+            return bundled().templates
+    return Templates.of_sources(own, data["default"], data["partial"], Limits(**data.get("limits", {})))

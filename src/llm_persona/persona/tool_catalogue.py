@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, cast
 
 from ..arguments import is_path, path_of
 from ..errors import InvalidValueError, PersonaFileError, Problem, one_line
-from ..files.reading import Limits, read_text
+from ..files.reading import read_text
+from ..limits import Limits
 from ..tools import tool_descriptions
 
 Definitions = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]

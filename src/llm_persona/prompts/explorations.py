@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import nodes
 
-from ..errors import PersonaError, let_through
+from ..errors import PersonaError, TemplateError, let_through
 from ..templating.assembly import Assembled, Known
 from ..templating.markers import Marker, Unfollowed
 from ..templating.session import Verbatim
@@ -22,6 +22,7 @@ from .texts import PersonaTexts
 
 MAX_RUNS = 256  # of one template, persona and set of names
 MAX_TURNS = 6  # of a loop in a template that asks which turn it is in
+MAX_SPENT = 4  # times what one run may cost
 MAX_GRANTED = 100  # variables that one recording takes for given
 
 
@@ -38,6 +39,7 @@ class Take:
     # What first looked at the session: a field, the line, and the variable that the field names.
     touched: tuple[Path | None, Line | None, str | None] | None = None
     error: PersonaError | None = None
+    spent: int = 0  # steps
 
     @property
     def text(self) -> str:
@@ -85,7 +87,7 @@ def take(
         session = OpenSession(filling, frozenset(markers))
         made = Take(asked=recording.asked, doubtful=recording.doubtful, lacking=lacking)
         try:
-            made.assembled, made.written = template.record(ready, filling, session, recording)
+            made.assembled, made.written, made.spent = template.record(ready, filling, session, recording)
         except Unfollowed:
             recording.doubtful.append(None)
         except Lacking as error:
@@ -135,7 +137,8 @@ def explore(
     waiting: deque[dict[object, Any]] = deque([{}])
     takes: list[Take] = []
     turns = _turns(template)
-    while waiting and len(takes) < MAX_RUNS:
+    spent = 0
+    while waiting and len(takes) < MAX_RUNS and spent <= MAX_SPENT * template.limits.steps:
         told = waiting.popleft()
         one = take(
             texts,
@@ -150,6 +153,9 @@ def explore(
             turns=turns,
         )
         takes.append(one)
+        spent += one.spent
+        if isinstance(one.error, TemplateError) and one.error.limit is not None:
+            return Exploration(tuple(takes), ())  # what it would do else is no matter until it costs less
         taken: dict[object, Any] = {}
         for asked, answer in one.asked:
             if asked.what not in told:

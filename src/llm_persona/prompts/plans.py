@@ -68,7 +68,9 @@ class Plan:
             if not known:
                 prompt = self._record(values)
             if prompt is not None:
-                return Filled(prompt, prompt.filled(flat))
+                filled = prompt.filled(flat)
+                if sum(map(len, filled)) <= prompt.most:
+                    return Filled(prompt, filled)
         if self._ready is None:
             self._ready = texts.ready_for(template.family, self.names, self.shared)
             self._memory.take(self, texts.size)

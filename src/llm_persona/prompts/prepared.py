@@ -9,12 +9,14 @@ tree. No piece, question or answer holds a value of a session.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ..templating.assembly import Assembled, Section
+from ..templating.cost import CHARACTERS, running, spend
 from ..templating.events import Watch, flat
 from ..templating.markers import Marker, Unfollowed, answered, defaulted, token_of
 from ..templating.session import Family, Record, at_once, escape, printable, shown
@@ -69,6 +71,7 @@ class Recording:
     def __init__(self, values: Values) -> None:
         self._values = values
         self._known: dict[Question, Answer] = {}  # in the order in which they were asked
+        self.made = 0  # texts that values are in
 
     @property
     def questions(self) -> Iterator[tuple[Question, Answer]]:
@@ -101,6 +104,8 @@ class Recording:
         return ["", *token, ""] if isinstance(token, list) else [self.place(token)]
 
     def caught(self, pieces: list[Any], concat: object = None) -> Marker:
+        self.made += 1
+        spend(running.get().ticks, len(pieces) // 8)
         return Marker(self, pieces)
 
     def joined(self, environment: Any, parts: tuple[object, ...]) -> Marker:
@@ -179,20 +184,24 @@ def flattened(values: Mapping[str, object]) -> Values:
 class Prepared:
     """A prompt with places for values."""
 
-    __slots__ = ("_stable", "escapes", "names", "pieces", "places", "spans")
+    __slots__ = ("_stable", "escapes", "most", "names", "pieces", "places", "spans")
 
-    def __init__(self, assembled: Assembled, *, escapes: bool) -> None:
-        pieces: list[str] = [""]
+    def __init__(self, assembled: Assembled, *, escapes: bool, most: int) -> None:
+        parts: list[list[str]] = [[]]
+        length = 0  # of the last of them
         places: list[Key] = []
         at: list[tuple[int, int]] = []  # where each piece of the recording begins
         for piece in assembled.pieces:
-            at.append((len(places), len(pieces[-1])))
+            at.append((len(places), length))
             if isinstance(piece, Place):
                 places.append(piece.key)
-                pieces.append("")
+                parts.append([])
+                length = 0
             else:
-                pieces[-1] += piece
-        at.append((len(places), len(pieces[-1])))
+                parts[-1].append(piece)
+                length += len(piece)
+        at.append((len(places), length))
+        pieces = list(map("".join, parts))
 
         def merged(place: tuple[int, int]) -> int:
             piece, character = at[place[0]]
@@ -204,6 +213,8 @@ class Prepared:
         self.names = _shared(tuple([name for name, _, _ in assembled.spans]))  # of its sections
         self.spans = array("Q", [merged(place) for _, *ends in assembled.spans for place in ends])  # and their places
         self.escapes = escapes
+        # Characters of a prompt that a run surely stays within its limits with; a longer one is run.
+        self.most = most
         end = assembled.stable
         self._stable = None if end is None else (merged((end.pieces, 0)), end)
 
@@ -311,10 +322,11 @@ def record(template: Template, ready: Ready, values: Values) -> tuple[Recording,
             markers[EXTRA] = _Sections(recording, count)
         filling = RecordedFilling(ready, {**ready.defaults, **markers}, recording)
         session = template.session(filling, markers)
-        assembled, _ = template.record(ready, filling, session, recording)
+        assembled, _, spent = template.record(ready, filling, session, recording)
     except Unfollowed:
         return recording, None
-    return recording, Prepared(assembled, escapes=template.family.escapes)
+    most = min(template.limits.size, (template.limits.steps - spent) * CHARACTERS // (1 + recording.made))
+    return recording, Prepared(assembled, escapes=template.family.escapes, most=most)
 
 
 Fill = Callable[[Mapping[str, object]], str | None]
@@ -340,7 +352,8 @@ def filler(tree: Tree, names: tuple[str, ...], nulls: tuple[str, ...], family: F
     filled = tuple([name for name in unprinted if name in asked])
     others = tuple([name for name in unprinted if name not in asked])
     places = cast("tuple[str, ...]", leaf.places)  # no extra sections here
-    return _maker(places, filled, others, nulls, family)(tree, *leaf.pieces)
+    most = leaf.most - sum(map(len, leaf.pieces))
+    return _maker(places, filled, others, nulls, family)(tree, most, *leaf.pieces)
 
 
 def _all_texts(node: Branch | Prepared | None) -> tuple[Prepared | None, set[Key]]:
@@ -368,7 +381,10 @@ def _steered(
             return None
         values[name] = value if type(value) is int else text
     _, prompt = tree.find(values)
-    return None if prompt is None else "".join(prompt.filled(values))
+    if prompt is None:
+        return None
+    filled = prompt.filled(values)
+    return "".join(filled) if sum(map(len, filled)) <= prompt.most else None
 
 
 @lru_cache(maxsize=256)
@@ -401,8 +417,10 @@ def _maker(
             lines += [f"if '&' in {v} or '<' in {v} or '>' in {v}:", f" {v} = escape({v})"]
     variables = {name: f"v{number}" for number, name in enumerate(printed)}
     body = "{p0}" + "".join(f"{{{variables[name]}}}{{p{i}}}" for i, name in enumerate(places, 1))
+    if length := " + ".join(f"len({variables[name]}) * {n}" for name, n in Counter(places).items()):
+        lines += [f"if {length.replace(' * 1', '')} > most:", " return None"]
     lines += [f"return f'{body}'"]
-    arguments = ", ".join(["tree", *(f"p{i}" for i in range(len(places) + 1))])
+    arguments = ", ".join(["tree", "most", *(f"p{i}" for i in range(len(places) + 1))])
     source = [f"def make({arguments}):", " def fill(given):", *(f"  {line}" for line in lines), " return fill"]
     made: dict[str, Any] = {"escape": escape, "at_once": partial(at_once, family), "__name__": __name__}
     made["steered"] = partial(_steered, names[: len(names) - len(nulls)], nulls, family)

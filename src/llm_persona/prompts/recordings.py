@@ -20,6 +20,7 @@ from jinja2 import Environment, Undefined
 from jinja2.runtime import Context
 
 from ..errors import let_through
+from ..templating.cost import running, spend
 from ..templating.events import Pieces, flat
 from ..templating.filters import items as items_of
 from ..templating.markers import Marker, answered, defaulted, machine_of, token_of
@@ -28,6 +29,7 @@ from ..templating.session import printable
 from .facts import Facts, can_be_told
 
 Path = tuple[str | int, ...]
+MANY = 16  # parts of a text, beyond which each takes a step
 MIN_TURNS = 2  # that the longest loop over a list of unknown length has
 MAX_TOLD = 10  # turns of one whose length a template compares
 
@@ -150,6 +152,8 @@ class Recording:
     def stand_for(
         self, value: Any, parts: tuple[Part, ...], *, of: frozenset[Path] | None = None, **more: Any
     ) -> Marker:
+        if len(parts) > MANY:
+            spend(running.get().ticks, len(parts))
         if of is None:
             of = frozenset([part.path for part in parts if part.path is not None])
         return Marker(self, Token(value, parts, of=of, **more))

@@ -18,8 +18,9 @@ from ..errors import (
     UnknownPersonaError,
     UnknownVersionError,
 )
-from ..files.reading import STANDARD_INPUT, Limits, read
+from ..files.reading import STANDARD_INPUT, read
 from ..kinds import is_text, plain
+from ..limits import Limits
 from ..names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
 from ..persona.bindings import Bounds
 from ..persona.file_keys import Arguments, Folders
@@ -52,6 +53,8 @@ class PersonaRegistry:
     the prompts are the same. Safe for threads: a reader sees all of a change or nothing of it. Templates are read and
     compiled once; assign a new registry to take up edited files: one that fails to load leaves the old in use.
 
+    `limits` says what a template may cost, and how large files may be.
+
     Raises TemplateError for a template folder or a default template that is missing, InvalidValueError or
     PersonaFileError for tools that are no catalogue.
     """
@@ -62,10 +65,11 @@ class PersonaRegistry:
         default_template: str | None = None,
         *,
         tools: Catalog | None = None,
+        limits: Limits | None = None,
         precompile: bool = True,
     ) -> None:
         self._locks: dict[int, threading.Lock] = {}
-        bound = Arguments.of(templates, default_template, tools, precompile=precompile).bound()
+        bound = Arguments.of(templates, default_template, tools, limits, precompile).bound()
         if default_template is not None:
             bound.templates.find(bound.templates.default)
         self._serve(State.empty(Bounds(bound)))

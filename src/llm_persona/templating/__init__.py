@@ -2,6 +2,7 @@
 
 __all__ = [
     "assembly",
+    "cost",
     "events",
     "filters",
     "folders",

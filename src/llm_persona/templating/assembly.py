@@ -84,6 +84,14 @@ class Beginning(NamedTuple):
     steps: list[int]  # of the functions that are not at their end there, the outermost last
     passed: int  # pieces that they write nevertheless
     stand: Stand
+    spent: int  # steps of the cost
+
+
+class Remembered(list[Any]):
+    """What a part of a template comes to, in pieces."""
+
+    __slots__ = ("steps",)
+    steps: int  # of the cost, that it takes to run
 
 
 class Known(dict[str, Any]):

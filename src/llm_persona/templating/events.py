@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from .cost import MANY, SHORT, running, spend
+
 # The block that bundled templates keep the others in; it is where they stand, not one of them.
 OUTER = "prompt"
 
@@ -67,12 +69,20 @@ class Pieces(str):
 
     def __new__(cls, pieces: Iterable[Any]) -> Pieces:
         kept = list(pieces)
-        made = super().__new__(cls, "".join(flat(kept)))
+        texts = [piece for piece in kept if type(piece) is not Begin and type(piece) is not End]
+        length = sum(map(len, texts))
+        if length > SHORT or len(kept) > MANY:
+            cost = running.get()
+            cost.room(length)
+            spend(cost.ticks, len(kept) // 8)
+        made = super().__new__(cls, "".join(texts))
         made.pieces = kept
         return made
 
     def tidied(self) -> str:
         """Return the text for a filter, tidied inside; the white space at its two ends is kept."""
+        if len(self.pieces) > MANY:
+            spend(running.get().ticks, len(self.pieces) // 8)
         text = ""
         written = ""
         for piece in flat(self.pieces):

@@ -17,12 +17,12 @@ from jinja2 import filters as jinja
 from markupsafe import Markup
 
 from ..errors import TemplateError, let_through
+from .cost import SHORT, running, spend
 from .events import Pieces
 from .messages import described, unprintable
 from .session import ARITHMETIC, MAX_DIGITS, Record, SessionText, Verbatim, escape, printable
 from .views import Lines, Table
 
-MAX_INDENT = 200  # characters
 MAX_PRECISION = 30  # digits
 ROUNDING = ARITHMETIC.copy()
 ROUNDING.prec = 2 * MAX_DIGITS  # drops no digit before the point
@@ -67,6 +67,8 @@ _TEXTS = frozenset((str, SessionText, Verbatim))
 def text_of(value: object) -> str:
     """Return the text of a value that may be printed. Raises TemplateError or UndefinedError for any other."""
     if type(value) in _TEXTS:
+        if len(value) > SHORT:  # type: ignore[arg-type]
+            running.get().looked(value)
         return value  # type: ignore[return-value]  # one of these
     if isinstance(value, Pieces):
         return value.tidied()
@@ -81,6 +83,9 @@ def text_of(value: object) -> str:
 def joined(parts: Iterable[object]) -> str:
     """Join what may be printed: what `~` does."""
     texts = [text_of(part) for part in parts]
+    length = sum(map(len, texts))
+    if length > SHORT:
+        running.get().room(length)
     if any(isinstance(text, Markup) for text in texts):
         return Verbatim("".join([Verbatim.escape(text) for text in texts]))
     return "".join(texts)
@@ -104,7 +109,10 @@ def title(value: object) -> str:
 
 
 def trim(value: object, chars: str | None = None) -> str:
-    return text_of(value).strip(chars)
+    text = text_of(value)
+    if chars is not None:
+        running.get().method(text, "strip", (chars,))
+    return text.strip(chars)
 
 
 _TABLES = frozenset((Record, Table))
@@ -117,21 +125,28 @@ def truncate(environment: Environment, value: object, *args: Any, **options: Any
 
 def indent(value: object, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
     """Indent the lines of a text, all but the first and empty ones, by spaces or by a text."""
-    if isinstance(width, int) and width > MAX_INDENT:
-        raise TemplateError(f"indent takes at most {MAX_INDENT} characters, not {width}")
+    text, cost = text_of(value), running.get()
+    lines = text.count("\n")
+    spend(cost.ticks, lines)
+    if isinstance(width, int):
+        cost.room(width)
     prefix = " " * width if isinstance(width, int) else text_of(width)
+    cost.room(len(text) + lines * len(prefix))
     parts: list[str] = []
-    for index, line in enumerate(text_of(value).split("\n")):
+    for index, line in enumerate(text.split("\n")):
         parts += ["\n"] * bool(index) + [prefix] * bool((index or first) and (line or blank)) + [line]
     return joined(parts)
 
 
 def replace(value: object, old: object, new: object, count: int = -1) -> str:
-    text, by = text_of(value), text_of(new)
+    text, found, by, cost = text_of(value), text_of(old), text_of(new), running.get()
+    times = text.count(found) if count < 0 else min(count, text.count(found))
+    cost.room(len(text) + times * (len(by) - len(found)))
     if not isinstance(by, Markup):
-        return text.replace(text_of(old), by, count)
+        return text.replace(found, by, count)
+    spend(cost.ticks, times)
     parts: list[str] = []
-    for part in text.split(text_of(old), count):
+    for part in text.split(found, count):
         parts += [by, part] if parts else [part]
     return joined(parts)
 
@@ -193,20 +208,30 @@ def calculating(function: Callable[..., Any]) -> Callable[..., Any]:
 def xml_attribute(value: object) -> Verbatim:
     """Escape a text for an attribute in double quotes."""
     text = text_of(value)
-    escaped = str.__str__(text) if isinstance(text, Markup) else escape(text)
-    return Verbatim(escaped.replace('"', "&quot;"))
+    once = str.__str__(text) if isinstance(text, Markup) else escaped(text)
+    if len(once) > SHORT:
+        running.get().room(len(once) + 5 * once.count('"'))
+    return Verbatim(once.replace('"', "&quot;"))
 
 
 def _plain(filter_: Callable[[object], str]) -> Callable[[object], str]:
     return lambda value: str.__str__(filter_(value))
 
 
+def escaped(text: str) -> str:
+    """Escape a text as `escape` does, where there is room for it."""
+    if len(text) > SHORT:
+        running.get().room(len(text) + 4 * text.count("&") + 3 * (text.count("<") + text.count(">")))
+    return escape(text)
+
+
 def _escaped(value: object) -> Verbatim:
-    return Verbatim.escape(text_of(value))
+    text = text_of(value)
+    return Verbatim(text) if isinstance(text, Markup) else Verbatim(escaped(text))
 
 
 def _escaped_again(value: object) -> Verbatim:
-    return Verbatim(escape(text_of(value)))
+    return Verbatim(escaped(text_of(value)))
 
 
 _OWN: dict[str, Callable[..., Any]] = {
@@ -255,11 +280,82 @@ _ESCAPES: dict[str, Callable[[object], str]] = {
     "forceescape": _escaped_again,
     "xml_attribute": xml_attribute,
 }
-_CALCULATED = {name: calculating(jinja.FILTERS[name]) for name in ("abs", "sum")}
-XML_FILTERS: dict[str, Callable[..., Any]] = {
+
+
+@pass_environment
+def summed(environment: Environment, value: Iterable[Any], attribute: str | int | None = None, start: Any = 0) -> Any:
+    """Add up what is in a list; lists in it become one, in the time that it takes to read them."""
+    items = value if attribute is None else map(jinja.make_attrgetter(environment, attribute), value)
+    kind = type(start)
+    if kind is not list and kind is not tuple:
+        return sum(items, start)
+    joined_, cost = [*start], running.get()
+    for each in items:
+        cost.list_room(len(joined_) + len(each) if isinstance(each, kind) else len(start + each))
+        joined_ += each
+    return kind(joined_)
+
+
+_CALCULATED = {"abs": calculating(jinja.FILTERS["abs"]), "sum": calculating(summed)}
+_ALL: dict[str, Callable[..., Any]] = {
     **{n: jinja.FILTERS[n] for n in _OF_JINJA},
     **_CALCULATED,
     **_OWN,
     **_ESCAPES,
 }
-FILTERS = XML_FILTERS | {name: _plain(filter_) for name, filter_ in _ESCAPES.items()}
+
+_ITEM_BY_ITEM = frozenset(("map", "reject", "rejectattr", "select", "selectattr"))  # look at each when it is asked for
+_OF_LISTS = frozenset(("dictsort", "groupby", "join", "list", "max", "min", "reverse", "sort", "sum", "unique"))
+_OF_ANY = frozenset(("int", "float"))  # all others of texts ask `text_of`, and what makes longer ones asks for room
+LOOKING = (  # tests that look at all of what they are given
+    *("eq", "equalto", "==", "ne", "!=", "lt", "lessthan", "<", "le", "<=", "gt", "greaterthan", ">", "ge", ">=", "in"),
+    *("lower", "upper"),
+)
+
+
+def looking(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a test that takes the steps of looking through what it is given."""
+
+    @functools.wraps(function)
+    def looked(*values: Any) -> Any:
+        cost = running.get()
+        spend(cost.ticks, len(values))
+        for value in values:
+            cost.looked(value)
+        return function(*values)
+
+    return looked
+
+
+def _weighed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that takes the steps of what it looks through, and of what it makes."""
+    at = 1 if hasattr(function, "jinja_pass_arg") else 0  # where the value stands
+
+    @functools.wraps(function)
+    def looked(*arguments: Any, **named: Any) -> Any:
+        running.get().looked(arguments[at] if len(arguments) > at else None)
+        return function(*arguments, **named)
+
+    @functools.wraps(function)
+    def of_list(*arguments: Any, **named: Any) -> Any:
+        value, cost = arguments[at] if len(arguments) > at else None, running.get()
+        if isinstance(value, str):
+            cost.list_room(len(value))
+        cost.looked(value)
+        cost.looked(value)  # and an attribute of each, or how it compares
+        return cost.made(function(*arguments, **named))
+
+    @functools.wraps(function)
+    def item_by_item(*arguments: Any, **named: Any) -> Any:
+        # Of nothing a filter asks nothing, not even whether what it is to do is there.
+        value = arguments[at] if len(arguments) > at else None
+        each = running.get().each(value) if value else value
+        return function(*arguments[:at], each, *arguments[at + 1 :], **named)
+
+    if name in _ITEM_BY_ITEM:
+        return item_by_item
+    return of_list if name in _OF_LISTS else looked if name in _OF_ANY else function
+
+
+XML_FILTERS = {name: _weighed(name, function) for name, function in _ALL.items()}
+FILTERS = XML_FILTERS | {name: _weighed(name, _plain(function)) for name, function in _ESCAPES.items()}

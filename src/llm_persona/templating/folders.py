@@ -13,14 +13,16 @@ from typing import NamedTuple
 
 from ..errors import TemplateError, let_through, path_text
 from ..kinds import is_text
+from ..limits import DEFAULTS, Limits, setting
 from ..names import kind_of, shorten
 
 ENDING = ".j2"
 _OF_PERSONAS = (".yaml", ".yml", ".json")
-MAX_TEMPLATE = 1_000_000  # bytes of one file
 MAX_TEMPLATES = 10_000  # files in one folder
 MAX_FOLDERS = 32  # folders within one another
 
+_OPENING = re.compile(r"\{[{%]")
+_TOKEN = re.compile(r"'[^']*'|\"[^\"]*\"|\w+|[^\w\s]")
 _PART = re.compile(r"[A-Za-z0-9_.-]+")
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # names that Windows opens as devices
 
@@ -34,7 +36,7 @@ class Source(NamedTuple):
     line: int | None = None
 
 
-def read_folder(folder: Path, shown: str) -> Iterator[tuple[str, Source]]:
+def read_folder(folder: Path, shown: str, limits: Limits = DEFAULTS) -> Iterator[tuple[str, Source]]:
     """Yield the name and the source of every template below a folder.
 
     Raises TemplateError where the folder is missing.
@@ -51,7 +53,7 @@ def read_folder(folder: Path, shown: str) -> Iterator[tuple[str, Source]]:
     for count, (path, name) in enumerate(_files(root, "", (root,)), 1):
         if count > MAX_TEMPLATES:
             raise TemplateError(f"the template folder {shown!r} holds more than {MAX_TEMPLATES:,} templates")
-        yield name, _read_source(path, root, f"{shown}/{name}{ENDING}")
+        yield name, _read_source(path, root, f"{shown}/{name}{ENDING}", limits)
 
 
 def is_folder(path: str | Path) -> bool:
@@ -99,7 +101,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _read_source(path: Path, root: Path, shown: str) -> Source:
+def _read_source(path: Path, root: Path, shown: str, limits: Limits) -> Source:
     try:
         real = path.resolve(strict=True)
         if not real.is_relative_to(root):
@@ -107,15 +109,16 @@ def _read_source(path: Path, root: Path, shown: str) -> Source:
         with open(real, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return Source(shown, problem="is not a regular file")
-            data = file.read(MAX_TEMPLATE + 1)
+            data = file.read(limits.template_bytes + 1)
     except OSError as error:
         let_through(error)
         return Source(shown, problem=f"cannot be read: {error.strerror}")
     except RuntimeError as error:  # before Python 3.13, a link that leads to itself
         let_through(error)
         return Source(shown, problem="cannot be read: it links to itself")
-    if len(data) > MAX_TEMPLATE:
-        return Source(shown, problem=f"is larger than {MAX_TEMPLATE:,} bytes")
+    if len(data) > limits.template_bytes:
+        problem = f"is larger than {limits.template_bytes:,} bytes; split it, or set {setting('template_bytes')}"
+        return Source(shown, problem=problem, line=1)
     return _decoded(data, shown)
 
 
@@ -131,6 +134,38 @@ def _decoded(data: bytes, shown: str) -> Source:
             shown, problem="holds NUL, which no prompt can carry", line=text[: text.index("\0")].count("\n") + 1
         )
     return Source(shown, text)
+
+
+def within_tokens(sources: dict[str, Source], limits: Limits) -> dict[str, Source]:
+    """Return the sources by name, those without which the others have more tokens than may be compiled as unusable.
+
+    They are counted before anything is compiled, so that it is the same templates for whoever asks for whichever first.
+    """
+    if sum(len(each.text) for each in sources.values()) <= limits.template_tokens:
+        return sources
+    left, found = limits.template_tokens, dict(sources)
+    for name, source in sorted(sources.items()):
+        for line, count in _tokens(source.text):
+            left -= count
+            if left < 0:
+                problem = (
+                    f"its folder's templates, to here, have more than {limits.template_tokens:,} names, constants and signs"
+                    f" within braces; write fewer, or set {setting('template_tokens')}"
+                )
+                found[name] = Source(source.path, problem=problem, line=line)
+                break
+    return found
+
+
+def _tokens(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the line where braces open, and how many tokens stand within them."""
+    line = 1
+    before, *parts = _OPENING.split(text)
+    line += before.count("\n")
+    for part in parts:
+        end = min((at for at in (part.find("}}"), part.find("%}")) if at >= 0), default=len(part))
+        yield line, 2 + len(_TOKEN.findall(part, 0, end))
+        line += part.count("\n")
 
 
 def plain_name(name: str) -> str:

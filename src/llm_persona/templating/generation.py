@@ -9,11 +9,12 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from jinja2 import Template, Undefined, nodes
-from jinja2.compiler import CodeGenerator, Frame
+from jinja2.compiler import CodeGenerator, Frame, MacroRef
 from jinja2.runtime import BlockReference, Context
 from jinja2.utils import missing
 
-from .assembly import Beginning, Known, condensed, joined, put_together
+from .assembly import Beginning, Known, Remembered, condensed, joined, put_together
+from .cost import CALL, Cost, running
 from .events import Pieces, Watch, tidy
 
 ROOTS = ("persona", "session")  # what a template is given
@@ -89,6 +90,8 @@ _AT_HAND = {  # in every function, by name
     "out": "out = context.pieces",
     "known": "known = context.known",
     "way": "way = context.way",
+    "cost": "cost = context.cost",
+    "ticks": "ticks = context.ticks",
 }
 _SILENT = (nodes.Assign, nodes.AssignBlock, nodes.Import, nodes.FromImport, nodes.Macro)  # what writes nothing
 
@@ -96,6 +99,42 @@ _SILENT = (nodes.Assign, nodes.AssignBlock, nodes.Import, nodes.FromImport, node
 def _sets(node: nodes.Node) -> bool:
     """Tell whether a statement may write, and set what others after it see."""
     return isinstance(node, nodes.If) and any(True for _ in node.find_all(_SILENT))
+
+
+_STATEMENTS = (nodes.For, nodes.If, nodes.Macro, nodes.CallBlock, nodes.FilterBlock, nodes.AssignBlock, nodes.With)
+_COSTLY = (nodes.For, nodes.Filter, nodes.Concat, nodes.Call)  # what of the persona alone may take steps
+_APART = (nodes.Block, nodes.Include, nodes.Import, nodes.FromImport)  # run code of their own
+_PARTS = 16  # of a step, which are what nodes take; one where nothing is said
+_TAKES: dict[type[nodes.Node], int] = {
+    nodes.TemplateData: 2,
+    nodes.Getattr: 8,
+    nodes.Getitem: 8,
+    nodes.Test: 6,
+    nodes.Filter: 12,
+    nodes.Concat: 8,
+    **dict.fromkeys((nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod), 12),
+    nodes.Call: 32,
+    nodes.CallBlock: _PARTS * CALL,
+    **dict.fromkeys(_APART, _PARTS * CALL),
+}
+
+
+def _weight(statements: Iterable[nodes.Node]) -> int:
+    """Return the steps that statements take, each run once; those within others are counted where they are run."""
+    parts = 0
+    waiting = list(statements)
+    while waiting:
+        node = waiting.pop()
+        parts += _TAKES.get(type(node), 1)
+        if isinstance(node, nodes.Block):
+            continue
+        if isinstance(node, nodes.Output):
+            parts += sum(8 for part in node.nodes if not isinstance(part, nodes.TemplateData))
+        within = {id(each) for each in getattr(node, "body", ())} if isinstance(node, _STATEMENTS) else set()
+        if isinstance(node, nodes.For | nodes.If):
+            within |= {id(each) for each in node.else_}
+        waiting += [each for each in node.iter_child_nodes() if id(each) not in within]
+    return parts // _PARTS
 
 
 class Unfolded(CodeGenerator):
@@ -133,14 +172,21 @@ class Unfolded(CodeGenerator):
 class Generator(Unfolded):
     """Appends what a template writes and prints to a list, `out`, apart from one another; marks blocks in it."""
 
-    def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - jinja2's name
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._constants: list[str] = []
         self._remembering = self._stepping = False
+        self._turns: list[list[nodes.Node]] = []  # what is run in each turn of the loops around
+        self._calls: list[list[nodes.Node]] = []  # of macros that are about to be written
+        self._within: dict[int, tuple[str, str]] = {}  # what is written before and after a node
+
+    def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - jinja2's name
         super().visit_Template(node, frame)
         # What Jinja2 makes local in every function is the same for all of a module.
         self.writeline("undefined = environment.undefined")
         self.writeline("concat = environment.concat")
         self.writeline("cond_expr_undefined = Undefined")
+        self.writeline("running, islice = environment.running, environment.islice")
         for number, constant in enumerate(self._constants):
             self.writeline(f"c_{number} = environment.{constant}")
 
@@ -161,8 +207,48 @@ class Generator(Unfolded):
         if frame.rootlevel and not self.extends_so_far:
             self.writeline("return out")  # for a template that is imported
 
+    def visit(self, node: nodes.Node, *arguments: Any, **named: Any) -> Any:
+        before, after = self._within.get(id(node), ("", ""))
+        self.write(before)
+        made = super().visit(node, *arguments, **named)
+        self.write(after)
+        return made
+
+    def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        if node.test is not None:
+            self._within[id(node.test)] = "next(ticks) or ", ""
+        self._turns.append(node.body)
+        super().visit_For(node, frame)
+        self._turns.pop()
+
+    def macro_body(self, node: nodes.Macro | nodes.CallBlock, frame: Frame) -> tuple[Frame, MacroRef]:
+        # It may be called in another run than the one that made it: what is imported is kept.
+        self._calls.append(node.body)
+        return super().macro_body(node, frame)
+
+    def _count(self, statements: list[nodes.Node]) -> None:
+        """Write that statements take their steps: a turn of a loop takes one at least."""
+        steps = _weight(statements)
+        is_turn = bool(self._turns) and statements is self._turns[-1]
+        is_call = bool(self._calls) and statements is self._calls[-1]
+        if is_call:
+            self._calls.pop()
+            self.writeline("cost = running.get()")
+            self.writeline("ticks = cost.ticks")
+            steps += CALL // 2
+        if (is_turn or is_call) and any(isinstance(node, _APART) for node in statements):
+            self.writeline(f"cost.settle({steps})")
+        elif (is_turn or is_call or self._turns) and steps > 2:
+            self.writeline(f"any(islice(ticks, {steps}))")
+        elif is_turn:
+            self.writeline("; ".join(["next(ticks)"] * max(steps, 1)))
+        elif steps > CALL:
+            self.writeline(f"cost.owed += {steps}")
+
     def blockvisit(self, statements: Iterable[nodes.Node], frame: Frame) -> None:
         """Write statements; a run of them in which nothing but the persona is mentioned comes to the same each time."""
+        statements = statements if isinstance(statements, list) else list(statements)
+        self._count(statements)
         if frame.buffer != "out" or self._remembering or frame.require_output_check:
             super().blockvisit(statements, frame)
             return
@@ -209,10 +295,12 @@ class Generator(Unfolded):
         self.writeline(f"if {found}:")
         self.indent()
         self.writeline(f"out += {found}")
+        if any(True for node in statements for _ in node.find_all(_COSTLY)):
+            self.writeline(f"cost.owed += {found}.steps")
         self.outdent()
         self.writeline("else:")
         self.indent()
-        self.writeline(f"{before} = (context.watch.looks, len(out)) if {found} is None else ()")
+        self.writeline(f"{before} = (context.watch.looks, len(out), running.get().spent) if {found} is None else ()")
         super().blockvisit(statements, frame)
         self.writeline(f"if {found} is None:")
         self.indent()
@@ -295,7 +383,11 @@ class Generator(Unfolded):
 
     def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802 - jinja2's name
         name = node.arg.value if isinstance(node.arg, nodes.Const) else None
-        if not isinstance(name, str) or not self._visit_root(node.node, name, frame):
+        if isinstance(node.arg, nodes.Slice):
+            self.write("running.get().made(")
+            super().visit_Getitem(node, frame)
+            self.write(")")
+        elif not isinstance(name, str) or not self._visit_root(node.node, name, frame):
             super().visit_Getitem(node, frame)
 
     def visit_Test(self, node: nodes.Test, frame: Frame) -> None:  # noqa: N802 - jinja2's name
@@ -317,6 +409,37 @@ class Generator(Unfolded):
         self.visit(root, frame)
         self.write(f".{name}" if root.name == "persona" else f".lookup({name!r})")
         return True
+
+    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        """Comparing takes as long as what is compared, where no side of it is written here."""
+        sides = [node.expr, *(operand.expr for operand in node.ops)]
+        searched = [operand.expr for operand in node.ops if operand.op in ("in", "notin")]
+        open_ = [each for each in sides if not isinstance(each, nodes.Const)]
+        for each in open_ if len(open_) > 1 else searched:
+            if not isinstance(each, nodes.Const) and not _is_constant(each):
+                self._within[id(each)] = "running.get().looked(", ")"
+        super().visit_Compare(node, frame)
+
+    def visit_List(self, node: nodes.List, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        self._visit_literal(super().visit_List, node, frame, _is_constant(node))
+
+    def visit_Tuple(self, node: nodes.Tuple, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        self._visit_literal(super().visit_Tuple, node, frame, node.ctx != "load" or _is_constant(node))
+
+    def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        self._visit_literal(
+            super().visit_Dict, node, frame, all(isinstance(pair.value, nodes.Const) for pair in node.items)
+        )
+
+    def _visit_literal(
+        self, visit: Callable[[Any, Frame], None], node: nodes.Expr, frame: Frame, is_flat: bool
+    ) -> None:
+        if is_flat:
+            visit(node, frame)
+            return
+        self.write("running.get().held(")
+        visit(node, frame)
+        self.write(")")
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - jinja2's name
         self.write("environment.joined((")
@@ -347,6 +470,11 @@ class Generator(Unfolded):
             self.write(f"environment.captured({frame.buffer})")
 
 
+def _is_constant(node: nodes.Node) -> bool:
+    """Tell whether a list is of constants that are written in it."""
+    return isinstance(node, nodes.List | nodes.Tuple) and all(isinstance(each, nodes.Const) for each in node.items)
+
+
 def appending(source: str) -> str:
     """Return generated code whose functions append to `out`, where Jinja2 would have them yield."""
     source = re.sub(r"resolve\('(persona|session)'\)", r"context.\1", source)
@@ -357,7 +485,7 @@ def appending(source: str) -> str:
 def _without_unused(function: str) -> str:
     """Return a function's code without what it has at hand and does not use."""
     for name, line in _AT_HAND.items():
-        if len(re.findall(rf"\b{name}\b", function)) == 1:
+        if len(re.findall(rf"\b{name}\b", function)) == len(re.findall(rf"\b{name}\b", line)):
             function = function.replace(line, "pass", 1)
     return function
 
@@ -373,6 +501,7 @@ class SuperReference(BlockReference):
     """`super()`, without the white space that the template writes at the two ends of the block."""
 
     def __call__(self) -> Pieces:
+        running.get().settle(CALL)
         context: EventContext = self._context  # type: ignore[assignment]  # a Sandbox makes no other
         return context.environment.captured(context.caught(self._stack[self._depth]))  # type: ignore[attr-defined, no-any-return]
 
@@ -402,7 +531,8 @@ class Reached:
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._steps: list[tuple[int, int, int]] = []  # its number, and the pieces before its function and before it
+        # Its number, the pieces before its function and before it, and likewise the steps of its cost.
+        self._steps: list[tuple[int, int, int, int, int]] = []
         self._descends = True
 
     def pop(self) -> int:
@@ -410,21 +540,23 @@ class Reached:
         if not self._descends or self._watch.at is not None:
             return 1
         self._descends = False
-        self._steps.append((1, len(self._watch.pieces), len(self._watch.pieces)))
+        pieces, spent = len(self._watch.pieces), running.get().spent
+        self._steps.append((1, pieces, pieces, spent, spent))
         return 1 - len(self._steps)
 
     def reach(self, function: int, number: int, descends: bool) -> None:
         """Note that a function takes a step."""
         if self._watch.at is None:
-            _, before, _ = self._steps[-function]
-            self._steps[-function:] = [(number, before, len(self._watch.pieces))]
+            _, before, _, spent, _ = self._steps[-function]
+            self._steps[-function:] = [(number, before, len(self._watch.pieces), spent, running.get().spent)]
             self._descends = descends
 
     def beginning(self) -> Beginning:
         """Return what was written before the last step on the way."""
         passed = sum(inner[1] - outer[2] for outer, inner in pairwise(self._steps))
         stand = put_together(self._watch.pieces[: self._steps[-1][2] if self._steps else 0])
-        return Beginning([number for number, _, _ in reversed(self._steps)], passed, joined(stand))
+        spent = sum(step[4] - step[3] for step in self._steps)
+        return Beginning([step[0] for step in reversed(self._steps)], passed, joined(stand), spent)
 
 
 class Start(NamedTuple):
@@ -445,6 +577,8 @@ class EventContext(Context):
         self.watch = Watch()
         self.known: Known = NOTHING_KNOWN
         self.way: Any = ()  # the steps to begin with, or what notes them
+        self.cost = running.get()
+        self.ticks = self.cost.ticks
         self.persona = self.parent.get("persona", missing)
         self.session = self.parent.get("session", missing)
 
@@ -457,19 +591,28 @@ class EventContext(Context):
         watch: Watch,
         known: Known,
         way: Reached | list[int] | tuple[()],
+        cost: Cost,
     ) -> EventContext:
         """Return a context for a run, as `__init__` would make it: what is the same in every run is that of another."""
         context = object.__new__(cls)
         context.parent, context.persona, context.session = names, names["persona"], names["session"]
         context.vars, context.exported_vars, context.blocks = {}, set(), blocks
         context.pieces, context.watch, context.known, context.way = watch.pieces, watch, known, way
+        context.cost, context.ticks = cost, cost.ticks
         context.environment, context.eval_ctx = like.environment, like.eval_ctx
         context.name, context.globals_keys = like.name, like.globals_keys
         return context
 
-    def remember(self, key: str, pieces: list[Any], looks: int, first: int) -> None:
-        """Keep what was written since there were so many looks and pieces, where no look came; else, that one did."""
-        self.known[key] = condensed(pieces[first:]) if self.watch.looks == looks else False
+    def remember(self, key: str, pieces: list[Any], looks: int, first: int, spent: int) -> None:
+        """Keep what was written since there were so many looks and pieces, where no look came; else, that one did.
+
+        What it cost is kept too: a run costs the same, whatever is known of it.
+        """
+        if self.watch.looks != looks:
+            self.known[key] = False
+            return
+        kept = self.known[key] = Remembered(condensed(pieces[first:]))
+        kept.steps = running.get().spent - spent
 
     def super(self, name: str, current: Callable[[Context], Iterator[str]]) -> BlockReference | Undefined:
         parent = super().super(name, current)
@@ -495,6 +638,7 @@ class EventContext(Context):
         """Run another template in this context, which appends to a list."""
         inner: Any = template.new_context(self.get_all(), True, locals)
         inner.pieces, inner.watch, inner.known = pieces, self.watch, self.known
+        inner.cost.settle(CALL)
         template.root_render_func(inner)
 
 

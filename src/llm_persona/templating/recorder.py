@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from jinja2.runtime import BlockReference, Context, Macro
 
+from .cost import running, spend
 from .events import TemplateText, flat
 from .markers import Machine, Marker, machine_of, marker_in
 from .sandbox import Sandbox, XmlSandbox
@@ -56,7 +57,7 @@ class Recorder(Sandbox):
     """The environment in which plain and markdown templates are recorded."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__(cast(Any, sandbox.loader))
+        super().__init__(cast(Any, sandbox.loader), sandbox.limits)
         self._now = threading.local()
         self.filters = {
             name: self._followed(name, each, "filter", None if name in OF_LISTS else self._as_text)
@@ -71,6 +72,7 @@ class Recorder(Sandbox):
         kept = list(pieces)
         if all(type(piece) is str or type(piece) is TemplateText for piece in flat(kept)):
             return super().concat(kept)
+        spend(running.get().ticks, len(kept))
         return self._now.machine.caught(kept, super().concat)
 
     def _followed(

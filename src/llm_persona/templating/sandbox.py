@@ -1,8 +1,7 @@
 """The Jinja2 environments that templates run in: strict, immutable, and the same on every run.
 
-Templates are trusted to be the product's own, so this is no defence against a hostile author's cost; it keeps a
-template to `persona` and `session`, and refuses what varies, pads or loops without bound, or reaches attributes by
-name (see docs/decisions).
+They keep a template to `persona` and `session`, and refuse what varies, or reaches attributes by name; what a run may
+cost is counted (see `cost`, and docs/decisions).
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal, localcontext
-from types import CodeType
+from itertools import islice
+from types import BuiltinMethodType, CodeType
 from typing import Any, cast
 
 from jinja2 import StrictUndefined, Template, Undefined, nodes
@@ -20,21 +20,23 @@ from jinja2.exceptions import UndefinedError
 from jinja2.filters import _GroupTuple as GroupTuple
 from jinja2.loaders import BaseLoader
 from jinja2.runtime import BlockReference, Context, LoopContext, TemplateReference
-from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from ..errors import TemplateError
+from ..limits import DEFAULTS, Limits
 from .assembly import Known
+from .cost import SHORT, Compiling, exceeding, printed_again, running, spend
 from .events import Begin, End, Pieces, TemplateText, Watch, trimmed, white_ends
-from .filters import FILTERS, TESTS, XML_FILTERS, calculating, joined, sequence, text_of
+from .filters import FILTERS, LOOKING, TESTS, XML_FILTERS, calculating, escaped, joined, looking, sequence, text_of
 from .generation import NOTHING_KNOWN, EventContext, Generator, Reached, Start, appending, own
 from .messages import absent, described
-from .session import ARITHMETIC, Record, Verbatim, escape
+from .session import ARITHMETIC, Record, SessionText, Verbatim, escape
 from .views import Lines, PersonaView, SessionView, Table, Texts
 
 MAX_NUMBER = 10**9  # in arithmetic
 
-GLOBALS: dict[str, object] = {"range": safe_range}
+GLOBALS: dict[str, object] = {"range": range}
 
 # What a template may ask of a value; methods that pad, format or translate are not among it.
 _STR = frozenset(
@@ -117,11 +119,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
     concat = staticmethod(Pieces)  # a str that keeps its events
     joined: Callable[[Iterable[object]], Any] = staticmethod(joined)
     escapes = False
+    running = running
+    islice = islice
     written = staticmethod(TemplateText)
     begin = staticmethod(Begin)
     end = staticmethod(End)
 
-    def __init__(self, loader: BaseLoader) -> None:
+    def __init__(self, loader: BaseLoader, limits: Limits = DEFAULTS, compiling: Compiling | None = None) -> None:
         # Nothing is left to Jinja2's escaping, which escapes quotes too and forgets the events of macros:
         # XmlSandbox escapes where it prints.
         super().__init__(
@@ -134,9 +138,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
             auto_reload=False,
             finalize=self.printed,
         )
+        self.limits = limits
+        self.over = exceeding(limits)
+        self.compiling = compiling or Compiling(limits)
         self.filters = dict(self.available)
         self.tests = {name: test for name, test in self.tests.items() if name in TESTS or not name.isalpha()}
         self.tests |= {name: calculating(cast(Any, self.tests[name])) for name in ("divisibleby", "even", "odd")}
+        self.tests |= {name: looking(cast(Any, self.tests[name])) for name in LOOKING if name in self.tests}
         self.tests |= {"defined": _defined, "undefined": lambda value: not _defined(value), "sequence": sequence}
         self.globals = dict(GLOBALS)
         self._starts: dict[str, Start] = {}
@@ -144,6 +152,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def join_path(self, template: str, parent: str) -> str:
         """Return the full name of what a template calls another: a product's `markdown` may extend `markdown`."""
         return str(self.loader.chain[parent].uses[template])  # type: ignore[union-attr]  # the registry's own loader
+
+    def _tokenize(self, source: str, name: str | None, filename: str | None = None, state: str | None = None) -> Any:
+        stream = super()._tokenize(source, name, filename, state)
+        stream._iter = self.compiling.each(stream._iter)
+        return stream
 
     def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
         return appending(super()._generate(source, *args, **options))
@@ -158,11 +171,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
             known.seen, known = True, NOTHING_KNOWN
         watch.beginning = known.beginning
         way: Any = ()
+        cost = running.get()
         if watch.beginning is not None:
             way = watch.beginning.steps[:]
+            cost.owed = watch.beginning.spent
         elif known is not NOTHING_KNOWN and start.whole:
             way = Reached(watch)
-        start.root(EventContext.of(start.context, names, blocks, watch, known, way))
+        start.root(EventContext.of(start.context, names, blocks, watch, known, way, cost))
         if type(way) is Reached:
             known.beginning = way.beginning()
 
@@ -203,7 +218,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """
         if type(value) is Lines:
             return [piece for each in value.pieces for piece in self.printed(each)]
-        return ["", *value.pieces, ""] if isinstance(value, Pieces) else [str.__str__(text_of(value))]
+        if isinstance(value, Pieces):
+            return printed_again(value)
+        return [str.__str__(text_of(value))]
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, SessionView | PersonaView):
@@ -225,7 +242,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if type(found) is BlockReference:
             return own(found)
         if isinstance(found, Undefined) and found._undefined_obj is obj:
-            known = (*_attributes(obj), *(obj if isinstance(obj, Record | Table) else ()))
+            entries = obj if isinstance(obj, Record | Table) and len(obj) <= _COMPARED else ()
+            known = (*_attributes(obj), *entries)
+            spend(running.get().ticks, 16 + 4 * len(known))
             return self.undefined(absent(obj, name, known), name=str(name), exc=UndefinedError)
         return found
 
@@ -242,6 +261,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if operator == "+" and isinstance(left, str) and isinstance(right, str):
             return joined((left, right))
         if operator == "+" and isinstance(left, _LISTS) and isinstance(right, _LISTS):
+            running.get().list_room(len(left) + len(right))
             return [*left, *right]
         if operator == "**":
             raise TemplateError("'**' is not available in templates")
@@ -267,6 +287,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
         with localcontext(ARITHMETIC):
             return super().call_binop(context, operator, left, right)
 
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - as jinja2
+        if type(__obj) is not BuiltinMethodType:  # what a template wrote weighs what it makes by itself
+            return super().call(__context, __obj, *args, **kwargs)
+        cost, owner = running.get(), __obj.__self__
+        if type(owner) in _PLAIN:
+            cost.method(owner, __obj.__name__, args)  # type: ignore[arg-type]  # a text
+        return cost.made(super().call(__context, __obj, *args, **kwargs))
+
     def call_unop(self, context: Context, operator: str, arg: Any) -> Any:
         with localcontext(ARITHMETIC):
             return super().call_unop(context, operator, arg)
@@ -286,11 +314,15 @@ class XmlSandbox(Sandbox):
         if type(value) is Lines:
             return super().printed(value)
         if type(value) is not Verbatim and isinstance(value, Pieces):
-            return ["", *value.pieces, ""]
+            return printed_again(value)
         text = text_of(value)
-        return [str.__str__(text) if isinstance(text, Markup) else escape(text)]
+        if isinstance(text, Markup):
+            return [str.__str__(text)]
+        return [escape(text) if len(text) <= SHORT else escaped(text)]
 
 
+_COMPARED = 200  # names that may have been meant by another
+_PLAIN = frozenset((str, SessionText, Verbatim))
 _LISTS = (Texts, list, tuple)
 _UNBOUND = frozenset(("-", "/", "//"))  # operators that make no number much longer
 

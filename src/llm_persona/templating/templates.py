@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import CodeType, TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from weakref import WeakValueDictionary
 
 from jinja2 import BaseLoader, Environment, TemplateSyntaxError, nodes
@@ -22,10 +22,12 @@ from ..errors import InvalidValueError, PersonaError, TemplateError, let_through
 from ..fields import TEMPLATE_FIELDS
 from ..fingerprints import fingerprint
 from ..kinds import plain
+from ..limits import DEFAULTS, Limits
 from ..names import did_you_mean, kind_of, shorten
 from .assembly import Assembled, Known, assemble
+from .cost import Compiling, Cost, running, too_large
 from .events import Watch
-from .folders import ENDING, Source, is_folder, name_problem, read_folder
+from .folders import ENDING, Source, is_folder, name_problem, read_folder, within_tokens
 from .generation import NOTHING_KNOWN, parent_of
 from .messages import explain
 from .sandbox import GLOBALS, Sandbox, XmlSandbox
@@ -70,7 +72,10 @@ class Template:
         environment = cast(Sandbox, self.compiled.environment)
         try:
             _run(environment, self.compiled, ready, filling, self.session(filling, given), ready.known)
-            return assemble(filling.watch)
+            made = assemble(filling.watch)
+            if (length := sum(map(len, made.pieces))) > environment.limits.size:
+                raise self._too_long(filling.watch, length)
+            return made
         except Exception as error:
             let_through(error)
             raise self.translated(error) from None
@@ -82,16 +87,36 @@ class Template:
 
     def record(
         self, ready: Ready, filling: Filling, session: SessionView, machine: Machine
-    ) -> tuple[Assembled, list[Any]]:
-        """Run the template with a recording's markers among its values; return also the pieces as they were written.
+    ) -> tuple[Assembled, list[Any], int]:
+        """Run the template with a recording's markers among its values; return also the pieces as they were written, and
+        the steps that it took.
 
         Raises Unfollowed, and what Jinja2 raises.
         """
         with self._recorder.recording(machine):
             compiled = self._recorder.get_template(str(self.compiled.name))
-            _run(self._recorder, compiled, ready, filling, session, NOTHING_KNOWN)
+            cost = _run(self._recorder, compiled, ready, filling, session, NOTHING_KNOWN)
         written = list(filling.watch.pieces)
-        return assemble(filling.watch), written
+        made = assemble(filling.watch)
+        if (length := sum(map(len, made.pieces))) > self.limits.size:
+            raise self._too_long(filling.watch, length)
+        return made, written, cost.spent
+
+    @property
+    def limits(self) -> Limits:
+        """What a run may cost."""
+        return cast(Sandbox, self.compiled.environment).limits
+
+    def _too_long(self, watch: Watch, length: int) -> TemplateError:
+        """Return what is wrong with a prompt of so many characters, at the line that wrote too much."""
+        name, line, left = str(self.compiled.name), 1, self.limits.size
+        for piece in watch.pieces:
+            if isinstance(piece, str):
+                left -= len(piece)
+            name, line = getattr(piece, "line", None) or (name, line)
+            if left < 0:
+                break
+        return place(too_large("a prompt of", length, "characters", self.limits), self.syntaxes[name], line)
 
     @cached_property
     def _recorder(self) -> Recorder:
@@ -116,10 +141,18 @@ def _run(
     filling: Filling,
     session: SessionView,
     known: Known,
-) -> None:
-    """Run a template with all that it is given."""
+) -> Cost:
+    """Run a template with all that it is given, and return what it cost."""
     persona = PersonaView(ready.fields, ready.waiting, filling)
-    environment.run(compiled, {**GLOBALS, "persona": persona, "session": session}, filling.watch, known)
+    cost = Cost(environment.limits, environment.over)
+    before = running.set(cost)
+    try:
+        environment.run(compiled, {**GLOBALS, "persona": persona, "session": session}, filling.watch, known)
+        if cost.owed:
+            cost.close()
+    finally:
+        running.reset(before)
+    return cost
 
 
 class Templates:
@@ -128,13 +161,19 @@ class Templates:
     Raises TemplateError for a folder that is missing. Safe for threads; pickles as its sources.
     """
 
-    def __init__(self, folders: Folder | Iterable[Folder] | None = None, default: str = "default") -> None:
+    def __init__(
+        self,
+        folders: Folder | Iterable[Folder] | None = None,
+        default: str = "default",
+        limits: Limits = DEFAULTS,
+    ) -> None:
         if folders is None:
             folders = ()
         elif isinstance(folders, str | os.PathLike):
             folders = (folders,)
         self.folders = tuple(_folder_path(folder) for folder in _folder_list(folders))
         self.default = default
+        self.limits = limits
         self.partial = False
         self._start()
         self.sources()
@@ -144,18 +183,26 @@ class Templates:
         self._sources: dict[str, Source] | None = None
         self._syntaxes: dict[str, Syntax] = {}
         self._templates: dict[str, Template] = {}
+        self._compiling = Compiling(self.limits)
+        self._compiled: dict[bool, Compiled] = {False: Compiled({}, {}), True: Compiled({}, {})}
 
     @classmethod
-    def of_sources(cls, own: Mapping[str, Source], default: str = "default", partial: bool = False) -> Templates:
+    def of_sources(
+        cls,
+        own: Mapping[str, Source],
+        default: str = "default",
+        partial: bool = False,
+        limits: Limits = DEFAULTS,
+    ) -> Templates:
         """Return the templates with these product's own sources by name: for equal ones the same, compiled once.
 
         They are `partial` where the product has others that did not come along.
         """
-        content = default, partial, tuple(sorted(own.items()))
+        content = default, partial, limits, tuple(sorted(own.items()))
         found = _of_sources.get(content)
         if found is None:
             found = cls.__new__(cls)
-            found.folders, found.default, found.partial = (), default, partial
+            found.folders, found.default, found.partial, found.limits = (), default, partial, limits
             found._start()
             found._sources = {**found._bundled(), **own}
             _of_sources[content] = found
@@ -163,7 +210,7 @@ class Templates:
 
     def __reduce__(self) -> tuple[object, ...]:
         own = {name: source._replace(path=name + ENDING) for name, source in self.own_sources().items()}
-        return Templates.of_sources, (own, self.default, self.partial)
+        return Templates.of_sources, (own, self.default, self.partial, self.limits)
 
     def __eq__(self, other: object) -> bool:
         """Tell whether both have the same product's own templates, to the character, and the same default."""
@@ -238,10 +285,11 @@ class Templates:
         if self._sources is None:
             found = self._bundled()
             for folder in self.folders:
-                for name, product in read_folder(Path(folder), shown=folder):
+                for name, product in read_folder(Path(folder), folder, self.limits):
                     if not name.startswith(BUNDLED_PREFIX):
                         found.setdefault(name, product)
-            self._sources = found
+            own = {name: each for name, each in found.items() if not name.startswith(BUNDLED_PREFIX)}
+            self._sources = found | within_tokens(own, self.limits)
         return self._sources
 
     def _bundled(self) -> dict[str, Source]:
@@ -251,7 +299,9 @@ class Templates:
         chain = self._closure(name)
         family = _family(chain[name], chain)
         check_closure(chain.values(), TEMPLATE_FIELDS)
-        environment = (XmlSandbox if family.escapes else Sandbox)(_Loader(chain))
+        environment = (XmlSandbox if family.escapes else Sandbox)(
+            _Loader(chain, self._compiled[family.escapes]), self.limits
+        )
         for used, syntax in chain.items():
             with _translating(syntax):
                 environment.get_template(used)
@@ -295,7 +345,7 @@ class Templates:
             source = self.sources()[name]
             syntax = Syntax(name, source.path, source.text)
             with _translating(syntax):
-                read_syntax(Sandbox(BaseLoader()), syntax)
+                read_syntax(Sandbox(BaseLoader(), self.limits, self._compiling), syntax)
             for used in syntax.uses:
                 syntax.uses[used] = self.find(used, syntax)
             self._syntaxes[name] = syntax
@@ -306,13 +356,19 @@ class Templates:
 _of_sources: WeakValueDictionary[tuple[object, ...], Templates] = WeakValueDictionary()
 
 
+class Compiled(NamedTuple):
+    """What templates of one kind of environment are compiled to, by full name."""
+
+    parents: dict[str, str | None]  # as `generation.parent_of` tells
+    codes: dict[str, CodeType]
+
+
 class _Loader(BaseLoader):
     """Hands environments what was read and checked, and nothing else; each template is compiled once for all of them."""
 
-    def __init__(self, chain: Mapping[str, Syntax]) -> None:
+    def __init__(self, chain: Mapping[str, Syntax], compiled: Compiled) -> None:
         self.chain = chain
-        self.parents: dict[str, str | None] = {}  # by name, as `generation.parent_of` tells
-        self._codes: dict[str, CodeType] = {}
+        self.parents, self._codes = compiled
 
     def load(
         self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None
@@ -400,6 +456,8 @@ def _translating(syntax: Syntax) -> Iterator[None]:
         raise syntax.error(message, error.lineno, near=near) from None
     except Exception as error:
         let_through(error)
+        if isinstance(error, TemplateError):
+            raise place(error, syntax, _line_read(error, syntax)) from None
         if isinstance(error, PersonaError):
             raise
         raise syntax.error(explain(error)[0], _line_read(error, syntax)) from None

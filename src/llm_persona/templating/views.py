@@ -10,6 +10,7 @@ from ..fields import NEVER_RENDERED
 from ..names import did_you_mean, kind_of, shorten
 from ..placeholders import Parts
 from .assembly import Known
+from .cost import running, spend
 from .events import Watch
 from .session import Record, shown
 
@@ -253,6 +254,7 @@ class SessionView:
 
     def _absent(self, name: str) -> str:
         """Say that a variable is absent, and how a template may ask for it."""
+        spend(running.get().ticks, 16 + 4 * len(self._values))
         shown = shorten(name)
         if name.startswith("_"):
             return f"session has no {shown!r}; names that begin with '_' are not for sessions"

@@ -6,8 +6,9 @@ import click
 
 from ...convert.imports import Imported, import_files
 from ...errors import PersonaFileError
-from ...files.reading import Limits, parse
+from ...files.reading import parse
 from ...files.writing import dump_json, dump_yaml
+from ...limits import Limits
 from ...persona.persona import Persona
 from ...persona.resolution import written
 from ..options import file_limits
