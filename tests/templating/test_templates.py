@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from llm_persona import Persona, PersonaRegistry, multiline, trusted
 from llm_persona.errors import InvalidValueError, PersonaError, TemplateError
+from llm_persona.limits import Limits
 from llm_persona.persona.binding import Bound
 from llm_persona.templating.templates import Templates
 
@@ -59,7 +60,8 @@ SESSION: dict[str, object] = {
 
 
 def made(folder: Path | str | None, persona: Persona = MAYA) -> Persona:
-    return dataclasses.replace(persona, _bound=Bound(Templates(folder)))
+    limits = Limits(template_tokens=100_000)  # some are there to be nested deeply
+    return dataclasses.replace(persona, _bound=Bound(Templates(folder, limits=limits)))
 
 
 def checked(case: Path, found: str) -> None:
@@ -316,7 +318,7 @@ def test_a_file_with_nul(tmp_path: Path) -> None:
 def test_a_huge_file(tmp_path: Path) -> None:
     """A template has a million bytes at most, and no more is read."""
     (tmp_path / "x.j2").write_bytes(b"a" * 1_000_001)
-    refused(tmp_path, "x", "is larger than 1,000,000 bytes")
+    refused(tmp_path, "x", "is larger than 1,000,000 bytes", 1)
 
 
 def test_a_link_out_of_the_folder(tmp_path: Path) -> None:

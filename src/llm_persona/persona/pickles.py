@@ -99,7 +99,6 @@ def _unpack(data: Mapping[str, Any]) -> Templates:
     own = {name: Source(name + ENDING, text, problem, line) for name, text, problem, line in data["sources"]}
     left = "was not pickled with the persona: pickle its registry"
     own |= {name: Source(name + ENDING, problem=left) for name in data["left"]}
-    if not own and data["default"] == "default" and not data["partial"]:
-        if "limits" not in data:
-            return bundled().templates
+    if not own and data["default"] == "default" and not data["partial"] and "limits" not in data:
+        return bundled().templates
     return Templates.of_sources(own, data["default"], data["partial"], Limits(**data.get("limits", {})))

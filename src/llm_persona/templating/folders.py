@@ -143,18 +143,27 @@ def within_tokens(sources: dict[str, Source], limits: Limits) -> dict[str, Sourc
     """
     if sum(len(each.text) for each in sources.values()) <= limits.template_tokens:
         return sources
+    counted = sorted((sum(count for _, count in _tokens(each.text)), name) for name, each in sources.items())
     left, found = limits.template_tokens, dict(sources)
-    for name, source in sorted(sources.items()):
-        for line, count in _tokens(source.text):
-            left -= count
-            if left < 0:
-                problem = (
-                    f"its folder's templates, to here, have more than {limits.template_tokens:,} names, constants and signs"
-                    f" within braces; write fewer, or set {setting('template_tokens')}"
-                )
-                found[name] = Source(source.path, problem=problem, line=line)
-                break
+    for count, name in counted:  # the smallest are kept, so that one that is too large forbids no other
+        left -= count
+        if left < 0:
+            path, line = sources[name].path, _line_of_token(sources[name].text, left + count)
+            problem = (
+                f"has {count:,} names, constants and signs within braces, and with the smaller templates of its folder"
+                f" more than {limits.template_tokens:,}; write fewer, or set {setting('template_tokens')}"
+            )
+            found[name] = Source(path, problem=problem, line=line)
     return found
+
+
+def _line_of_token(text: str, most: int) -> int:
+    """Return the line on which a template has more than so many tokens."""
+    for line, count in _tokens(text):
+        most -= count
+        if most < 0:
+            return line
+    return 1
 
 
 def _tokens(text: str) -> Iterator[tuple[int, int]]:

@@ -74,7 +74,6 @@ _REWORDED = [
     ("no filter named ", "there is no filter "),
     ("no test named ", "there is no test "),
     ("cannot assign attribute on non-namespace object", "a template sets names, not attributes"),
-    ("range too big. The sandbox blocks ranges larger than MAX_RANGE (100000)", "range gives at most 100,000 numbers"),
 ]
 
 
@@ -141,7 +140,7 @@ def explain(error: Exception) -> tuple[str, str | None]:
         return "division by zero", None
     if isinstance(error, DecimalException):
         return "a number here has too many digits", None
-    if isinstance(error, OverflowError) and "range" not in text:
+    if isinstance(error, OverflowError):
         return "a number here is too large", None
     if isinstance(error, ValueError) and "int_max_str_digits" in text:
         return "a number here has too many digits", None

@@ -36,7 +36,12 @@ from .views import Lines, PersonaView, SessionView, Table, Texts
 
 MAX_NUMBER = 10**9  # in arithmetic
 
-GLOBALS: dict[str, object] = {"range": range}
+
+def _numbers(*bounds: int) -> range:
+    return range(*bounds)
+
+
+GLOBALS: dict[str, object] = {"range": _numbers}
 
 # What a template may ask of a value; methods that pad, format or translate are not among it.
 _STR = frozenset(

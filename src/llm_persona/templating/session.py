@@ -22,6 +22,7 @@ from ..kinds import Written, is_list, is_mapping, is_text, nothing, plain
 from ..names import kind_of, shorten
 
 MAX_DEPTH = 16  # lists and mappings inside one another
+MAX_HELD = 200_000  # values that one variable holds, with all that these hold
 MAX_BITS = 12_000  # of a whole number: about 4,000 digits; Python refuses to print much more
 MAX_DIGITS = 4000  # of a whole number, and of a Decimal on either side of its point; Python refuses to print much more
 
@@ -172,11 +173,12 @@ def _set_off(lines: Sequence[str], family: Family) -> str:
 
 
 class _Neutraliser:
-    __slots__ = ("_family", "_name", "folded")
+    __slots__ = ("_family", "_left", "_name", "folded")
 
     def __init__(self, name: str, family: Family) -> None:
         self._name = name
         self._family = family
+        self._left = MAX_HELD
         self.folded = False
 
     def value(self, value: object, depth: int = 0) -> object:
@@ -243,6 +245,9 @@ class _Neutraliser:
         if depth >= MAX_DEPTH:
             raise self._refused(f"is nested more than {MAX_DEPTH} deep, or holds itself")
         depth += 1
+        self._left -= len(value)
+        if self._left < 0:
+            raise self._refused(f"holds more than {MAX_HELD:,} values; pass what the prompt needs of them")
         if type(value) is not dict and is_list(value):
             return tuple([self._item(item, depth) for item in value])
         return Record.over({self._key(key): self._item(item, depth) for key, item in value.items()})

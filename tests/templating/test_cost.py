@@ -1,0 +1,244 @@
+"""What a template may cost: each way to much work or much text ends in an error that names its limit and its line."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llm_persona import InvalidValueError, Limits, Persona, PersonaRegistry, TemplateError
+from llm_persona.page.page import preview
+
+SHARED = Path(__file__).parents[3] / "shared"
+SESSION: dict[str, object] = {"u": "Jo", "long": ["x"] * 20_000}
+MOST = 4  # seconds of CPU time: a run takes a fraction of one where nothing else is measured
+
+
+def times(count: int, text: str) -> str:
+    return text * count
+
+
+DOUBLED = "{% set x = 'abcdefgh' %}" + times(19, "{% set x = x ~ x %}")  # 4 million characters
+CASES: dict[str, str | dict[str, str]] = {
+    "nested loops": "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(9) %}{% endfor %}{% endfor %}{% endfor %}",
+    "one long loop": "{% for a in range(1000000000) %}{% endfor %}",
+    "a loop that passes over all": "{% for a in range(1000000000) if a < 0 %}{% endfor %}",
+    "tilde": "{% set x = 'ab' %}" + times(40, "{% set x = x ~ x ~ x %}"),
+    "plus": "{% set x = 'ab' %}" + times(40, "{% set x = x + x %}"),
+    "lists added": "{% set x = [1] %}" + times(40, "{% set x = x + x %}"),
+    "join": "{% set x = 'ab' %}" + times(40, "{% set x = [x, x]|join(x) %}"),
+    "replace": "{% set x = 'aa' %}" + times(40, "{% set x = x|replace('a', x) %}"),
+    "replace nothing": "{% set x = 'aa' %}" + times(40, "{% set x = x|replace('', x) %}"),
+    "indent": "{% set x = 'a\\nb' %}" + times(40, "{% set x = x|indent(x, true) %}"),
+    "indent far": "{{ 'a\\nb'|indent(1000000000) }}",
+    "set block": "{% set x %}abc{% endset %}" + times(40, "{% set x %}{{ x }}{{ x }}{% endset %}"),
+    "set block of the session": "{% set x %}{{ session.u }}{% endset %}"
+    + times(40, "{% set x %}{{ x }}{{ x }}{% endset %}"),
+    "tilde of the session": "{% set x = session.u %}" + times(40, "{% set x = x ~ x %}") + "{{ x }}",
+    "filter blocks": times(9, "{% filter replace('a', 'aaaaaaaaaa') %}") + "aaaa" + times(9, "{% endfilter %}"),
+    "macros": "{% macro m(n) %}{% if n > 0 %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}",
+    "callers": "{% macro m(n) %}{% if n > 0 %}{% call m(n - 1) %}{{ caller() }}{% endcall %}{% call m(n - 1) %}{% endcall %}{% endif %}{% endmacro %}{% call m(50) %}y{% endcall %}",
+    "imported macros": {
+        "t": "{% from 'lib' import m %}{{ m(60) }}",
+        "lib": "{% macro m(n) %}{% if n > 0 %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}",
+    },
+    "an import's own loops": {
+        "t": "{% import 'lib' as lib %}{{ lib.x }}",
+        "lib": "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}{% set x = 1 %}",
+    },
+    "blocks": "{% block a %}{% endblock %}{% block b0 %}{{ self.a() }}{% endblock %}"
+    + "".join(
+        f"{{% block b{n} %}}{{{{ self.b{n - 1}() }}}}{{{{ self.b{n - 1}() }}}}{{% endblock %}}" for n in range(1, 30)
+    ),
+    "supers": {
+        **{
+            (
+                "t" if n == 0 else f"p{n}"
+            ): f"{{% extends 'p{n + 1}' %}}{{% block a %}}{{{{ super() }}}}{{{{ super() }}}}{{% endblock %}}"
+            for n in range(25)
+        },
+        "p25": "{% block a %}x{% endblock %}",
+    },
+    "includes": {
+        **{("t" if n == 0 else f"e{n}"): times(2, f"{{% include 'e{n + 1}' %}}") for n in range(28)},
+        "e28": "x",
+    },
+    "an include in a loop": {"t": "{% for a in range(1000000) %}{% include 'p' %}{% endfor %}", "p": "x"},
+    "a recursive loop": "{% for a in [1, 1] recursive %}{% if loop.depth < 40 %}{{ loop([1, 1]) }}{% endif %}{% endfor %}",
+    "maps": "{{ range(99999)" + times(60, "|map('string')|map('length')|list") + "|length }}",
+    "select": "{% for a in range(1000000) %}{{ range(1000000)|select('lt', 0)|list|length }}{% endfor %}",
+    "sort": "{% set x = range(90000)|list %}" + times(60, "{% set x = x|sort(reverse=true) %}"),
+    "sum of lists": "{% set x = [1] %}"
+    + times(16, "{% set x = x + x %}")
+    + "{% for a in range(99) %}{{ [x, x, x, x]|sum(start=[])|length }}{% endfor %}",
+    "a list of all numbers": "{{ range(1000000000)|list|length }}",
+    "the sum of all numbers": "{{ range(1000000000)|sum }}",
+    "lists in lists compared": "{% set x = [1] %}{% set y = [1] %}"
+    + times(40, "{% set x = [x, x] %}{% set y = [y, y] %}")
+    + "{{ 1 if x == y }}",
+    "lists in lists, one of each": "{% set x = (1,) %}"
+    + times(40, "{% set x = (x, x) %}")
+    + "{{ [x, x]|unique|list|length }}",
+    "long texts compared": DOUBLED
+    + "{% set y = x ~ '' %}{% for a in range(99999) %}{% if x == y %}{% endif %}{% endfor %}",
+    "long texts searched": DOUBLED + "{% for a in range(99999) %}{% if session.u in x %}{% endif %}{% endfor %}",
+    "long texts tested": DOUBLED + "{% for a in range(99999) %}{% if session.u is in x %}{% endif %}{% endfor %}",
+    "long texts cut": DOUBLED + "{% for a in range(99999) %}{% set y = x[1:] %}{% endfor %}",
+    "long texts in capitals": DOUBLED + "{% for a in range(99999) %}{% set y = x|upper %}{% endfor %}",
+    "long texts split": DOUBLED
+    + "{{ x.split('a')|length }}{{ x.split('b')|length }}"
+    + times(20, "{{ x.split('c')|length }}"),
+    "long texts searched from their ends": DOUBLED + "{{ x.rsplit(x[:200000] ~ 'z')|length }}",
+    "long texts stripped": DOUBLED + "{{ x.strip(x ~ 'z')|length }}",
+    "long texts trimmed": DOUBLED + "{{ x|trim(x ~ 'z')|length }}",
+    "the characters of long texts": DOUBLED + times(4, "{{ x|list|length }}"),
+    "escape": "{% set x = '&&&&' %}" + times(20, "{% set x = x ~ x %}") + "{{ x|e|e|e }}",
+    "a prompt": "{% set x = '" + times(10_000, "lorem ") + "' %}{% for a in range(9999) %}{{ x }}{% endfor %}",
+    "a prompt of own text": "{% for a in range(9999) %}" + times(20_000, "lorem ") + "{% endfor %}",
+    "what is not there": "{% for a in range(99999) %}{% if session['x' ~ a] is defined %}{% endif %}{% endfor %}",
+    "cycle": "{% for a in range(10000000) %}{{ loop.cycle('a', 'b') }}{% endfor %}",
+    "a million bytes": times(160_000, "{{1}}"),
+    "many blocks": "".join(f"{{% block b{n} %}}{{% endblock %}}" for n in range(20_000)),
+    "a long list": "{{ [" + times(300_000, "1,") + "]|length }}",
+    "braces that hide": "{{ {'a': {}}" + times(200_000, ",1") + " }}",
+}
+if (SHARED / "cases" / "templates-cost").is_dir():  # more, where they are
+    CASES |= {
+        folder.name: {file.stem: file.read_text(encoding="utf-8") for file in folder.iterdir()}
+        for folder in (SHARED / "cases" / "templates-cost").iterdir()
+    }
+    for case in json.loads((SHARED / "bad-templates" / "index.json").read_text(encoding="utf-8"))["cases"]:
+        if case["kind"] == "limit":
+            text = (SHARED / "bad-templates" / case["file"]).read_text(encoding="utf-8")
+            CASES[case["file"]] = {"t": text, case["file"].removesuffix(".j2"): text}
+
+
+def registry(folder: Path, sources: str | dict[str, str], **limits: int) -> PersonaRegistry:
+    for name, source in (sources if isinstance(sources, dict) else {"t": sources}).items():
+        (folder / f"{name}.j2").write_text(source, encoding="utf-8")
+    made = PersonaRegistry(folder, limits=Limits(**limits))
+    made.define(
+        Persona("Maya", "Helper", template="t", capabilities=["look", "find"], variables=dict.fromkeys(SESSION))
+    )
+    return made
+
+
+def rendered(made: PersonaRegistry) -> str:
+    with pytest.raises(TemplateError) as raised:
+        made.get("Maya").render(**SESSION)
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
+    return str(raised.value)
+
+
+def checked(made: PersonaRegistry) -> str:
+    return "\n".join(str(problem) for problem in made.problems(session=SESSION) if problem.severity == "error")
+
+
+def checked_by_names(made: PersonaRegistry) -> str:
+    return "\n".join(str(problem) for problem in made.problems(session=set(SESSION)) if problem.severity == "error")
+
+
+def previewed(made: PersonaRegistry) -> str:
+    return preview(made, SESSION).replace("&#39;", "'")
+
+
+WAYS: dict[str, Callable[[PersonaRegistry], str]] = {
+    "rendered": rendered,
+    "checked": checked,
+    "checked by names": checked_by_names,
+    "previewed": previewed,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", CASES)
+def test_no_template_costs_more_than_it_says(name: str, way: str, tmp_path: Path) -> None:
+    """Whatever it does, and whoever runs it: an error with the file and the line, in a moment."""
+    before = time.process_time()
+    try:
+        made = registry(tmp_path, CASES[name])
+    except TemplateError as error:  # it does not compile
+        said = str(error)
+    else:
+        said = WAYS[way](made)
+    assert ".j2:" in said
+    assert time.process_time() - before < MOST
+
+
+def test_the_error_names_the_limit_the_line_and_the_cure(tmp_path: Path) -> None:
+    """And both ways to set another."""
+    made = registry(tmp_path, "{% for a in [1] %}\n{% for b in range(9999999) %}{% endfor %}{% endfor %}")
+    with pytest.raises(TemplateError) as raised:
+        made.get("Maya").render(**SESSION)
+    assert raised.value.limit == "steps"
+    assert (raised.value.template, raised.value.line) == ("t", 2)
+    assert "Limits(steps=...), on the command line --limit steps=..." in str(raised.value)
+
+
+def test_a_prompt_that_is_too_long_is_told_where_it_became_so(tmp_path: Path) -> None:
+    """At the line of the template that wrote what was too much."""
+    made = registry(tmp_path, "short\n{% for a in range(3) %}\n{{ session.u }}\n{% endfor %}", size=100)
+    assert made.get("Maya").render(**{**SESSION, "u": "x" * 20})
+    for _ in range(3):
+        with pytest.raises(TemplateError) as raised:
+            made.get("Maya").render(**{**SESSION, "u": "x" * 40})
+        assert raised.value.limit == "size"
+        assert raised.value.line in (2, 3, 4)
+
+
+def test_limits_are_set_at_the_registry(tmp_path: Path) -> None:
+    """For templates of its own, for bundled ones, and in a pickle."""
+    source = "{% for a in range(600) %}{{ a }}{% endfor %}"
+    assert registry(tmp_path, source).get("Maya").render(**SESSION)
+    for made in (
+        registry(tmp_path, source, steps=500),
+        pickle.loads(pickle.dumps(registry(tmp_path, source, steps=500))),
+    ):
+        with pytest.raises(TemplateError):
+            made.get("Maya").render(**SESSION)
+    few = {"Maya": {"role": "Helper", "capabilities": [f"look {n}" for n in range(600)]}}
+    assert PersonaRegistry.from_dict(few).get("Maya").render()
+    small = PersonaRegistry.from_dict(few, limits=Limits(steps=500))
+    for made in (small, pickle.loads(pickle.dumps(small))):
+        with pytest.raises(TemplateError):
+            made.get("Maya").render()
+
+
+def test_a_run_costs_the_same_whatever_is_known_of_it(tmp_path: Path) -> None:
+    """What was run before, for other values, lets nothing through that would not pass alone."""
+    source = (
+        "{% for a in persona.capabilities %}{{ a }}{% endfor %}{{ session.u }}"
+        "{% for a in persona.capabilities %}{{ a|upper }}{% endfor %}{% for a in session.long %}{{ a|upper }}{% endfor %}"
+    )
+    for first in (0, 5):
+        made = registry(tmp_path, source, steps=112).get("Maya")
+        for _ in range(first):
+            assert made.render(u="Jo", long=["x"] * 2)
+        with pytest.raises(TemplateError):
+            made.render(u="Jo", long=["x"] * 110)
+
+
+def test_real_prompts_use_a_tenth_of_it() -> None:
+    """Lists of ten thousand entries, in every bundled template, and a long text in each of them."""
+    entries = [f"Look up what was asked for, number {n}, and say so to {{u}}" for n in range(10_000)]
+    persona = Persona(
+        "Maya", "Helper", capabilities=entries, constraints=entries, custom_sections={"Long": "word " * 20_000}
+    )
+    made = PersonaRegistry(limits=Limits(steps=50_000, size=2_000_000))
+    made.define(persona)
+    for template in ("default", "markdown", "compact", "xml"):
+        for _ in range(3):
+            assert made.get("Maya").render(template, u="Jo", extra_sections={"More": "word " * 20_000})
+
+
+def test_what_a_session_holds_is_bounded() -> None:
+    """A list that holds another many times holds it as often."""
+    inner: list[object] = ["x"] * 100
+    for _ in range(5):
+        inner = [inner] * 100
+    with pytest.raises(InvalidValueError, match="holds more than 200,000 values"):
+        Persona("Maya", "Helper").render(rows=inner)
