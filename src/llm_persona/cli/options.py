@@ -106,7 +106,7 @@ file_limits = click.option(
     type=limit,
     callback=_limits,
     metavar="NAME=NUMBER",
-    help="How large a file may be, or what a template may cost: the limit that an error names, as nodes=5000000. May be repeated.",
+    help="How large a file may be, or what a template may cost: a limit that an error names, as nodes=5000000. May be repeated.",
 )
 
 
