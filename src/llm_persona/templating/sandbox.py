@@ -222,6 +222,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         What was caught is data: the white space in it is not that of the block that it is printed in.
         """
         if type(value) is Lines:
+            spend(running.get().ticks, len(value))
             return [piece for each in value.pieces for piece in self.printed(each)]
         if isinstance(value, Pieces):
             return printed_again(value)
