@@ -22,7 +22,8 @@ class Budget:
     def __init__(self, most: int = BUDGET) -> None:
         self.most = most
         self.used = 0
-        self._kept: deque[tuple[weakref.ref[Keeper], int]] = deque()
+        self._kept: dict[weakref.ref[Keeper], int] = {}  # the first that kept something first
+        self._gone: deque[weakref.ref[Keeper]] = deque()  # filled wherever the collector runs, so without the lock
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -33,10 +34,13 @@ class Budget:
         if not size:
             return
         with self._lock:
-            self._kept.append((weakref.ref(keeper), size))
+            while self._gone:
+                self.used -= self._kept.pop(self._gone.popleft(), 0)
+            kept = weakref.ref(keeper, self._gone.append)
+            self._kept[kept] = self._kept.get(kept, 0) + size
             self.used += size
             while self.used > self.most:
-                oldest, freed = self._kept.popleft()
-                self.used -= freed
+                oldest = next(iter(self._kept))
+                self.used -= self._kept.pop(oldest)
                 if (given_up := oldest()) is not None:
                     given_up.forget()
