@@ -24,6 +24,7 @@ MODULES = (
     "cold_start",
     "pages",
     "harness",
+    "cache_bill",
 )
 NAMES = re.compile(r"^\| (?!`|-)([^|\n]+) \|", re.MULTILINE)
 
@@ -126,3 +127,68 @@ def test_a_row_says_whether_a_figure_that_is_wanted_is_reached(benchmarks: dict[
     assert filled("| a | | | at most 4: not reached |", figures) == "| a | 3.4 | 1.00 to 1,234 | at most 4 |"
     assert filled("| a | | | at least 4 |", figures) == "| a | 3.4 | 1.00 to 1,234 | at least 4: not reached |"
     assert filled("| b | | | at most 4 |", figures) == "| b | | | at most 4 |"
+
+
+def asked(bill: Any, cache: Any, time: float, talk: int, head: dict[str, int], message: int, **more: Any) -> float:
+    """Return what a request costs whose head blocks are all marked."""
+    prefixes = [hash(tuple(head)[: end + 1]) for end in range(len(head))]
+    sums = [sum([*head.values(), message][: end + 1]) for end in range(len(head) + 1)]
+    markers = {**dict.fromkeys(range(len(head)), "5m"), **more}
+    return float(cache.cost(bill.Request(time, prefixes, sums, markers, 2.0, [len(head)]), talk))
+
+
+def test_the_bill_follows_anthropics_rules(benchmarks: dict[str, Any]) -> None:
+    """Written at markers for 1.25 times, read for a tenth once the response began, renewed by use, lost after 5 minutes."""
+    bill = benchmarks["cache_bill"]
+    cache = bill.Anthropic()
+    whole = {"tools": 1000, "persona": 1000}
+    assert asked(bill, cache, 0, 1, whole, 100) == 2000 * 1.25 + 100
+    assert asked(bill, cache, 1, 2, whole, 100) == 2000 * 1.25 + 100  # nothing of the first can be read yet
+    assert asked(bill, cache, 10, 3, whole, 100) == 2000 * 0.1 + 100
+    assert asked(bill, cache, 305, 4, whole, 100) == 2000 * 0.1 + 100
+    assert asked(bill, cache, 606, 5, whole, 100) == 2000 * 1.25 + 100
+    assert (
+        asked(bill, cache, 610, 6, {"tools": 1000, "other": 500}, 100) == 1500 * 1.25 + 100
+    )  # 1,000 tools are too few
+    assert asked(bill, bill.Anthropic(), 0, 1, {"tools": 600, "persona": 400}, 100) == 1100
+
+
+def test_the_bill_follows_openais_rules(benchmarks: dict[str, Any]) -> None:
+    """Breakpoints and the newest message are written; before them, whatever begins alike is read in steps of 128."""
+    bill = benchmarks["cache_bill"]
+    new, old = bill.OpenAI(), bill.OlderOpenAI()
+    whole = {"tools": 1000, "persona": 1000}
+    assert asked(bill, new, 0, 1, whole, 100) == 2100 * 1.25
+    assert asked(bill, new, 10, 1, whole, 100) == 2100 * 0.1
+    assert asked(bill, new, 20, 2, whole, 100) == 2000 * 0.1 + 100 * 1.25
+    assert asked(bill, old, 0, 1, whole, 100) == 2100
+    assert asked(bill, old, 10, 2, whole, 100) == 1920 * 0.1 + 180
+
+
+def test_the_best_order_has_the_same_characters(benchmarks: dict[str, Any]) -> None:
+    """None is left out: the heads are of one length, but for the rounding of each block."""
+    bill = benchmarks["cache_bill"]
+    for make in bill.PRODUCTS.values():
+        product = make()
+        for talk in bill.day(product, 30)[0]:
+            sizes = [
+                sum(block.tokens for block in way.head(product, talk)) for way in (*bill.WAYS.values(), *bill.ORDERS)
+            ]
+            assert max(sizes) - min(sizes) <= 3
+            assert 0 < talk.own < len(talk.prompt)
+
+
+def test_readmes_call_costs_hardly_more_than_the_best_order(benchmarks: dict[str, Any], repository: Path) -> None:
+    """As the page says for a day of 10,000 conversations, and by the rules of a cache in which few are enough."""
+    bill = benchmarks["cache_bill"]
+    page = (repository / "docs/caching.md").read_text(encoding="utf-8")
+    for provider in bill.PROVIDERS:
+        rows = page.partition(f"<!-- {provider} -->")[2].partition("<!-- end -->")[0]
+        (row,) = re.findall(rf"^\| {bill.LETTER} \| (.+) \|$", rows, re.MULTILINE)
+        support, cut, voice, document = map(float, row.split(" | "))
+        assert max(support, voice, document) <= 1.05
+        assert cut <= 1.10
+    for product in bill.PRODUCTS:
+        costs = bill.bills(product, 150, "GPT-5.6")
+        assert 0.99 <= costs[bill.LETTER] / costs[bill.BEST] <= (1.10 if "," in product else 1.05)
+        assert costs[bill.UNMARKED] > 1.2 * costs[bill.BEST]

@@ -403,3 +403,27 @@ def test_edited_rollout_leaves_running_conversations_where_they_began(ab_test: t
     assert f"{moved} of the running conversations would change over" in printed
     assert all(edited.get(ref, unit=unit).ref == ref for unit, ref in refs.items())
     assert "1000 of 1000 have the prompt that they began with" in printed
+
+
+@pytest.mark.parametrize(("example", "templates"), [("acme", {"support"}), ("handler", {"desk", "voice"})])
+def test_what_no_session_gives_is_cached_for_everybody(repository: Path, example: str, templates: set[str]) -> None:
+    """At least 95% of it, in every template of an example that prints what it knows of a customer."""
+    registry = PersonaRegistry.from_file(repository / "examples" / example / "personas.yaml")
+    shares = [share for share in registry.stable_shares({"user_name", "plan"}) if share.template in templates]
+    assert {share.template for share in shares} == templates
+    assert [str(share) for share in shares if share.share < 0.95] == []
+
+
+def test_a_limit_of_the_session_leaves_the_rest_of_the_desk_cached(repository: Path) -> None:
+    """Capabilities come late there: what the session names in one ends the stable part after constraints and sections."""
+    texts = ["Never ask for a password", "Refund less than {limit}", "Say it briefly."]
+    data = {
+        "role": "Guide",
+        "constraints": texts[:1],
+        "capabilities": texts[1:2],
+        "custom_sections": {"Style": texts[2]},
+    }
+    registry = PersonaRegistry.from_dict({"Maya": data}, templates=repository / "examples/handler/templates")
+    prompt = registry.get("Maya").render("desk", limit="$50", user_name="Jo", plan="pro")
+    assert [text in prompt.stable for text in texts] == [True, False, True]
+    assert "Refund less than $50" in prompt.rest
