@@ -91,7 +91,7 @@ def found(folder: Path, template: str, personas: dict[str, Any], session: set[st
 
 
 @pytest.mark.hits(0.25)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(FIELDS, FIELDS, TEMPLATES, st.sampled_from([None, {"u"}, {"u", "a"}]), st.data())
 def test_what_is_told_of_two_is_what_is_told_of_each(
     tmp_path_factory: pytest.TempPathFactory,
