@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -299,14 +300,17 @@ def test_it_works_in_worktrees_and_hooks(repository: Path, monkeypatch: pytest.M
     assert git("status", "--short", at=repository) == " M personas.yaml\n"
 
 
-def test_nothing_of_the_repository_changes(repository: Path) -> None:
+def test_nothing_of_the_repository_changes(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither index nor working tree nor references are touched, and no folder stays behind."""
     edit(repository / "personas.yaml", "kind", "brisk")
     before = {path: path.read_bytes() for path in (repository / ".git").rglob("*") if path.is_file()}
-    left = set(Path(os.environ.get("TMPDIR", "/tmp")).glob("llm-persona-*"))
+    left = tmp_path_factory.mktemp("left")
+    monkeypatch.setattr(tempfile, "tempdir", str(left))
     assert against("main", "--frozen").exit_code == 1
     assert before == {path: path.read_bytes() for path in (repository / ".git").rglob("*") if path.is_file()}
-    assert set(Path(os.environ.get("TMPDIR", "/tmp")).glob("llm-persona-*")) <= left
+    assert [*left.iterdir()] == []
 
 
 def test_links_are_followed(repository: Path) -> None:

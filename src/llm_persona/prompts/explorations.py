@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
-
-from jinja2 import nodes
 
 from ..errors import PersonaError, TemplateError, let_through
 from ..templating.assembly import Assembled, Known
 from ..templating.markers import Marker, Unfollowed
 from ..templating.session import Verbatim
+from ..templating.syntax import turns_asked_for
 from ..templating.templates import Template
 from ..templating.views import Ready
 from .recorded_views import Lacking, OpenSession, SourcedFilling, as_fields
@@ -170,24 +169,6 @@ def explore(
 
 
 def _turns(template: Template) -> int:
-    """Return how many turns of a loop are tried: more than two where a template asks which turn it is, as many as it
-    compares that with, or as there are items in a list that it looks it up in."""
-    asked: set[str] = set()
-    numbers = [MIN_TURNS]
-    for syntax in template.syntaxes.values():
-        printed = {id(each) for output in syntax.find_all(nodes.Output) for each in output.nodes}
-        asked |= {node.attr for node in _turns_asked(syntax.nodes) if id(node) not in printed}
-        for compared in syntax.find_all(nodes.Compare):
-            if _turns_asked(compared.find_all(nodes.Getattr)):
-                numbers += [each.value for each in compared.find_all(nodes.Const) if type(each.value) is int]
-        if any(_turns_asked([each.arg, *each.arg.find_all(nodes.Getattr)]) for each in syntax.find_all(nodes.Getitem)):
-            numbers += [len(each.items) for each in syntax.find_all(nodes.List)]
-    return MIN_TURNS if asked in ({"first"}, {"last"}, set()) else min(max(numbers) + 1, MAX_TURNS)
-
-
-def _turns_asked(among: Iterable[nodes.Node]) -> list[nodes.Getattr]:
-    return [
-        node
-        for node in among
-        if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == "loop"
-    ]
+    """Return how many turns of a loop are tried: more where a template asks for one by its number, or for their number."""
+    asked = turns_asked_for(template.syntaxes.values())
+    return MIN_TURNS if asked is None else min(max(asked, MIN_TURNS) + 1, MAX_TURNS)

@@ -8,6 +8,7 @@ __all__ = [
     "folders",
     "generation",
     "markers",
+    "recorder",
     "session",
     "shared_values",
     "syntax",

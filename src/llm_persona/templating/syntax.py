@@ -269,3 +269,27 @@ def _check_blocks(member: Syntax, by_name: dict[str, Syntax]) -> None:
                 hint=did_you_mean(block, ancestors) or f"its blocks are {', '.join(ancestors)}",
                 near=block,
             )
+
+
+def turns_asked_for(syntaxes: Iterable[Syntax]) -> int | None:
+    """Return the last turn of a loop that templates ask for by its number, 0 where they ask for the turn in another way;
+    None where they ask for none, or only for the first, or only for the last."""
+    asked: set[str] = set()
+    numbers = [0]
+    for syntax in syntaxes:
+        printed = {id(each) for output in syntax.find_all(nodes.Output) for each in output.nodes}
+        asked |= {node.attr for node in _of_loops(syntax.nodes) if id(node) not in printed}
+        for compared in syntax.find_all(nodes.Compare):
+            if _of_loops(compared.find_all(nodes.Getattr)):
+                numbers += [each.value for each in compared.find_all(nodes.Const) if type(each.value) is int]
+        if any(_of_loops([each.arg, *each.arg.find_all(nodes.Getattr)]) for each in syntax.find_all(nodes.Getitem)):
+            numbers += [len(each.items) for each in syntax.find_all(nodes.List)]
+    return None if asked in ({"first"}, {"last"}, set()) else max(numbers)
+
+
+def _of_loops(among: Iterable[nodes.Node]) -> list[nodes.Getattr]:
+    return [
+        node
+        for node in among
+        if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == "loop"
+    ]
