@@ -11,7 +11,7 @@ import math
 import sys
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from decimal import Decimal
 from types import FrameType, MappingProxyType
 from typing import Any, NamedTuple, cast
@@ -20,7 +20,7 @@ from jinja2 import Environment, Undefined
 from jinja2.runtime import Context
 
 from ..errors import let_through
-from ..templating.cost import running, spend
+from ..templating.cost import length_of, running, spend
 from ..templating.events import Pieces, flat
 from ..templating.filters import items as items_of
 from ..templating.markers import Marker, answered, defaulted, machine_of, token_of
@@ -30,6 +30,7 @@ from .facts import Facts, can_be_told
 
 Path = tuple[str | int, ...]
 MANY = 16  # parts of a text, beyond which each takes a step
+FOLLOWED = 6  # steps of whatever is followed
 MIN_TURNS = 2  # that the longest loop over a list of unknown length has
 MAX_TOLD = 10  # turns of one whose length a template compares
 
@@ -152,8 +153,7 @@ class Recording:
     def stand_for(
         self, value: Any, parts: tuple[Part, ...], *, of: frozenset[Path] | None = None, **more: Any
     ) -> Marker:
-        if len(parts) > MANY:
-            spend(running.get().ticks, len(parts))
+        spend(running.get().ticks, FOLLOWED + (len(parts) if len(parts) > MANY else 0))
         if of is None:
             of = frozenset([part.path for part in parts if part.path is not None])
         return Marker(self, Token(value, parts, of=of, **more))
@@ -460,6 +460,8 @@ class Recording:
     def arranged(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         """Return what a filter makes of items that it puts in order or picks from: each remains what it is."""
         at = _first(arguments)
+        if type(arguments[at]) is not Marker and issubclass(type(arguments[at]), Sized):
+            spend(running.get().ticks, FOLLOWED * length_of(arguments[at]))
         items = _Items(self, arguments[at])
         found = function(*arguments[:at], items, *arguments[at + 1 :], **named)
         if isinstance(found, Iterator):

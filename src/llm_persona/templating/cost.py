@@ -98,7 +98,7 @@ class Cost:
                 for each in items:
                     self.looked(each)
         elif issubclass(kind, Sequence | Mapping):  # a persona's own, whose texts are filled when they are reached
-            spend(self.ticks, _length(value))
+            spend(self.ticks, length_of(value))
         return value
 
     def held(self, value: Any) -> Any:
@@ -131,7 +131,7 @@ def spend(ticks: Iterator[None], steps: int) -> None:
     any(islice(ticks, steps))  # all of them are None
 
 
-def _length(value: Sized) -> int:
+def length_of(value: Sized) -> int:
     try:
         return len(value)
     except OverflowError:  # a range that is longer than any list

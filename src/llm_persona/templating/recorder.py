@@ -131,6 +131,7 @@ class Recorder(Sandbox):
         return super().getitem(obj, argument)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - as jinja2
+        spend(running.get().ticks, 3)
         marker = __obj if type(__obj) is Marker else None
         if marker is None and not isinstance(__obj, Macro | BlockReference):
             marker = marker_in(*args, *kwargs.values())
