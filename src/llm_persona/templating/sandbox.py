@@ -294,9 +294,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return super().call_binop(context, operator, left, right)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - as jinja2
-        if type(__obj) is not BuiltinMethodType:  # what a template wrote weighs what it makes by itself
-            return super().call(__context, __obj, *args, **kwargs)
-        cost, owner = running.get(), __obj.__self__
+        if type(__obj) is not BuiltinMethodType and __self.is_safe_callable(__obj):
+            return __context.call(__obj, *args, **kwargs)  # what a template wrote weighs what it makes by itself
+        cost, owner = running.get(), getattr(__obj, "__self__", None)
         if type(owner) in _PLAIN:
             cost.method(owner, __obj.__name__, args)  # type: ignore[arg-type]  # a text
         return cost.made(super().call(__context, __obj, *args, **kwargs))
