@@ -319,3 +319,9 @@ def test_the_map_names_every_room_and_modules_that_are_there() -> None:
     for room, module in modules_named:
         assert (PACKAGE / room / f"{module}.py").is_file(), f"{room}.{module}"
     assert len(named.splitlines()) <= 40
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """The rooms of tests are no packages: pytest knows a module by its name alone."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
