@@ -103,7 +103,7 @@ def test_what_is_told_of_two_is_what_is_told_of_each(
 ) -> bool:
     """Mostly of one shape: the second persona has the first one's fields, with other words in them."""
     alex = data.draw(like(maya)) if data.draw(st.integers(0, 3)) else other
-    folder = tmp_path_factory.getbasetemp()
+    folder = tmp_path_factory.mktemp("templates")
     try:
         each = [found(folder, template, {name: fields}, session) for name, fields in (("Maya", maya), ("Alex", alex))]
     except PersonaError:
