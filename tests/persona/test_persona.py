@@ -229,7 +229,7 @@ def test_edit_without_a_parent(edit: Any) -> None:
 
 def test_null_section_without_a_parent() -> None:
     """Null takes a parent's section away; without a parent it is a slip."""
-    with pytest.raises(InvalidValueError, match=r"custom_sections\.x: must be a text, not null"):
+    with pytest.raises(InvalidValueError, match=r"custom_sections\.x: must be a text or a list of texts, not null"):
         Persona("Maya", "r", custom_sections={"x": None})  # type: ignore[dict-item]
 
 

@@ -359,7 +359,7 @@ def test_hostile_names_stay_inside_the_folder(project: Project, shared: Path) ->
         "tests/test_prompts.py",
         "import json, pathlib\nfrom llm_persona import Persona, PersonaError, PersonaRegistry\n"
         "from llm_persona.testing.file_names import shared_name\nfrom llm_persona.testing import prompt_matrix\n"
-        "names = json.loads((pathlib.Path(__file__).parents[2] / 'names.json').read_text('utf-8'))\n"
+        "names = json.loads((pathlib.Path(__file__).parents[1] / 'names.json').read_text('utf-8'))\n"
         "names = list({shared_name(name.partition('@')[0], '', ''): name for name in names}.values())\n"
         "registry = PersonaRegistry()\n"
         "for name in names:\n    try: registry.define(Persona(name, role='x'))\n    except PersonaError: pass\n"
