@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import os
 import pickle
+import threading
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +92,36 @@ def test_names_that_nothing_uses_keep_the_order_of_their_call(maya: Persona) -> 
     for names in (("x", "a", "y"), ("y", "x", "a"), ("a", "y", "x")):
         for _ in range(3):
             assert maya.render(**dict.fromkeys(names, "Ana"), z=None).unused == tuple(n for n in names if n != "a")
+
+
+@pytest.mark.parametrize("most", [0, 1, 3_000, 5_000, 9_000])
+@pytest.mark.parametrize("template", [*FAMILIES, "run"])
+def test_a_budget_that_is_too_small_for_anything_changes_no_prompt(template: str, most: int, tmp_path: Path) -> None:
+    """What is given up while it is made is made for this one prompt."""
+    (tmp_path / "run.j2").write_text("{{ persona.name }} {{ session.a|upper }}", encoding="utf-8")
+    fields = {"role": "Helper of {a}"}
+    usual, small = (PersonaRegistry.from_dict({"Maya": fields}, templates=tmp_path) for _ in range(2))
+    small._state.bounds.usual.budget.most = most
+    for who in ("Ana", "Bo", "Cy", "Di"):
+        expected = usual.get("Maya").render(template, a=who)
+        prompt = small.get("Maya").render(template, a=who)
+        assert (prompt, prompt.stamp()) == (expected, expected.stamp())
+        assert small.get("Maya").build_system_prompt(template, a=who) == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_fork_while_another_thread_counts_what_it_keeps(maya: Persona) -> None:
+    """A child process can render what its parent did not, whatever another thread was doing at the fork."""
+    assert maya._bound is not None
+    with maya._bound.budget._lock:
+        child = os.fork()
+        if child == 0:
+            worker = threading.Thread(target=lambda: maya.build_system_prompt(a="Ana"), daemon=True)
+            worker.start()
+            worker.join(20)
+            os._exit(1 if worker.is_alive() else 0)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_prepared_prompts_stay_within_the_budget() -> None:

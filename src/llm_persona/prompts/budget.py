@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from threading import Lock
 from typing import Protocol
+
+from ..locks import ForkedLock
 
 BUDGET = 256_000_000  # bytes
 
@@ -24,7 +25,7 @@ class Budget:
         self.used = 0
         self._kept: dict[weakref.ref[Keeper], int] = {}  # the first that kept something first
         self._gone: deque[weakref.ref[Keeper]] = deque()  # filled wherever the collector runs, so without the lock
-        self._lock = Lock()
+        self._lock = ForkedLock()
 
     def __reduce__(self) -> tuple[object, ...]:
         return Budget, (self.most,)

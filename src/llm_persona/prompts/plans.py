@@ -71,10 +71,11 @@ class Plan:
                 filled = prompt.filled(flat)
                 if sum(map(len, filled)) <= prompt.most:
                     return Filled(prompt, filled)
-        if self._ready is None:
-            self._ready = texts.ready_for(template.family, self.names, self.shared)
-            self._memory.take(self, texts.size)
-        assembled = template.run(self._ready, values)
+        ready = self._ready
+        if ready is None:
+            ready = self._ready = texts.ready_for(template.family, self.names, self.shared)
+            self._memory.take(self, texts.size)  # which may be too much to keep, and forget it again
+        assembled = template.run(ready, values)
         if self.shared_length is None:
             self.shared_length = assembled.shared_length
         return assembled

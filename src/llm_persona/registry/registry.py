@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +20,7 @@ from ..errors import (
 from ..files.reading import STANDARD_INPUT, read
 from ..kinds import is_text, plain
 from ..limits import Limits
+from ..locks import ForkedLock
 from ..names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
 from ..persona.bindings import Bounds
 from ..persona.file_keys import Arguments, Folders
@@ -68,7 +68,7 @@ class PersonaRegistry:
         limits: Limits | None = None,
         precompile: bool = True,
     ) -> None:
-        self._locks: dict[int, threading.Lock] = {}
+        self._lock = ForkedLock()
         bound = Arguments.of(templates, default_template, tools, limits, precompile).bound()
         if default_template is not None:
             bound.templates.find(bound.templates.default)
@@ -78,11 +78,6 @@ class PersonaRegistry:
         for bound in state.bounds:
             bound.registry, bound.budget = self, state.bounds.usual.budget
         self._state = state
-
-    @property
-    def _lock(self) -> threading.Lock:
-        # Each process has its own: one that another thread held at a fork would stay locked in the child for ever.
-        return self._locks.setdefault(os.getpid(), threading.Lock())
 
     def __reduce__(self) -> tuple[object, ...]:
         return _unpickled, (type(self), pack_state(self._state))
@@ -142,7 +137,7 @@ class PersonaRegistry:
     @classmethod
     def _holding(cls, state: State) -> Self:
         registry = cls.__new__(cls)
-        registry._locks = {}
+        registry._lock = ForkedLock()
         registry._serve(state)
         return registry
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from ..fields import TEMPLATE_FIELDS
 from ..fingerprints import fingerprint
 from ..kinds import plain
 from ..limits import DEFAULTS, Limits
+from ..locks import ForkedLock
 from ..names import did_you_mean, kind_of, shorten
 from .assembly import Assembled, Known, assemble
 from .cost import Compiling, Cost, running, too_large
@@ -179,7 +179,7 @@ class Templates:
         self.sources()
 
     def _start(self) -> None:
-        self._locks: dict[int, threading.Lock] = {}
+        self._lock = ForkedLock()
         self._sources: dict[str, Source] | None = None
         self._syntaxes: dict[str, Syntax] = {}
         self._templates: dict[str, Template] = {}
@@ -252,8 +252,7 @@ class Templates:
             return template
         name = template_name(name)
         full = self.find(name)
-        # Each process has its own: one that another thread held at a fork would stay locked in the child for ever.
-        with self._locks.setdefault(os.getpid(), threading.Lock()):
+        with self._lock:
             template = self._templates.get(full) or self._compile(full)
             self._templates[full] = self._templates[name] = template
             return template
