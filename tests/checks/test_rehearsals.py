@@ -329,6 +329,10 @@ def test_what_does_not_render_for_all_is_told(
 
 SAMPLES = {"d": {"a": "b"}, "l": ["a"], "o": [{"n": "a", "p": 1}], "u": "ann", "b": True, "n": 3}
 RENDER = [
+    "{% if session.u|lower == persona.name|lower %}it{% else %}{{ session.u }}{% endif %}",
+    "{% if session.u == persona.name and session.u == 'b' %}{{ persona.tools }}{% endif %}",
+    "{{ 'as' if session.u in [persona.role, session.l|join] else 'not' }}",
+    "{{ 'more' if session.n > session.l|length }}",
     "{% for k, v in session.d.items() %}{{ k }}: {{ v }}{% endfor %}",
     "{% for k, v in session.d|dictsort %}{{ k }}: {{ v }}{% endfor %}",
     "{% for x in session.o %}{% for k, v in x.items() %}{{ k }}: {{ v }}{% endfor %}{% endfor %}",
@@ -354,8 +358,14 @@ RENDER = [
     "{% for x in session.o if x.p > 3 %}{{ x.n }}{% else %}none{% endfor %}",
     "{{ session.l|reject('equalto', 'x')|first|default('-') }}",
     "{% if session.b is true and not session.b %}{{ persona.tools }}{% endif %}",
+    "{{ session.u|truncate(20) }}{{ session.u|replace(session.u, 'x') }}{{ session.l|join(session.u) }}",
+    "{{ session.u.split(',')|join(' ') }}{{ session.u.find('a') + 1 }}",
+    "{% for x in session.l %}{% if loop.index <= 10 %}{{ x|upper }}{% endif %}{% endfor %}",
 ]
 FAIL = [
+    "{% if session.u|lower == persona.name|lower %}x{% else %}{{ persona.tools }}{% endif %}",
+    "{% if session.u == session.l[0] %}{{ persona.tools }}{% endif %}",
+    "{% if session.n < session.l|length %}{{ persona.tools }}{% endif %}",
     "{{ persona.tools if session.b is false }}",
     "{{ 'x' if session.b is true else persona.tools }}",
     "{{ session.u|trim|first }}",
@@ -375,11 +385,24 @@ FAIL = [
     "{% for x in session.l|select('equalto', 'x') %}{{ persona.tools }}{% endfor %}",
     "{{ session.l|reject('equalto', 'x')|first }}",
     "{{ 'x' if 12 is divisibleby(session.n) }}",
+    "{% for x in session.l %}{{ 'abcdefghij'[loop.index0] }}{% endfor %}",
+    "{% for x in session.l %}{{ ('a', 'b', 'c', 'd', 'e', 'f', 'g')[loop.index0] }}{% endfor %}",
+    "{% for x in session.l %}{{ persona.capabilities[loop.index0] }}{% endfor %}",
+    "{% for x in session.l %}{{ persona.tools if loop.index > 500 }}{% endfor %}",
+    "{{ session.u|truncate(session.n) }}",
+    "{{ persona.name|truncate(session.u|length) }}",
+    "{{ 3.5|round(session.n) }}",
+    "{{ session.l.index('a') }}",
+    "{{ session.u.split(session.u|trim)|first }}",
 ]
 
 
 def _told_of(template: str, folder: Path) -> list[str]:
-    found = registry(folder, {"role": "Pilot", "template": "own"}, {"own": f"{{{{ persona.name }}}} {template}"})
+    found = registry(
+        folder,
+        {"role": "Pilot", "template": "own", "capabilities": list("abcd")},
+        {"own": f"{{{{ persona.name }}}} {template}"},
+    )
     names = {name: value for name, value in SAMPLES.items() if f"session.{name}" in template}
     return [each.code for each in found.problems(names) if each.code in ("render-fails", "check-incomplete")]
 

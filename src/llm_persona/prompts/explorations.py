@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..errors import PersonaError, TemplateError, let_through
+from ..fields import LISTS
 from ..templating.assembly import Assembled, Known
 from ..templating.markers import Marker, Unfollowed
 from ..templating.session import Verbatim
@@ -20,7 +21,7 @@ from .recordings import MIN_TURNS, Asked, Line, Part, Path, Printed, Recording
 from .texts import PersonaTexts
 
 MAX_RUNS = 256  # of one template, persona and set of names
-MAX_TURNS = 6  # of a loop in a template that asks which turn it is in
+MAX_TURNS = 64  # of a loop in a template that asks which turn it is in
 MAX_SPENT = 4  # times what one run may cost
 MAX_GRANTED = 100  # variables that one recording takes for given
 
@@ -135,7 +136,9 @@ def explore(
     """Record a template again and again, until each question of it got each answer; otherwise as `take`."""
     waiting: deque[dict[object, Any]] = deque([{}])
     takes: list[Take] = []
-    turns = _turns(template)
+    wanted = _turns(template, texts)
+    turns = min(wanted, MAX_TURNS)
+    longer = () if wanted == turns else (Asked(("turns", wanted), (wanted,)),)
     spent = 0
     while waiting and len(takes) < MAX_RUNS and spent <= MAX_SPENT * template.limits.steps:
         told = waiting.popleft()
@@ -161,14 +164,16 @@ def explore(
                 waiting += [{**taken, asked.what: other} for other in asked.answers if other != answer]
             taken[asked.what] = answer
     if not waiting:
-        return Exploration(tuple(takes), ())
+        return Exploration(tuple(takes), longer)
     got = {(asked.what, answer) for each in takes for asked, answer in each.asked}
     every = dict.fromkeys(asked for each in takes for asked, _ in each.asked)
     untaken = [asked for asked in every if any((asked.what, answer) not in got for answer in asked.answers)]
-    return Exploration(tuple(takes), tuple(untaken))
+    return Exploration(tuple(takes), (*untaken, *longer))
 
 
-def _turns(template: Template) -> int:
-    """Return how many turns of a loop are tried: more where a template asks for one by its number, or for their number."""
+def _turns(template: Template, texts: PersonaTexts) -> int:
+    """Return how many turns a loop has to have: where a template asks for one by its number, or for their number, one
+    more than it may know of."""
     asked = turns_asked_for(template.syntaxes.values())
-    return MIN_TURNS if asked is None else min(max(asked, MIN_TURNS) + 1, MAX_TURNS)
+    held = [len(getattr(texts.persona, name)) for name in (*LISTS, "custom_sections")]
+    return MIN_TURNS if asked is None else max(asked, MIN_TURNS, *held) + 1

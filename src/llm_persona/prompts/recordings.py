@@ -82,6 +82,9 @@ TOTAL_FILTERS = frozenset(
     ]
 )
 
+# Those of them that take not any number or text beside what they are used on.
+_PARTICULAR = frozenset(["truncate", "indent", "round"])
+
 # What makes of a text one that says the same.
 KEEPING_FILTERS = frozenset(["upper", "lower", "capitalize", "title", "trim", "indent", "string", "escape"])
 
@@ -248,6 +251,10 @@ class Recording:
         value = token.value
         if kind == "bool" and isinstance(value, str | list | tuple) and not token.wild:
             return self._is_longer(token, 0)
+        if type(other) is Marker:
+            if token_of(other).unknown:
+                return None
+            other = token_of(other).value
         facts = self._of_value(token)
         if kind == "bool" and not isinstance(value, str):
             other, kind, answer = (True, "eq", answer) if isinstance(value, bool) else (0, "ne", answer)
@@ -324,6 +331,8 @@ class Recording:
             return pairs if kind == "items" else [pair[kind == "values"] for pair in pairs]
         tokens = list(_tokens((*arguments, *named.values())))
         self._look(*tokens)
+        if any(token.unknown for token in tokens) and _may_fail(arguments):
+            self.doubt()
         return self._derived(tokens, function, arguments, named)
 
     def _derived(
@@ -442,7 +451,12 @@ class Recording:
         if name in ("int", "float") and value is not None and (odd := self._odd_number(name, token_of(value))):
             return self.stand_for(odd, token_of(value).parts, unknown=True, how=("odd", odd, _how(value)))
         tokens = list(_tokens((*arguments, *named.values())))
-        if name not in TOTAL_FILTERS and any(token.unknown for token in tokens):
+        if name not in TOTAL_FILTERS:
+            risky = tokens
+        else:
+            others = [*arguments[_first(arguments) + 1 :], *named.values()]
+            risky = list(_tokens(others)) if name in _PARTICULAR else []
+        if any(token.unknown for token in risky):
             self.doubt()
         if name not in KEEPING_FILTERS or len(tokens) > 1 or (name == "trim" and (named or len(arguments) > 1)):
             self._look(*tokens)
@@ -687,6 +701,15 @@ def _how(value: object) -> object:
     except TypeError:
         return type(value), repr(value)
     return type(value), value
+
+
+def _may_fail(arguments: Sequence[object]) -> bool:
+    """Tell whether a call is of a method that fails for some values: `index`, where there is none; `split`, by nothing."""
+    name = getattr(actual(arguments[0]), "__name__", "") if arguments else ""
+    if name in ("index", "rindex"):
+        return True
+    given = arguments[1:]
+    return name in ("split", "rsplit", "partition", "rpartition") and any(token.unknown for token in _tokens(given))
 
 
 def _called(function: Callable[..., Any]) -> object:

@@ -284,6 +284,8 @@ def turns_asked_for(syntaxes: Iterable[Syntax]) -> int | None:
                 numbers += [each.value for each in compared.find_all(nodes.Const) if type(each.value) is int]
         if any(_of_loops([each.arg, *each.arg.find_all(nodes.Getattr)]) for each in syntax.find_all(nodes.Getitem)):
             numbers += [len(each.items) for each in syntax.find_all(nodes.List)]
+            numbers += [len(each.items) for each in syntax.find_all(nodes.Tuple)]
+            numbers += [len(each.value) for each in syntax.find_all(nodes.Const) if isinstance(each.value, str)]
     return None if asked in ({"first"}, {"last"}, set()) else max(numbers)
 
 
