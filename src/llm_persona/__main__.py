@@ -8,18 +8,16 @@ import sys
 def main() -> int:
     """Run the command line and return its exit code. Without click and rich, say how to install them."""
     try:
-        import click  # noqa: F401 - whether it is there
-        import rich  # noqa: F401 - whether it is there
-    except ModuleNotFoundError:
+        from .cli.main import run
+
+        return run()
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("click", "rich"):
+            raise
         print("the command line needs click and rich: pip install 'llm-persona[cli]'", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # of the imports; `run` catches its own
         return 130
-    try:
-        from .cli.main import run
-    except KeyboardInterrupt:  # `run` catches its own
-        return 130
-    return run()
 
 
 if __name__ == "__main__":

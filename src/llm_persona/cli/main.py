@@ -1,6 +1,7 @@
 """The command line: one group, its commands, and how they end.
 
-A command is a module of `commands`, an import and an entry of COMMANDS. Exit codes: 0; 1 for a problem in what the
+A command is a module of `commands` and an entry of COMMANDS; it is imported when it is asked for, and so is what it needs:
+`--help` imports none. Exit codes: 0; 1 for a problem in what the
 user gave; 2 for wrong usage; 128 and its number for a signal (130 when interrupted); 141 when whoever reads the
 output has had enough.
 """
@@ -12,45 +13,53 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from typing import IO, Any
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 
 from .. import __version__
-from ..errors import PersonaError, let_through
-from ..files.output import safe, told
-from ..names import did_you_mean
-from .commands.check import check
-from .commands.diff import diff
-from .commands.exporting import export_persona
-from .commands.importing import import_personas
-from .commands.init import init
-from .commands.listing import list_personas
-from .commands.preview import preview
-from .commands.render import render
-from .commands.schema import schema
-from .commands.show import show
 from .terminal import line, painted, speak_utf8
 
-COMMANDS: tuple[click.Command, ...] = (
-    init,
-    render,
-    list_personas,
-    show,
-    preview,
-    check,
-    diff,
-    schema,
-    import_personas,
-    export_persona,
-)
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+class Entry(NamedTuple):
+    """A command that is imported when it is asked for: where it is, and what `--help` says of it."""
+
+    module: str  # of `commands`
+    function: str
+    short: str
+
+
+COMMANDS = {
+    "init": Entry("init", "init", "Make a working start: personas, a template, a test with its snapshots."),
+    "render": Entry("render", "render", "Print a persona's system prompt, or its greeting."),
+    "list": Entry("listing", "list_personas", "List the personas of a registry."),
+    "show": Entry("show", "show", "Show a persona, each value with who gave it."),
+    "preview": Entry("preview", "preview", "Make a page of every persona, to look at in a browser."),
+    "check": Entry("check", "check", "Check persona files and their templates."),
+    "diff": Entry("diff", "diff", "Show what changed between versions, personas or files, or since a git reference."),
+    "schema": Entry("schema", "schema", "Print the JSON Schema of persona files."),
+    "import": Entry("importing", "import_personas", "Make a persona file of agent files and character cards."),
+    "export": Entry("exporting", "export_persona", "Write a persona as an agent file or a character card."),
+}
 
 
 class RefusedError(click.ClickException):
     """A problem in what the user gave: told on standard error, without a traceback; exit code 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:
+        from ..files.output import safe
+
         line(f"{painted('error:', 'red', bold=True, err=True)} {safe(self.message)}", err=True)
+
+
+def _refused(error: OSError) -> RefusedError:
+    from ..files.output import told
+
+    return RefusedError(str(told(error)))
 
 
 class Commands(click.Group):
@@ -63,6 +72,8 @@ class Commands(click.Group):
             raise click.exceptions.Exit(_end_quietly()) from None
 
     def invoke(self, ctx: click.Context) -> Any:  # whatever a command returns
+        from ..errors import PersonaError, let_through
+
         try:
             return super().invoke(ctx)
         except PersonaError as error:
@@ -74,24 +85,43 @@ class Commands(click.Group):
             let_through(error)
             if not error.filename:
                 _end_quietly()  # what standard output did not take would be tried again at the end
-            raise RefusedError(str(told(error))) from None
+            raise _refused(error) from None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        entry = COMMANDS[cmd_name]
+        return cast(click.Command, getattr(import_module(f"{__package__}.commands.{entry.module}"), entry.function))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.short) for name, entry in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=each.short) for name, each in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name.startswith("-") or self.get_command(ctx, name) is not None:
+        if name.startswith("-") or name in COMMANDS:
             return super().resolve_command(ctx, args)
-        hint = did_you_mean(name, self.list_commands(ctx)) or f"there are {', '.join(self.list_commands(ctx))}"
-        raise click.UsageError(f"no command {name!r}; {hint}", ctx)
+        from ..names import did_you_mean
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
+        hint = did_you_mean(name, COMMANDS) or f"there are {', '.join(COMMANDS)}"
+        raise click.UsageError(f"no command {name!r}; {hint}", ctx)
 
 
 @click.group(
     cls=Commands,
-    commands=COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -134,9 +164,11 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         return _end_quietly()
     except OSError as error:
+        from ..errors import let_through
+
         let_through(error)
         _end_quietly()
-        RefusedError(str(told(error))).show()
+        _refused(error).show()
         return 1
 
 

@@ -7,22 +7,16 @@ so no command has to think of it; what goes to a pipe or a file is exact.
 from __future__ import annotations
 
 import io
-import json
 import os
-import secrets
 import sys
 from collections.abc import Sequence
 from typing import Any, TextIO, cast
 
 import click
-from rich.cells import cell_len
-
-from ..errors import PersonaError, one_line
-from ..files.output import safe
 
 GAP = "  "  # between columns
 _ESCAPE = "\x1b"
-_CODE = f"{_ESCAPE}{secrets.token_hex(8)}"  # begins a colour code of ours: no text that was read can hold it
+_CODE = f"{_ESCAPE}{os.urandom(8).hex()}"  # begins a colour code of ours: no text that was read can hold it
 
 
 class Terminal:
@@ -35,6 +29,8 @@ class Terminal:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
+        from ..files.output import safe
+
         return self._stream.write(_ESCAPE.join(map(safe, text.split(_CODE))))
 
 
@@ -66,6 +62,8 @@ def write(text: str, *, err: bool = False) -> None:
         stream.write(text)
         stream.flush()
     elif not err:
+        from ..errors import PersonaError
+
         raise PersonaError("standard output is closed", hint="write to a file: -o FILE, or > FILE")
 
 
@@ -83,12 +81,16 @@ def _has_colours(err: bool) -> bool:
 
 def print_json(value: object) -> None:
     """Print JSON for people and programs: characters that nobody sees, or that a terminal obeys, are escaped."""
+    import json
+
     text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
     line("".join(ch if ch.isprintable() or ch == "\n" else json.dumps(ch)[1:-1] for ch in text))
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print columns under titles: fitted to the width of a terminal, and else a line each, never cut."""
+    from ..errors import one_line
+
     cells = [[one_line(cell) for cell in row] for row in rows]
     if not on_terminal():
         for row in columns([titles, *cells]):
@@ -109,6 +111,8 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return a line for each row, its cells below one another; wide characters count as two."""
+    from rich.cells import cell_len
+
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     return [
         GAP.join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -88,7 +88,7 @@ def acceptance(written: str) -> Acceptance:
         raise click.BadParameter(str(error)) from None
 
 
-@click.command(short_help="Check persona files and their templates.")
+@click.command()
 @click.argument("each", nargs=-1, metavar="[FILES]...", type=click.Path(allow_dash=True))
 @click.option(
     "-s",

@@ -31,7 +31,7 @@ class Comparison(NamedTuple):
     unheld: tuple[str, ...] = ()  # what the files name that is not as the reference had it, or cannot be told to be
 
 
-@click.command(short_help="Show what changed between versions, personas or files, or since a git reference.")
+@click.command()
 @click.argument("names", nargs=-1, metavar="A B | [FILE]...")
 @click.option("--against", metavar="REF", help="Compare with the files of a git reference: a branch, a tag, a commit.")
 @click.option("--side-by-side", is_flag=True, help="Show the prompts beside each other, not as a unified diff.")

@@ -10,7 +10,7 @@ from ..starting import start
 from ..terminal import line
 
 
-@click.command(short_help="Make a working start: personas, a template, a test with its snapshots.")
+@click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=True))
 def init(folder: str) -> None:
     """Write a working start into DIR: personas.yaml with its schema for editors, a template that extends a bundled

@@ -10,7 +10,7 @@ from ..options import PersonaFiles, persona_files
 from ..terminal import line, print_json, print_table
 
 
-@click.command("list", short_help="List the personas of a registry.")
+@click.command("list")
 @click.option("--all", "everything", is_flag=True, help="Abstract personas, side versions and what is gone too.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @persona_files

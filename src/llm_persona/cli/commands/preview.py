@@ -14,7 +14,7 @@ from ..terminal import line
 DEFAULT_PAGE = "personas.html"
 
 
-@click.command(short_help="Make a page of every persona, to look at in a browser.")
+@click.command()
 @output_file(DEFAULT_PAGE, "FILE.html")
 @session_values
 @persona_files

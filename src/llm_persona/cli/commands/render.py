@@ -19,7 +19,7 @@ from ..terminal import line, painted, print_json, write
 FIND_IT = "take the commit that it was made with; docs/stamps.md has a recipe that finds it"
 
 
-@click.command(short_help="Print a persona's system prompt, or its greeting.")
+@click.command()
 @click.argument("name", required=False)
 @click.option("-t", "--template", metavar="NAME", help="The template; else the persona's own, else the default one.")
 @session_values

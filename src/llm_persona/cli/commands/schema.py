@@ -8,7 +8,7 @@ from ...files.validation import schema as persona_schema
 from ..terminal import print_json
 
 
-@click.command(short_help="Print the JSON Schema of persona files.")
+@click.command()
 def schema() -> None:
     """Print the JSON Schema (draft 2020-12) of persona files, for editors.
 

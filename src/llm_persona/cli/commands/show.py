@@ -22,7 +22,7 @@ from ..terminal import columns, line, painted, write
 Row = tuple[Provenance | None, str]
 
 
-@click.command(short_help="Show a persona, each value with who gave it.")
+@click.command()
 @click.argument("name")
 @click.option(
     "--yaml", "as_yaml", is_flag=True, help="Print the complete persona as a file would write it, without a parent."
