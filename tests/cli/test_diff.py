@@ -385,14 +385,21 @@ def test_columns_fit_the_terminal(project: Path, width: int) -> None:
         assert 2 + column + 1 in found
 
 
-def test_sources_stand_below_one_another(project: Path) -> None:
-    """The sources of short lines begin in one column, wide characters or not; a long line is not cut."""
+@pytest.mark.parametrize("width", [50, 80, 200])
+def test_sources_stand_below_their_line_and_fit(project: Path, width: int) -> None:
+    """Whatever is printed, no line of sources is wider than the terminal, where a source fits; a prompt's line is not cut."""
     made = PersonaRegistry()
-    made.define(Persona("A", "案内係", constraints=["日本 🎉", "short", "long " * 20]))
+    made.define(Persona("A", "案内係", constraints=["日本 🎉", "short", "long " * 20], constants={"a": "1"}))
     made.to_yaml(project / "wide.yaml")
-    shown = CliRunner().invoke(cli, ["render", "A", "--explain", "-f", "wide.yaml"]).stdout.splitlines()
-    marks = [cell_len(row.partition("# llm_persona/")[0]) for row in shown if row]
-    assert marks == [72, 72, 72, 72, 72, len("- " + "long " * 20) + 2]
+    shown = on_a_terminal(["render", "A", "--explain", "-f", "wide.yaml"], width, NO_COLOR="1").splitlines()
+    sources = [row for row in shown if row.startswith("    #")]
+    assert max(map(cell_len, sources)) <= width
+    assert "- " + "long " * 20 in shown
+    assert [row for row in shown if row and row not in sources] == made.get("A").render().text.replace(
+        "\n\n", "\n"
+    ).split("\n")
+    firsts = [row for row in sources if row.startswith("    # ") and row[6] != " "]
+    assert len(firsts) == len(shown) - len(sources) - shown.count("")
 
 
 def test_rows_of_both_columns_belong_together() -> None:

@@ -98,8 +98,8 @@ print(sorted(name for name in sys.modules if name.startswith("llm_persona.")))
 
 
 def test_help_imports_nothing_that_it_does_not_print() -> None:
-    """What starts the command line is click and two modules of this package; each command brings what it needs."""
-    ours = ["llm_persona.cli", "llm_persona.cli.main", "llm_persona.cli.terminal"]
+    """What starts the command line is click and three modules of this package; each command brings what it needs."""
+    ours = [f"llm_persona.cli{name}" for name in ("", ".main", ".progress", ".terminal")]
     assert execute(code=STARTING).stdout.decode().splitlines()[-2:] == ["[]", str(ours)]
 
 
@@ -289,7 +289,27 @@ def test_colours_are_for_terminals_that_want_them(arguments: list[str]) -> None:
     """A terminal gets colours; with NO_COLOR, or where there is no terminal, no escape code is printed."""
     assert "\x1b[" in on_a_terminal(arguments, {})
     assert "\x1b" not in on_a_terminal(arguments, {"NO_COLOR": "1"})
-    assert b"\x1b" not in (done := execute(*arguments, environment={"FORCE_COLOR": "1"})).stdout + done.stderr
+    assert "\x1b" not in on_a_terminal(arguments, {"FORCE_COLOR": "0"})
+    assert b"\x1b" not in (done := execute(*arguments, environment={"FORCE_COLOR": ""})).stdout + done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["check", "warnings.yaml"], ["render", "Nobody"]])
+def test_colours_can_be_had_where_no_terminal_is(arguments: list[str]) -> None:
+    """FORCE_COLOR brings them through a pipe, whatever TERM says; NO_COLOR is stronger."""
+    forced = {"FORCE_COLOR": "1", "TERM": "dumb"}
+    done = execute(*arguments, environment=forced)
+    assert b"\x1b[" in done.stdout + done.stderr
+    plain = execute(*arguments, environment={**forced, "NO_COLOR": "1"})
+    assert b"\x1b" not in plain.stdout + plain.stderr
+    painted = re.compile(rb"\x1b\[[0-9;]*m")
+    assert painted.sub(b"", done.stdout + done.stderr) == plain.stdout + plain.stderr
+
+
+def test_a_prompt_is_never_painted() -> None:
+    """What is a text of its own goes out to the byte, with FORCE_COLOR too."""
+    environment = {"FORCE_COLOR": "1"}
+    prompt = execute("render", "Maya", "-s", "user_name=Jo", environment=environment).stdout
+    assert prompt == execute("render", "Maya", "-s", "user_name=Jo").stdout
 
 
 def test_table_fits_a_terminal_and_is_never_cut_elsewhere() -> None:
@@ -424,8 +444,24 @@ def test_annotation_escapes_what_github_would_read() -> None:
     """A workflow command cannot be broken out of by what a file holds."""
     problem = Problem("a,b:c%.yaml", 1, 2, "M::error::", "x,y", "50% off\n::error::gone", None, "warning")
     assert annotation(problem) == (
-        r"::warning file=a%2Cb%3Ac%25.yaml,line=1,col=2::M::error::.x,y: 50%25 off\n::error::gone"
+        r"::warning title=persona file,file=a%2Cb%3Ac%25.yaml,line=1,col=2::M::error::.x,y: 50%25 off\n::error::gone"
     )
+
+
+@pytest.mark.parametrize("workspace", ["", "repository", "elsewhere"])
+def test_annotations_name_files_as_the_repository_has_them(
+    workspace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the folder that Actions checked out, wherever the command runs; a file outside of it is named as it was."""
+    folder = tmp_path / "repository" / "services" / "chat"
+    folder.mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "personas.yaml").write_text("Maya: {role: Guide, tne: kind}")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path / workspace) if workspace else "")
+    named = "services/chat/personas.yaml" if workspace == "repository" else "personas.yaml"
+    for path in ("personas.yaml", "../chat/personas.yaml")[: 2 if workspace == "repository" else 1]:
+        assert f"title=persona file,file={named},line=1" in invoke("check", path, "--format", "github").stdout
 
 
 # The pre-commit hook

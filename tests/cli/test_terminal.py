@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import re
+import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO, cast
@@ -14,11 +17,12 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from terminals import OWN_DEVICE, here_on_a_terminal
+from terminals import OWN_DEVICE, here_on_a_terminal, opened, until_closed
 
 import llm_persona
 from llm_persona import Persona, PersonaRegistry
 from llm_persona.cli.main import COMMANDS, cli
+from llm_persona.cli.progress import ERASE, Progress
 from llm_persona.cli.terminal import Terminal, line, on_terminal, painted, write
 
 EVIL = "x\x1b]0;title\x07\x1b[2J\x1b[8mhidden\x9b31m\x7f\x08\rgone\u202eback"
@@ -32,6 +36,8 @@ SHOWN: tuple[tuple[str, ...], ...] = (
     ("list", "--format", "json"),
     ("show", "Maya"),
     ("show", "Maya", "--yaml"),
+    ("show", "Maya", "--format", "json"),
+    ("completion", "bash"),
     ("render", "Maya"),
     ("render", "Maya", "--explain"),
     ("render", "Maya", "--greeting"),
@@ -162,3 +168,46 @@ def test_commands_print_through_one_place() -> None:
                 assert called not in ("print", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write"), (
                     path
                 )
+
+
+def test_long_work_is_told_on_a_terminal_until_it_prints(tmp_path: Path) -> None:
+    """From a second on one line says how long it takes; it is erased before the first word of the command."""
+    ours, theirs = opened()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "llm_persona", "check", "-f", "-"],
+        stdin=subprocess.PIPE,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "NO_COLOR": "1"},
+    )
+    os.close(theirs)
+    shown = b""
+    while b"at work" not in shown:  # it waits for the file, as for a slow disk
+        shown += os.read(ours, 65_536)
+    process.communicate(b"Maya: {role: Guide}")
+    shown += b"".join(until_closed(ours))
+    os.close(ours)
+    text = shown.decode()
+    assert re.search(r"\r\x1b\[Kat work: 1 s", text)
+    assert text.endswith("\r\x1b[Kno problems in 1 file\r\n")
+    assert process.returncode == 0
+
+
+def test_progress_says_how_far_it_is_and_ends_for_good() -> None:
+    """After its end it writes nothing, whoever ends it and however often."""
+    stream = io.StringIO()
+    progress = Progress(stream, first=0, every=0)
+    progress.reached = "file 3 of 12, "
+    while "file 3 of 12, 0 s" not in stream.getvalue():
+        threading.Event().wait(0.001)
+    progress.end()
+    ended = stream.getvalue()
+    assert ended.endswith(ERASE)
+    progress.end()
+    threading.Event().wait(0.01)
+    assert stream.getvalue() == ended
+
+
+def test_what_is_quick_or_no_terminal_is_told_nothing() -> None:
+    """No line about the work itself where it takes no second, and none in a pipe."""
+    assert "at work" not in here_on_a_terminal(["list", "-f", str(Path(__file__).parent / "files" / "personas.yaml")])

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 import click
 
 from .. import __version__
-from .terminal import line, painted, speak_utf8
+from .terminal import line, painted, showing_progress, speak_utf8
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -44,6 +44,7 @@ COMMANDS = {
     "schema": Entry("schema", "schema", "Print the JSON Schema of persona files."),
     "import": Entry("importing", "import_personas", "Make a persona file of agent files and character cards."),
     "export": Entry("exporting", "export_persona", "Write a persona as an agent file or a character card."),
+    "completion": Entry("completion", "completion", "Print what makes bash, zsh or fish complete these words."),
 }
 
 
@@ -75,7 +76,8 @@ class Commands(click.Group):
         from ..errors import PersonaError, let_through
 
         try:
-            return super().invoke(ctx)
+            with showing_progress():
+                return super().invoke(ctx)
         except PersonaError as error:
             raise RefusedError(str(error)) from None
         except BrokenPipeError:

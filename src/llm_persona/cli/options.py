@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 import click
 
 from ..errors import PersonaError, PersonaFileError, one_line
+from ..files.named import USUAL_FILE
+from ..files.named import persona_files as files_named
 from ..files.output import Input
 from ..limits import Limits
 from ..names import did_you_mean, shorten, split_reference
@@ -23,10 +25,10 @@ from ..persona.file_keys import Arguments
 from ..persona.persona import Persona
 from ..registry.registry import PersonaRegistry, state_of
 from ..wording import WHOLE_NUMBER
+from .completions import session_names
 from .problems import Lines, print_problems
 from .terminal import line, painted
 
-DEFAULT_FILE = "personas.yaml"
 STANDARD_INPUT = 0  # its descriptor
 LIMITS = tuple(each.name for each in fields(Limits))
 
@@ -45,9 +47,9 @@ class PersonaFiles:
 
     def chosen(self) -> tuple[str, ...]:
         """Return the files to read. Raises PersonaError where none was named and the usual one is not there."""
-        if not self.paths and not os.path.exists(DEFAULT_FILE):
-            raise PersonaError(f"there is no {DEFAULT_FILE} in this folder", hint="name the file: -f FILE")
-        return self.paths or (DEFAULT_FILE,)
+        if not self.paths and not os.path.exists(USUAL_FILE):
+            raise PersonaError(f"there is no {USUAL_FILE} in this folder", hint="name the file: -f FILE")
+        return self.paths or (USUAL_FILE,)
 
     def arguments(self) -> Arguments:
         """Return what holds for files that say nothing of it. Raises PersonaError for tools that cannot be read."""
@@ -120,7 +122,8 @@ def persona_files(command: Command) -> Command:
         multiple=True,
         metavar="FILE",
         type=click.Path(allow_dash=True),
-        help=f"A persona file; - is standard input. May be repeated: one registry of several files.  [default: {DEFAULT_FILE}]",
+        help="A persona file, a pattern, or a folder of persona files; - is standard input. May be repeated: all make one "
+        f"registry.  [default: {USUAL_FILE}]",
     )
     @click.option(
         "--templates",
@@ -152,7 +155,8 @@ def persona_files(command: Command) -> Command:
     ) -> None:
         if paths.count("-") > 1:
             raise click.UsageError("standard input can be read only once: give '-f -' once")
-        command(files=PersonaFiles(paths, templates, default_template, tools, limits), **arguments)
+        named = files_named(paths, limits)
+        command(files=PersonaFiles(named, templates, default_template, tools, limits), **arguments)
 
     return with_files
 
@@ -208,5 +212,6 @@ session_values = click.option(
     multiple=True,
     type=session_value,
     metavar="KEY=VALUE",
+    shell_complete=session_names,
     help="A session value: key=value is a text, key:=JSON anything else. May be repeated.",
 )

@@ -16,6 +16,7 @@ from ..files.source import LINE_BREAK
 from ..limits import Limits
 from .terminal import counted, line, painted
 
+UNCODED = "persona file"  # the title of what has no code: a file that is refused
 LONGEST_LINE = 120  # characters of a source line that are shown
 
 _TAB = " " * 4
@@ -107,14 +108,24 @@ def annotation(problem: Problem) -> str:
     """Return the workflow command for a problem. GitHub, "Workflow commands": its data and properties are escaped."""
     where = ".".join(part for part in (problem.persona, problem.field) if part)
     properties = {
-        "title": problem.code,
-        "file": None if problem.path == "<stdin>" else problem.path,
+        "title": problem.code or UNCODED,
+        "file": None if problem.path in (None, "<stdin>") else in_repository(str(problem.path)),
         "line": problem.line,
         "col": problem.column,
     }
     shown = ",".join(f"{name}={_escaped(str(value), '%:,')}" for name, value in properties.items() if value is not None)
     sentence = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
     return f"::{problem.severity} {shown}::{_escaped(one_line(f'{where}: {sentence}' if where else sentence), '%')}"
+
+
+def in_repository(path: str) -> str:
+    """Return a path as GitHub has it in a pull request: from the repository's folder on, with slashes."""
+    workspace = os.environ.get("GITHUB_WORKSPACE")
+    if workspace:
+        whole, root = os.path.realpath(path), os.path.realpath(workspace)
+        if os.path.splitdrive(whole)[0] == os.path.splitdrive(root)[0] and os.path.commonpath([whole, root]) == root:
+            path = os.path.relpath(whole, root)
+    return path.replace(os.sep, "/")
 
 
 def _escaped(text: str, special: str) -> str:

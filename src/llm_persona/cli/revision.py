@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from ..errors import PersonaError, PersonaFileError, Problem
-from ..files.reading import read
+from ..files.reading import ENDINGS, read
 from ..names import did_you_mean, shorten
 from ..registry.comparison import PersonaChange, RegistryChange
 from ..registry.registry import PersonaRegistry
@@ -20,7 +20,6 @@ from ..templating.folders import ENDING
 from .options import PersonaFiles
 from .problems import Lines, print_problems
 
-ENDINGS = (".yaml", ".yml", ".json")  # of persona files
 LINK, SUBMODULE = "120000", "160000"  # what git calls them
 MOST_LINKS = 40  # that lead to one another
 # Hooks of git set these for the repository that they run in: each file here is asked for in its own.

@@ -6,32 +6,46 @@ so no command has to think of it; what goes to a pipe or a file is exact.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TextIO, cast
 
 import click
+
+from .progress import Progress
 
 GAP = "  "  # between columns
 _ESCAPE = "\x1b"
 _CODE = f"{_ESCAPE}{os.urandom(8).hex()}"  # begins a colour code of ours: no text that was read can hold it
 
 
-class Terminal:
-    """A stream to a terminal, which acts on what `painted` made and on nothing else."""
+class Coloured:
+    """A stream that `painted` may colour: all else goes on exactly as it is."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self.stream = stream
+        self.progress: Progress | None = None  # that the next print ends
 
     def __getattr__(self, name: str) -> Any:  # whatever else a stream has
-        return getattr(self._stream, name)
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:
+        if self.progress is not None:
+            self.progress.end()
+        return self.stream.write(text.replace(_CODE, _ESCAPE))
+
+
+class Terminal(Coloured):
+    """A stream to a terminal, which acts on what `painted` made and on nothing else."""
 
     def write(self, text: str) -> int:
         from ..files.output import safe
 
-        return self._stream.write(_ESCAPE.join(map(safe, text.split(_CODE))))
+        return super().write(_CODE.join(map(safe, text.split(_CODE))))
 
 
 def speak_utf8() -> None:
@@ -42,8 +56,26 @@ def speak_utf8() -> None:
 def _speaking_utf8(stream: TextIO) -> TextIO:
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
-        return cast(TextIO, Terminal(stream)) if stream.isatty() else stream
+        if stream.isatty():
+            return cast(TextIO, Terminal(stream))
+        return cast(TextIO, Coloured(stream)) if _are_forced() else stream
     return stream
+
+
+@contextlib.contextmanager
+def showing_progress() -> Iterator[None]:
+    """Tell a terminal of what takes longer than a second, until something is printed."""
+    streams = [stream for stream in (sys.stderr, sys.stdout) if isinstance(stream, Coloured)]
+    if not on_terminal(err=True) or os.environ.get("TERM") == "dumb":
+        yield
+        return
+    progress = Progress(streams[0].stream)
+    for stream in streams:
+        stream.progress = progress
+    try:
+        yield
+    finally:
+        progress.end()
 
 
 def on_terminal(*, err: bool = False) -> bool:
@@ -76,7 +108,19 @@ def painted(text: str, colour: str | None = None, *, bold: bool = False, dim: bo
 
 
 def _has_colours(err: bool) -> bool:
-    return on_terminal(err=err) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if not isinstance(sys.stderr if err else sys.stdout, Coloured) or os.environ.get("NO_COLOR"):
+        return False
+    return _are_forced() or (os.environ.get("TERM") != "dumb" and os.environ.get("FORCE_COLOR") != "0")
+
+
+def _are_forced() -> bool:
+    """Whether colours are wanted whatever the stream is: force-color.org, and 0 for none as other programs have it."""
+    return os.environ.get("FORCE_COLOR", "0") not in ("", "0")
+
+
+def width(of_a_pipe: int) -> int:
+    """Return how many cells a line of standard output may have: of what is no terminal, as many as are given."""
+    return shutil.get_terminal_size((of_a_pipe, 24)).columns if on_terminal() else of_a_pipe
 
 
 def print_json(value: object) -> None:
@@ -93,7 +137,9 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     cells = [[one_line(cell) for cell in row] for row in rows]
     if not on_terminal():
-        for row in columns([titles, *cells]):
+        head, *rest = columns([titles, *cells])
+        line(painted(head, bold=True))
+        for row in rest:
             line(row)
         return
     from rich.console import Console

@@ -25,6 +25,7 @@ STANDARD_INPUT = "<stdin>"  # what it is called in messages
 NO_PATH = "<data>"  # the path of data that came from no file
 
 _KINDS: dict[str, Kind] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+ENDINGS = tuple(_KINDS)
 _OTHER_MARKS = (  # the longer first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),

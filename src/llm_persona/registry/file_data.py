@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import InvalidValueError
+from ..files.reading import ENDINGS
 from ..persona.binding import Bound
 from ..persona.file_keys import lies_in
 from ..persona.resolution import State, written
 from ..persona.rollouts import Rollout
 
-ENDINGS = (".yaml", ".yml", ".json")
 NAME = "personas"  # of the file of those that no file wrote
 
 Data = dict[str, Any]

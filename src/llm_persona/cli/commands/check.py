@@ -19,8 +19,10 @@ from ...errors import InvalidValueError, Problem, one_line
 from ...files.reading import read
 from ...persona.acceptances import Acceptance, Acceptances
 from ...registry.registry import PersonaRegistry, registry_of, state_of
+from ..completions import session_names
 from ..options import PersonaFiles, kept_standard_input, persona_files, session, session_value
 from ..problems import Lines, print_problems, print_problems_for_github, problem_data
+from ..progress import going_through
 from ..terminal import counted, line, print_json
 
 
@@ -97,6 +99,7 @@ def acceptance(written: str) -> Acceptance:
     multiple=True,
     type=session_entry,
     metavar="NAME",
+    shell_complete=session_names,
     help="A session variable that the product passes, NAME? one that it passes only sometimes: with these, can every "
     "persona be rendered with any texts? NAME=TEXT or NAME:=JSON is a sample, for what is no text. May be repeated.",
 )
@@ -172,7 +175,7 @@ def check(
     lines = Lines(kept_standard_input(files.limits) if reads_input else None)
     passed, acceptances = Passed.of(entries), Acceptances(accepted)
     least = Least(min_stable, min_cached, count)
-    checked = [_check(registry, passed, acceptances) for registry in registries]
+    checked = [_check(each, passed, acceptances) for each in going_through(registries, "file")]
     problems = [problem for found, _ in checked for problem in found]
     shares: list[StableShare] = []
     for registry in (registry for _, registry in checked if registry is not None and (stable or least.asked)):

@@ -12,13 +12,15 @@ from typing import NamedTuple
 import click
 
 from ...errors import one_line
+from ...files.reading import ENDINGS
 from ...names import split_reference
 from ...prompts.texts import RENDERED
 from ...registry.comparison import Joined, PersonaChange, Registry, RegistryChange, compare, compare_registries
 from ...registry.registry import PersonaRegistry
 from ..changes import change_data, print_change
+from ..completions import personas
 from ..options import PersonaFiles, asked_for, persona_files, session, session_values
-from ..revision import ENDINGS, Revision
+from ..revision import Revision
 from ..terminal import line, painted, print_json
 
 
@@ -32,7 +34,7 @@ class Comparison(NamedTuple):
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="A B | [FILE]...")
+@click.argument("names", nargs=-1, metavar="A B | [FILE]...", shell_complete=personas)
 @click.option("--against", metavar="REF", help="Compare with the files of a git reference: a branch, a tag, a commit.")
 @click.option("--side-by-side", is_flag=True, help="Show the prompts beside each other, not as a unified diff.")
 @click.option(

@@ -7,12 +7,13 @@ import click
 from ...convert.agents import to_agent_markdown
 from ...convert.cards import to_card
 from ...files.writing import dump_json
+from ..completions import personas
 from ..options import PersonaFiles, asked_for, persona_files
 from ..outputs import Output, output_file
 
 
 @click.command("export")
-@click.argument("name")
+@click.argument("name", shell_complete=personas)
 @click.option(
     "--format",
     "form",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
-from ...errors import InvalidValueError, PersonaError, one_line
+from ...errors import InvalidValueError, MissingVariableError, PersonaError, one_line
 from ...persona.persona import Persona
 from ...prompts.prompt import Prompt
 from ...registry.registry import PersonaRegistry
+from ..completions import personas, templates
 from ..explained import print_explained
 from ..options import PersonaFiles, asked_for, persona_files, session, session_values
 from ..terminal import line, painted, print_json, write
@@ -20,8 +23,14 @@ FIND_IT = "take the commit that it was made with; docs/stamps.md has a recipe th
 
 
 @click.command()
-@click.argument("name", required=False)
-@click.option("-t", "--template", metavar="NAME", help="The template; else the persona's own, else the default one.")
+@click.argument("name", required=False, shell_complete=personas)
+@click.option(
+    "-t",
+    "--template",
+    metavar="NAME",
+    shell_complete=templates,
+    help="The template; else the persona's own, else the default one.",
+)
 @session_values
 @click.option(
     "--unit", metavar="ID", help="Choose the version by the persona's rollout for this unit, such as a user's id."
@@ -80,10 +89,11 @@ def render(
         return
     assert name is not None
     persona = asked_for(files.registry(), name, unit)
-    if greeting:
-        _print_text(_greeting(persona, values))
-        return
-    prompt = persona.render(template, **values)
+    with _saying_what_gives_it():
+        if greeting:
+            _print_text(_greeting(persona, values))
+            return
+        prompt = persona.render(template, **values)
     if explain:
         print_explained(prompt.explain(), form)
     else:
@@ -123,6 +133,17 @@ def _stamp(path: str) -> dict[str, Any]:
     if not isinstance(stamp, dict):
         raise InvalidValueError(f"{path} holds no stamp: it must be JSON, as prompt.stamp() makes it")
     return stamp
+
+
+@contextlib.contextmanager
+def _saying_what_gives_it() -> Iterator[None]:
+    """Add to what is told of variables that the session lacks the options that give them."""
+    try:
+        yield
+    except MissingVariableError as error:
+        options = " ".join(f"-s {shlex.quote(f'{name}=')}…" for name in error.names)
+        error.hint = f"{error.hint}; or give it: {options}" if error.hint else f"give it: {options}"
+        raise
 
 
 def _greeting(persona: Persona, values: Mapping[str, object]) -> str:

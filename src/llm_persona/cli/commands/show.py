@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
 
 import click
 from rich.cells import cell_len
@@ -16,19 +18,26 @@ from ...persona.persona import Persona
 from ...persona.provenance import Explanation, Provenance
 from ...persona.resolution import written
 from ...registry.registry import PersonaRegistry
+from ..completions import personas
 from ..options import PersonaFiles, asked_for, persona_files
-from ..terminal import columns, line, painted, write
+from ..terminal import columns, line, painted, print_json, write
 
 Row = tuple[Provenance | None, str]
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=personas)
 @click.option(
-    "--yaml", "as_yaml", is_flag=True, help="Print the complete persona as a file would write it, without a parent."
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "yaml"]),
+    default="text",
+    show_default=True,
+    help="text and json say where each value is from; yaml is the complete persona as a file would write it, without a parent.",
 )
+@click.option("--yaml", "form", flag_value="yaml", help="The same as --format yaml.")
 @persona_files
-def show(name: str, as_yaml: bool, files: PersonaFiles) -> None:
+def show(name: str, form: str, files: PersonaFiles) -> None:
     """Show the persona NAME (or NAME@VERSION) with its parents applied.
 
     Each value stands beside the place where it was written and the ancestor that gave it.
@@ -39,8 +48,11 @@ def show(name: str, as_yaml: bool, files: PersonaFiles) -> None:
     """
     registry = files.registry()
     persona = asked_for(registry, name)
-    if as_yaml:
-        write(_yaml(persona))
+    if form == "yaml":
+        write(dump_yaml({persona.name: _written(persona)}))
+        return
+    if form == "json":
+        print_json(_data(persona, registry.explain(name)))
         return
     rows = list(_rows(registry, name))
     margins = columns([_margin(origin) for origin, _ in rows])
@@ -49,12 +61,28 @@ def show(name: str, as_yaml: bool, files: PersonaFiles) -> None:
         line(f"{painted(margin + ' ' * (width - cell_len(margin)), dim=True)}  {text}".rstrip())
 
 
-def _yaml(persona: Persona) -> str:
-    """Write a complete persona so that it reads back on its own: a side version under its plain name."""
+def _written(persona: Persona) -> dict[str, Any]:
+    """Return a complete persona so that it reads back on its own: a side version under its plain name."""
     fields = written(persona)
     if persona.version is not None:
         fields["version"] = persona.version
-    return dump_yaml({persona.name: fields})
+    return fields
+
+
+def _data(persona: Persona, origins: Explanation) -> dict[str, object]:
+    """Return a persona ready for JSON: its fields, and of each value that was given who gave it and where."""
+    fields = _written(persona)
+    told = {field: _origin(origins[field]) for field in fields}
+    sections = {name: _origin(each) for name, each in origins.sections.items()}
+    if sections:
+        told["custom_sections"] = {**told["custom_sections"], **sections}
+    return {"ref": persona.ref, "name": persona.name, "fields": thaw(fields), "origins": told}
+
+
+def _origin(origin: Provenance | tuple[Provenance, ...] | Mapping[str, Provenance]) -> Any:
+    if isinstance(origin, tuple):
+        return [asdict(each) for each in origin]
+    return {name: asdict(each) for name, each in origin.items()} if isinstance(origin, Mapping) else asdict(origin)
 
 
 def _margin(origin: Provenance | None) -> tuple[str, str]:
