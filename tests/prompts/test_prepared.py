@@ -589,6 +589,18 @@ def test_an_empty_value_is_told_from_a_text_that_is_asked_for_and_not_printed(so
         assert outcome(prepared, "t", {"a": value}) == outcome(ordinary, "t", {"a": value}), value
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 9, 10, 11, 19, 100, 110])
+def test_a_value_may_be_printed_any_number_of_times(count: int) -> None:
+    """A prompt with so many places for one variable, and one for another, is filled as it is run."""
+    made = PersonaRegistry()
+    made.define(Persona("Maya", "Guide {b}", tone="-" + "-".join(["{a}"] * count), variables={"a": "A", "b": "B"}))
+    maya = made.get("Maya")
+    prompts = {maya.build_system_prompt(a="x" * 3, b="y") for _ in range(4)}
+    (prompt,) = prompts
+    assert prompt.count("xxx") == count
+    assert maya._planned().ready[None].fill({"a": "xxx", "b": "y"}) == prompt
+
+
 def test_what_one_call_gives_in_vain_may_be_missing_in_the_next() -> None:
     """Both calls have one plan: it asks for nothing that only one of them gives."""
     persona = dataclasses.replace(PERSONA, _bound=Bound(compiled({"t": "{{ session.a }}"})))

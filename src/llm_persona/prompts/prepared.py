@@ -417,8 +417,10 @@ def _maker(
             lines += [f"if '&' in {v} or '<' in {v} or '>' in {v}:", f" {v} = escape({v})"]
     variables = {name: f"v{number}" for number, name in enumerate(printed)}
     body = "{p0}" + "".join(f"{{{variables[name]}}}{{p{i}}}" for i, name in enumerate(places, 1))
-    if length := " + ".join(f"len({variables[name]}) * {n}" for name, n in Counter(places).items()):
-        lines += [f"if {length.replace(' * 1', '')} > most:", " return None"]
+    if printed:
+        lengths = [(f"len({variables[name]})", count) for name, count in Counter(places).items()]
+        length = " + ".join(each if count == 1 else f"{count} * {each}" for each, count in lengths)
+        lines += [f"if {length} > most:", " return None"]
     lines += [f"return f'{body}'"]
     arguments = ", ".join(["tree", "most", *(f"p{i}" for i in range(len(places) + 1))])
     source = [f"def make({arguments}):", " def fill(given):", *(f"  {line}" for line in lines), " return fill"]
