@@ -132,13 +132,13 @@ class Recorder(Sandbox):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - as jinja2
         spend(running.get().ticks, 3)
+        named = {name: value for name, value in kwargs.items() if name not in ("_loop_vars", "_block_vars")}
         marker = __obj if type(__obj) is Marker else None
         if marker is None and not isinstance(__obj, Macro | BlockReference):
-            marker = marker_in(*args, *kwargs.values())
+            marker = marker_in(*args, *named.values())
         if marker is None:
             return super().call(__context, __obj, *args, **kwargs)
-        kwargs = {name: value for name, value in kwargs.items() if name not in ("_loop_vars", "_block_vars")}
-        return machine_of(marker).derive(functools.partial(super().call, __context), __obj, *args, **kwargs)
+        return machine_of(marker).derive(functools.partial(super().call, __context), __obj, *args, **named)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         marker = marker_in(left, right)
