@@ -14,7 +14,7 @@ from ..names import kind_of
 from ..persona.acceptances import Acceptances
 from ..persona.provenance import Origin, origin_of
 from ..persona.resolution import State
-from ..prompts.recordings import Line
+from ..prompts.parts import Line
 from ..templating.session import neutralise
 from ..templating.templates import BUNDLED_PREFIX, Template, Templates
 from .borrowed_names import check_borrowed_names

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from ..codes import finding
 from ..errors import Problem
 from ..persona.provenance import origin_of
-from ..prompts.recordings import Line, Part, Printed
+from ..prompts.parts import Line, Part, Printed
 from ..templating.session import Multiline, Trusted
 from ..templating.syntax import Syntax
 from .findings import Findings

@@ -14,7 +14,7 @@ from ..persona.inheritance import Lineage, texts
 from ..persona.persona import Persona, gives, texts_of
 from ..placeholders import Placeholders
 from ..prompts.explorations import Exploration, Take, explore
-from ..prompts.recordings import Line
+from ..prompts.parts import Line
 from ..prompts.shapes import shape_of
 from ..prompts.texts import Path, PersonaTexts
 from ..templating.session import neutralise

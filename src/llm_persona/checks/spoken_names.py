@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..names import shorten
 from ..persona.provenance import Origin, origin_of
 from ..prompts.explorations import Take
-from ..prompts.recordings import Path, Printed
+from ..prompts.parts import Path, Printed
 from ..templating.templates import VERBATIM
 from .findings import Findings
 from .rehearsals import Rehearsal

@@ -15,7 +15,7 @@ from ..names import kind_of, shorten
 from ..persona.persona import Persona, binding_of
 from ..persona.provenance import Origin, Places, origin_of
 from ..persona.tool_catalogue import read_catalogue
-from ..prompts.recordings import Part, Printed
+from ..prompts.parts import Part, Printed
 from .rehearsals import Rehearsal
 
 # A token of one of today's models is 3 to 6 bytes of UTF-8, in English as in Japanese.

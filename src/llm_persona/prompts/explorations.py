@@ -16,8 +16,9 @@ from ..templating.session import Verbatim
 from ..templating.syntax import turns_asked_for
 from ..templating.templates import Template
 from ..templating.views import Ready
+from .parts import Line, Part, Path, Printed
 from .recorded_views import Lacking, OpenSession, SourcedFilling, as_fields
-from .recordings import MIN_TURNS, Asked, Line, Part, Path, Printed, Recording
+from .recordings import MIN_TURNS, Asked, Recording
 from .texts import PersonaTexts
 
 MAX_RUNS = 256  # of one template, persona and set of names

@@ -16,7 +16,8 @@ from ..templating.markers import Marker, token_of
 from ..templating.session import Record, Verbatim
 from ..templating.templates import Template
 from ..templating.views import NO_SECTIONS, Filling, SessionView, Table, Text, TextTable
-from .recordings import Line, Part, Path, Recording, Token, place_now
+from .parts import Line, Part, Path
+from .recordings import Recording, Token, place_now
 
 
 class Lacking(UndefinedError):  # noqa: N818 - the run is begun anew, with the variable granted

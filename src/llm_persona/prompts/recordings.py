@@ -21,14 +21,15 @@ from jinja2.runtime import Context
 
 from ..errors import let_through
 from ..templating.cost import length_of, running, spend
-from ..templating.events import Pieces, flat
+from ..templating.events import Pieces
 from ..templating.filters import items as items_of
+from ..templating.filters import text_of
 from ..templating.markers import Marker, answered, defaulted, machine_of, token_of
 from ..templating.recorder import ARRANGING
 from ..templating.session import printable
 from .facts import Facts, can_be_told
+from .parts import BY_LETTER, Line, Part, Path, Printed, mixed, retraced, tidied_parts
 
-Path = tuple[str | int, ...]
 MANY = 16  # parts of a text, beyond which each takes a step
 FOLLOWED = 6  # steps of whatever is followed
 MIN_TURNS = 2  # that the longest loop over a list of unknown length has
@@ -87,35 +88,6 @@ _PARTICULAR = frozenset(["truncate", "indent", "round"])
 
 # What makes of a text one that says the same.
 KEEPING_FILTERS = frozenset(["upper", "lower", "capitalize", "title", "trim", "indent", "string", "escape"])
-
-
-class Part(NamedTuple):
-    """A part of a text: its length, the persona's field or the session's variable that it is from, and whether a value
-    of the session is in it, of which variable. None where several are mixed, or none is known."""
-
-    length: int
-    path: Path | None
-    session: bool
-    variable: str | None = None
-
-
-class Line(NamedTuple):
-    """A line of a template, by the template's full name."""
-
-    template: str
-    number: int
-
-
-class Printed(str):
-    """A text that a template printed: the parts that it consists of, and the line that printed it."""
-
-    __slots__ = ("line", "name", "of", "parts", "unknown", "whole")
-    of: frozenset[Path]  # all sources that it was made of
-    unknown: bool  # worked out from values of which only the kind is known
-    parts: tuple[Part, ...]
-    line: Line | None
-    name: str | None  # the variable of the session that it is, printed by the template itself
-    whole: bool  # a text as its author wrote it; else what a filter or another text made of it
 
 
 class Token(NamedTuple):
@@ -314,7 +286,7 @@ class Recording:
         if isinstance(value, bool) and not token.unknown:
             return value
         if parts is None:
-            parts = _mixed(token.parts, value)
+            parts = mixed(token.parts, value)
         return self.stand_for(value, parts, unknown=token.unknown, whole=False, how=how, of=token.of, wild=token.wild)
 
     def derive(self, function: Callable[..., Any], *arguments: object, **named: object) -> Any:
@@ -461,7 +433,33 @@ class Recording:
         if name not in KEEPING_FILTERS or len(tokens) > 1 or (name == "trim" and (named or len(arguments) > 1)):
             self._look(*tokens)
         made = self._derived(tokens, function, arguments, named)
-        return self._some(made, arguments[1]) if name in _CHOOSING and type(made) is Marker else made
+        if type(made) is not Marker:
+            return made
+        if name in _CHOOSING:
+            return self._some(made, arguments[1])
+        return self._retraced(made, name, function, arguments, named) if len(tokens) == 1 else made
+
+    def _retraced(
+        self,
+        made: Marker,
+        name: str,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        named: Mapping[str, Any],
+    ) -> Marker:
+        """Return what a filter made of one text, with the parts that it is from where they can be told."""
+        at, token = _first(arguments), token_of(made)
+        if not (isinstance(token.value, str) and type(arguments[at]) is Marker):
+            return made
+        before = token_of(arguments[at])
+        parts = retraced(
+            lambda text: function(*arguments[:at], text, *arguments[at + 1 :], **named),
+            text_of(before.value) if isinstance(before.value, str) else "",
+            before.parts,
+            token.value,
+            by_letter=name in BY_LETTER,
+        )
+        return made if parts is None else Marker(self, token._replace(parts=parts))
 
     def _some(self, made: Marker, chosen_from: object) -> Marker:
         """Return what stands for those of a list that a filter chooses: all of them, or none."""
@@ -551,12 +549,12 @@ class Recording:
         text = environment.joined((actual(part),))
         if type(part) is Marker and sum(each.length for each in token_of(part).parts) == len(text):
             return cast("tuple[Part, ...]", token_of(part).parts)
-        return _mixed(token_of(part).parts if type(part) is Marker else (), text)
+        return mixed(token_of(part).parts if type(part) is Marker else (), text)
 
     def caught(self, pieces: list[Any], concat: Callable[[list[Any]], str]) -> Marker:
         """Return what stands for the text of a macro, a set block or `super()`."""
         kept = concat(pieces)
-        parts = tuple(part for piece in flat(pieces) for part in _parts_of(piece))
+        parts = tuple(tidied_parts(pieces))
         made_of = [piece for piece in pieces if type(piece) is Printed]
         unknown = any(piece.unknown for piece in made_of)
         of = frozenset().union(*(piece.of for piece in made_of))
@@ -569,7 +567,7 @@ class Recording:
         (text,) = environment.printed(token.value)
         parts = token.parts
         if sum([part.length for part in parts]) != len(text):
-            parts = _mixed(parts, text)
+            parts = mixed(parts, text)
         printed = Printed(text)
         printed.parts, printed.name, printed.whole, printed.unknown = parts, token.name, token.whole, token.unknown
         printed.of = token.of
@@ -745,22 +743,6 @@ def _is_open(kind: str, token: Token, other: object) -> bool:
     if kind in ("eq", "ne") and sampled:
         return type(other) is Marker or (isinstance(other, str) and other != "")
     return True
-
-
-def _mixed(parts: Sequence[Part], value: object) -> tuple[Part, ...]:
-    """Return one part for all that a value was made of."""
-    length = len(value) if isinstance(value, str) else len(printable(value) or "")
-    made_of = [part for part in parts if part.length or len(parts) == 1]
-    paths, variables = {part.path for part in made_of}, {part.variable for part in made_of if part.session}
-    path = paths.pop() if len(paths) == 1 else None
-    variable = variables.pop() if len(variables) == 1 else None
-    return (Part(length, path, any(part.session for part in parts), variable),)
-
-
-def _parts_of(piece: object) -> tuple[Part, ...]:
-    if type(piece) is Printed:
-        return piece.parts
-    return (Part(len(str(piece)), None, False),)
 
 
 def place_now(frame: FrameType | None) -> Line | None:

@@ -11,7 +11,7 @@ from ..errors import PersonaError, field_text
 from ..persona.persona import Persona, texts_of
 from ..persona.provenance import Explanation, Provenance
 from ..prompts.explorations import Take, take
-from ..prompts.recordings import Path, Printed
+from ..prompts.parts import Path, Printed
 from ..templating.events import TemplateText
 from ..templating.templates import Template
 
@@ -73,30 +73,44 @@ def explain(
 def segments(taken: Take) -> Iterator[Segment]:
     """Yield the parts of a recorded prompt in order; together they are its text."""
     written = iter(_solid(taken.written))
-    last: TemplateText | None = None
-    waiting = next(written, None)
+    waiting, last = next(written, _END)
     for piece in taken.assembled.pieces:
-        if waiting is not piece and not isinstance(waiting, TemplateText):
+        if isinstance(waiting, TemplateText):
+            yield from _of_template(piece, waiting)
+        elif waiting is not piece:
             yield from _of_template(piece, last)  # white space that was pending
             continue
-        if isinstance(waiting, TemplateText):
-            last = waiting
-            yield from _of_template(piece, last)
         elif isinstance(piece, Printed):
             yield from _of_value(piece)
         else:
-            yield Segment(piece, *(last.line if last is not None and last.line else ()))
-        waiting = next(written, None)
+            yield Segment(str(piece), *_end_of(last))
+        waiting, last = next(written, _END)
 
 
-def _solid(pieces: Iterable[object]) -> Iterator[object]:
-    """Yield what comes out, in order, of what a template wrote; white space may come before any of it."""
+def _end_of(text: TemplateText | None) -> tuple[str, int | None]:
+    """Return the line of a template where its own text ends."""
+    if text is None or text.line is None:
+        return "", None
+    template, first = text.line
+    return template, first + text.count("\n")
+
+
+_END: tuple[object, TemplateText | None] = (None, None)
+
+
+def _solid(pieces: Iterable[object]) -> Iterator[tuple[object, TemplateText | None]]:
+    """Yield what comes out, in order, of what a template wrote, with its own text that was written last.
+
+    White space may come out before any of it.
+    """
+    last: TemplateText | None = None
     for piece in pieces:
         if isinstance(piece, TemplateText):
+            last = piece or last
             if piece.body:
-                yield piece
+                yield piece, last
         elif piece and (type(piece) is str or isinstance(piece, Printed)):
-            yield piece
+            yield piece, last
 
 
 def _of_template(piece: str, text: TemplateText | None) -> Iterator[Segment]:
@@ -106,8 +120,8 @@ def _of_template(piece: str, text: TemplateText | None) -> Iterator[Segment]:
         yield Segment(piece)
         return
     template, first = text.line
-    if piece.isspace():  # what stands at its end
-        yield from (Segment(line, template, first + text.count("\n")) for line in lines)
+    if piece.isspace():
+        yield from (Segment(line, *_end_of(text)) for line in lines)
         return
     # Only blank lines are dropped when a text is tidied, and others come before it.
     numbers = iter([first + number for number, line in enumerate(text.split("\n")) if line.strip()])

@@ -13,7 +13,7 @@ from ..persona.persona import Persona, binding_of, settled_with, texts_of
 from ..persona.provenance import Explanation, Provenance, explanation
 from ..placeholders import Placeholder, Placeholders
 from ..prompts.explorations import take
-from ..prompts.recordings import Path
+from ..prompts.parts import Path
 from ..prompts.texts import PersonaTexts
 from ..registry.explanation import Segment, is_own, lines_of, origin_of, segments
 from ..registry.registry import state_of
