@@ -11,6 +11,7 @@ import pytest
 from llm_persona.codes import CODES, finding
 
 PACKAGE = Path(__file__).parents[1] / "src" / "llm_persona"
+LIST = Path(__file__).parents[1] / "docs" / "findings.md"
 
 
 def written() -> Iterator[str]:
@@ -48,3 +49,12 @@ def test_codes_read_as_one_table() -> None:
         assert row.meaning.endswith(".")
         assert ". " not in row.meaning
         assert row.acceptable or row.level == "error"
+
+
+def test_the_documentation_lists_every_code() -> None:
+    """With what the table says of it, in its words, and no code that is not there."""
+    rows = [line for line in LIST.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{code}` | {row.level}{'' if row.acceptable else ', not to be accepted'} | {row.found} | {row.meaning} |"
+        for code, row in sorted(CODES.items())
+    ]

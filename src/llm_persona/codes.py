@@ -44,6 +44,9 @@ def _warning(found: Found, meaning: str) -> Code:
 CODES: Mapping[str, Code] = MappingProxyType(
     {
         "acceptance-unmatched": _warning("in files", "What is accepted was not found: there is nothing to accept."),
+        "alike-items": _warning(
+            "in files", "Two capabilities or constraints are the same but for case, blanks and full stops."
+        ),
         "alike-names": _warning("in files", "Two names differ only in case, blanks or how Unicode writes them."),
         "another-name": _warning("in files", "A text says the name of another persona than the one that prints it."),
         "constraints-kept-out": _warning(
@@ -55,6 +58,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "jinja-in-text": _warning("in files", "A persona's text looks like Jinja, which is not run there."),
         "mixed-scripts": _warning("in files", "A name mixes letters that look alike from different scripts."),
         "parent-replaced": _warning("in files", "A parent is gone: what replaces it is inherited."),
+        "same-as-parent": _warning("in files", "A child writes a text that it inherits anyway."),
         "unnamed-variant": _warning("in files", "A variant would introduce itself by its key, unlike its parent."),
         "unpinned-ref": _warning("in files", "A persona has no version, and one that it inherits from has."),
         "unused-variable": _warning("in files", "No text and no template uses a declared variable."),

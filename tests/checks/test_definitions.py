@@ -115,7 +115,7 @@ def test_suspicions_and_oversights_stand_in_file_order(tmp_path: Path) -> None:
 
 def test_a_persona_without_a_version_below_one_that_has_some_is_warned_of(tmp_path: Path) -> None:
     """Its conversations are pinned to nothing, though what they are told moves on with the versions of another."""
-    text = "Maya: {role: x, version: 1}\nMore: {parent: Maya, display_name: Maya}\nMost: {parent: More, display_name: Maya}\n"
+    text = "Maya: {role: x, version: 1}\nMore: {parent: Maya, display_name: Maya}\nMost: {parent: More}\n"
     found = warnings(tmp_path, text)
     assert fields(found) == [(2, "More", "parent"), (3, "Most", "parent")]
     assert str(found[0]).partition(": ")[2] == (

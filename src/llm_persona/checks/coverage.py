@@ -24,6 +24,7 @@ from .findings import Findings
 from .lines import check_line_starts, indented_includes
 from .near_placeholders import check_near_misses
 from .rehearsals import Rehearsal, SessionSample
+from .repeats import check_repeats
 from .session_names import Asking, check_constants, check_defaults, check_names, check_slips
 from .spoken_names import check_spoken_name
 from .stable_shares import Least, StableShare, stable_share
@@ -53,6 +54,7 @@ def check(
     for problem in oversights(state, state.places):
         findings.add(problem)
     check_borrowed_names(state, findings)
+    check_repeats(state, findings)
     lacking: set[str] = set()
     asking: list[Asking] = []
     for rehearsal in _rehearsals(state, sample):  # none is kept: each has all of its recordings

@@ -16,6 +16,7 @@ from .borrowed_names import check_borrowed_names
 from .characters import suspicions
 from .definitions import oversights
 from .findings import Findings
+from .repeats import check_repeats
 
 
 def validate_file(
@@ -56,6 +57,7 @@ def inspect_documents(
     for warning in oversights(loaded.state, loaded.places):
         findings.add(warning)
     check_borrowed_names(loaded.state, findings)
+    check_repeats(loaded.state, findings)
     warnings = findings.problems([] if loaded.problems else ["in files"])  # what is broken is not looked at
     loaded.problems = in_file_order([*loaded.problems, *warnings], documents)
     return loaded
