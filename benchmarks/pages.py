@@ -1,4 +1,4 @@
-"""The tables of README and of the page on performance: their rows are the figures in `results`.
+"""The tables of the page on performance: their rows are the figures in `results`.
 
 A row is `| name | median | least to most |`, with `at most 3.3 |` or `at least 12 |` behind it where a figure is wanted.
 """
@@ -14,7 +14,7 @@ from harness import Figure, results
 from llm_persona.files.output import write_file
 
 REPOSITORY = Path(__file__).parents[1]
-PAGES = (REPOSITORY / "README.md", REPOSITORY / "docs/performance.md")
+PAGES = (REPOSITORY / "docs/performance.md",)
 
 _ROW = re.compile(
     r"^\| (?P<name>[^|\n]+) \|[^|\n]*\|[^|\n]*\|(?P<wanted> (?P<bound>at (?:most|least)) (?P<limit>[\d.,]+)[^|\n]*\|)?",

@@ -163,11 +163,11 @@ def _installed(commit: str, work: Path) -> str:
 
 def _jobs(root: Path, made: Path) -> dict[str, tuple[str, object]]:
     """Return the persona files of a checkout, README's and the starter's made, and the tools that each is loaded with."""
-    from test_readme import FILE_NAME, blocks
+    from page_blocks import files
 
-    for block in blocks((root / "README.md").read_text("utf-8")):
-        if named := FILE_NAME.match(block.text):
-            _write(made / "readme" / named[1], block.text)
+    page = root / "docs/personas.md"  # where README's file went
+    for name, text in files((page if page.is_file() else root / "README.md").read_text("utf-8")).items():
+        _write(made / "readme" / name, text)
     for name, place in (("personas.yaml", ""), ("support.j2", "templates")):
         _write(made / "starter" / place / name, _starter(root, name))
     jobs = {name: _job(made / name / "personas.yaml") for name in ("readme", "starter")}

@@ -95,7 +95,7 @@ _LOOP = frozenset(
         "revindex0",
     ]
 )
-_ATTRIBUTES: list[tuple[type | tuple[type, ...], frozenset[str]]] = [
+ATTRIBUTES: list[tuple[type | tuple[type, ...], frozenset[str]]] = [
     (str, _STR),
     ((Record, Table, dict), _MAPPING),
     (date, _DATE),
@@ -340,7 +340,7 @@ def _defined(value: object) -> bool:
 
 def _attributes(value: object) -> frozenset[str]:
     """Return what a template may ask of a value by name."""
-    for kinds, names in _ATTRIBUTES:
+    for kinds, names in ATTRIBUTES:
         if isinstance(value, kinds):
             return names
     from uuid import UUID  # only now: few sessions hold one
