@@ -473,6 +473,6 @@ def test_hook_installs_what_the_extra_needs() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert hook["additional_dependencies"] == project["optional-dependencies"]["cli"]
     assert invoke(*shlex.split(hook["entry"])[1:], "personas.yaml", "short.yaml").exit_code == 0
-    chosen = [name for name in ("personas.yaml", "a/personas.yml", "b/personas.json", "mypersonas.yaml", "personas.yaml.bak")
+    chosen = [name for name in ("personas.yaml", "a/personas.yml", "b/personas.json", "t/x.j2", "mypersonas.yaml", "personas.yaml.bak")
               if re.search(hook["files"], name)]  # fmt: skip
-    assert chosen == ["personas.yaml", "a/personas.yml", "b/personas.json"]
+    assert chosen == ["personas.yaml", "a/personas.yml", "b/personas.json", "t/x.j2"]

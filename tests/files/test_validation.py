@@ -125,6 +125,25 @@ def test_every_field_has_a_title_a_description_and_an_example() -> None:
         assert field["examples"]
 
 
+def test_what_an_editor_shows_says_what_the_schema_means() -> None:
+    """Formatted, wherever there is a description; and whatever may be refused has words for it, fields by name."""
+    described = [part for _, part in parts(schema()) if "description" in part and isinstance(part["description"], str)]
+    assert len(described) > 30
+    assert all(part["markdownDescription"] == part["description"] for part in described)
+    defs = schema()["$defs"]
+    assert isinstance(defs, dict)
+    assert [name for name, part in defs.items() if "errorMessage" not in part] == []
+    assert ", ".join(FIELDS[1:]) in defs["persona"]["errorMessage"]
+
+
+def test_the_examples_of_a_template_are_the_bundled_ones(repository: Path) -> None:
+    """All that print a prompt: the base of them prints none of its own."""
+    whole = schema()
+    bundled = {path.stem for path in (repository / "templates").glob("*.j2")} - {"base"}
+    for place in (whole["properties"]["$default_template"], whole["$defs"]["persona"]["properties"]["template"]):  # type: ignore[index]  # its shape
+        assert set(place["examples"]) == bundled
+
+
 def test_the_schema_is_not_shared() -> None:
     """Changing what was returned changes nothing for anybody else."""
     schema().clear()

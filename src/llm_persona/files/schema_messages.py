@@ -61,7 +61,10 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One place that breaks one keyword of the schema; `title` says in words what that part of it expects."""
+    """One place that breaks one keyword of the schema; `title` says in words what that part of it expects.
+
+    What only a child may say, and this is none, breaks the keyword `whole`.
+    """
 
     path: tuple[str | int, ...]
     value: object
@@ -80,7 +83,7 @@ def explained(document: Document, violation: Violation, guess: Guesses) -> Itera
             yield from found or [Mistake(path, "has a name that may not stand here", "check the names below it")]
         case "type":
             yield _wrong_type(document, path, value, title)
-        case "not":
+        case "whole":
             yield _nothing_to_edit(path, value, title)
         case "pattern":
             yield _wrong_text(document, path, str(value), title)

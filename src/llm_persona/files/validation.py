@@ -24,6 +24,9 @@ if TYPE_CHECKING:  # for a file that is well, nobody has to find words
     from .reading import Document
     from .schema_messages import Mistake, Violation
 
+# The parts of the schema that refuse what only a child may say: moot where the value is wrong in itself.
+WHOLE = "whole"
+
 
 def schema() -> dict[str, object]:
     """Return the JSON Schema (draft 2020-12) of persona files: for editors, and what the reader applies."""
@@ -147,11 +150,10 @@ def _against_schema(document: Document, data: Any) -> Iterator[Mistake]:
     from .schema_messages import explained
 
     violations = list(_violations(data))
-    told = {v.path for v in violations if v.keyword != "not"}
+    told = {v.path for v in violations if v.keyword != WHOLE}
     guess = Guesses()
     for violation in violations:
-        # `not` refuses what only a child may say: moot where the value is wrong in itself.
-        if violation.keyword != "not" or violation.path not in told:
+        if violation.keyword != WHOLE or violation.path not in told:
             yield from explained(document, violation, guess)
 
 
@@ -172,6 +174,7 @@ def _violations(data: Any) -> Iterator[Violation]:
     for error in _validator().evaluate(data).errors():
         place, _, keyword = error["schemaLocation"].partition("#")[2].rpartition("/")
         path, value = _followed(data, error["instanceLocation"])
+        keyword = WHOLE if place.startswith(f"/$defs/{WHOLE}_") else keyword
         yield Violation(path, value, keyword, titles[f"#{place}"])
 
 

@@ -19,6 +19,7 @@ from ...errors import InvalidValueError, Problem, one_line
 from ...files.reading import read
 from ...persona.acceptances import Acceptance, Acceptances
 from ...registry.registry import PersonaRegistry, registry_of, state_of
+from ..affected import persona_files_for
 from ..completions import session_names
 from ..options import PersonaFiles, kept_standard_input, persona_files, session, session_value
 from ..problems import Lines, print_problems, print_problems_for_github, problem_data
@@ -158,7 +159,8 @@ def check(
 ) -> None:
     """Check persona files and their templates: every mistake with its place and the remedy.
 
-    Files of one registry go together with -f; FILES are checked each by itself, as a pre-commit hook gives them.
+    Files of one registry go together with -f; FILES are checked each by itself, as a pre-commit hook gives them. A template
+    among them stands for the persona files, here and below, whose $templates it lies in.
     Ends with 1 if there is an error; warnings alone are no errors. What is meant as it is can be accepted, with --accept
     or in the file ($accept: {CODE: [PERSONA]}); what would not render cannot.
 
@@ -170,7 +172,8 @@ def check(
         raise click.UsageError("give FILES, each a registry of its own, or the files of one registry with -f: not both")
     if each.count("-") > 1:
         raise click.UsageError("standard input can be read only once: give '-' once")
-    registries = [replace(files, paths=(path,)) for path in each] or [replace(files, paths=files.chosen())]
+    named = [(path,) for path in persona_files_for(each)] if each else [files.chosen()]
+    registries = [replace(files, paths=paths) for paths in named]
     reads_input = any("-" in registry.paths for registry in registries)
     lines = Lines(kept_standard_input(files.limits) if reads_input else None)
     passed, acceptances = Passed.of(entries), Acceptances(accepted)
