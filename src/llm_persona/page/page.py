@@ -15,7 +15,7 @@ from markupsafe import Markup
 from ..errors import let_through
 from ..files.invisible import runs
 from ..registry.registry import PersonaRegistry
-from ..templating.generation import Unfolded
+from ..templating.jinja_internals import Unfolded
 from .cards import Card, anchor, cards
 from .tree import tree
 

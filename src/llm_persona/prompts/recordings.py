@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import sys
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from decimal import Decimal
@@ -24,6 +23,7 @@ from ..templating.cost import length_of, running, spend
 from ..templating.events import Pieces
 from ..templating.filters import items as items_of
 from ..templating.filters import text_of
+from ..templating.jinja_internals import running_at
 from ..templating.markers import Marker, answered, defaulted, machine_of, token_of
 from ..templating.recorder import ARRANGING
 from ..templating.session import printable
@@ -747,18 +747,5 @@ def _is_open(kind: str, token: Token, other: object) -> bool:
 
 def place_now(frame: FrameType | None) -> Line | None:
     """Return the line of the template that is running innermost."""
-    while frame is not None:
-        template = frame.f_globals.get("__jinja_template__")
-        if template is not None:
-            return Line(str(template.name), line_of(template, frame.f_lineno))
-        frame = frame.f_back
-    return None
-
-
-def line_of(template: Any, generated: int) -> int:
-    """Return the line of a template that a line of its code was made of; Jinja2's own look-up parses its table each time."""
-    table = template.__dict__.get("line_table")
-    if table is None:
-        table = template.line_table = sorted((made, line) for line, made in template.debug_info)
-    index = bisect_right(table, (generated, sys.maxsize)) - 1
-    return int(table[index][1]) if index >= 0 else 1
+    found = running_at(frame)
+    return None if found is None else Line(*found)

@@ -6,7 +6,7 @@ __all__ = [
     "events",
     "filters",
     "folders",
-    "generation",
+    "jinja_internals",
     "markers",
     "recorder",
     "session",

@@ -9,13 +9,14 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from jinja2 import Template, Undefined, nodes
-from jinja2.compiler import CodeGenerator, Frame, MacroRef
+from jinja2.compiler import Frame, MacroRef
 from jinja2.runtime import BlockReference, Context
 from jinja2.utils import missing
 
 from .assembly import Beginning, Known, Remembered, condensed, joined, put_together
 from .cost import CALL, Cost, running
 from .events import Pieces, Watch, tidy
+from .jinja_internals import PRINTED_ALONE, OpenReference, Unfolded, calling_parents, read_directly
 
 ROOTS = ("persona", "session")  # what a template is given
 
@@ -135,38 +136,6 @@ def _weight(statements: Iterable[nodes.Node]) -> int:
             within |= {id(each) for each in node.else_}
         waiting += [each for each in node.iter_child_nodes() if id(each) not in within]
     return parts // _PARTS
-
-
-class Unfolded(CodeGenerator):
-    """Writes every expression as it stands.
-
-    Jinja2's own tries to work out what it can, and passes over whatever is raised meanwhile. What a signal handler
-    raises would be lost, and leave the template's own text to be printed as data.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.optimizer = None
-
-    def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802 - jinja2's name
-        if frame.require_output_check:
-            if self.has_known_extends:
-                return
-            self.writeline("if parent_template is None:")
-            self.indent()
-        finalize = self._make_finalize()
-        for is_own, parts in groupby(node.nodes, lambda part: isinstance(part, nodes.TemplateData)):
-            if is_own:
-                self.simple_write(repr("".join([part.data for part in parts])), frame)  # type: ignore[attr-defined]  # its text
-                continue
-            for part in parts:
-                self.start_write(frame, part)
-                self._output_child_pre(part, frame, finalize)
-                self.visit(part, frame)
-                self._output_child_post(part, frame, finalize)
-                self.end_write(frame)
-        if frame.require_output_check:
-            self.outdent()
 
 
 class Generator(Unfolded):
@@ -358,7 +327,7 @@ class Generator(Unfolded):
         if node.with_context:
             self.writeline(f"context.include(template, {frame.buffer}, {self.dump_local_context(frame)})", node)
         else:
-            self.writeline(f"{frame.buffer}.extend(template._get_default_module()._body_stream)", node)
+            self.writeline(f"{frame.buffer}.extend({PRINTED_ALONE})", node)
 
     def visit_Block(self, node: nodes.Block, frame: Frame) -> None:  # noqa: N802 - jinja2's name
         if frame.toplevel and self.has_known_extends:
@@ -466,7 +435,7 @@ class Generator(Unfolded):
         if node.node is not None:
             super().visit_Filter(node, frame)
             return
-        with self._filter_test_common(node, frame, True):
+        with self.filtering(node, frame):
             self.write(f"environment.captured({frame.buffer})")
 
 
@@ -477,9 +446,8 @@ def _is_constant(node: nodes.Node) -> bool:
 
 def appending(source: str) -> str:
     """Return generated code whose functions append to `out`, where Jinja2 would have them yield."""
-    source = re.sub(r"resolve\('(persona|session)'\)", r"context.\1", source)
-    source = source.replace("yield from parent_template.root_render_func", "return parent_template.root_render_func")
-    return "\ndef ".join(map(_without_unused, source.split("\ndef ")))
+    functions = calling_parents(read_directly(source, ROOTS)).split("\ndef ")
+    return "\ndef ".join(map(_without_unused, functions))
 
 
 def _without_unused(function: str) -> str:
@@ -497,18 +465,18 @@ def _stays(text: str) -> bool:
     return bool(body) and not text[0].isspace() and "\n" not in text[len(body) :] and tidy(text) == text
 
 
-class SuperReference(BlockReference):
+class SuperReference(OpenReference):
     """`super()`, without the white space that the template writes at the two ends of the block."""
 
     def __call__(self) -> Pieces:
         running.get().settle(CALL)
-        context: EventContext = self._context  # type: ignore[assignment]  # a Sandbox makes no other
-        return context.environment.captured(context.caught(self._stack[self._depth]))  # type: ignore[attr-defined, no-any-return]
+        caught: Pieces = self.context.environment.captured(self.context.caught(self.block))
+        return caught
 
     @property
     def super(self) -> BlockReference | Undefined:
         parent = super().super
-        return parent if isinstance(parent, Undefined) else own(parent)
+        return parent if isinstance(parent, Undefined) else SuperReference.of(parent)
 
 
 class _NothingKnown(Known):
@@ -616,7 +584,7 @@ class EventContext(Context):
 
     def super(self, name: str, current: Callable[[Context], Iterator[str]]) -> BlockReference | Undefined:
         parent = super().super(name, current)
-        return parent if isinstance(parent, Undefined) else own(parent)
+        return parent if isinstance(parent, Undefined) else SuperReference.of(parent)
 
     def derived(self, locals: dict[str, Any] | None = None) -> EventContext:
         twin = super().derived(locals)
@@ -640,7 +608,3 @@ class EventContext(Context):
         inner.pieces, inner.watch, inner.known = pieces, self.watch, self.known
         inner.cost.settle(CALL)
         template.root_render_func(inner)
-
-
-def own(parent: BlockReference) -> SuperReference:
-    return SuperReference(parent.name, parent._context, parent._stack, parent._depth)

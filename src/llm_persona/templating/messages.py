@@ -14,6 +14,7 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 from ..errors import TemplateError
 from ..names import did_you_mean, kind_of, shorten
 from ..wording import PRINTS_NULL
+from .jinja_internals import fail
 
 _KINDS = {  # by the name of a class; what is made of it is of its kind
     "PersonaView": "persona",
@@ -110,7 +111,7 @@ def unavailable(kind: str, name: str) -> str:
 def unprintable(value: object) -> NoReturn:
     """Raise TemplateError for a value that has no text of its own, UndefinedError for one that is not there."""
     if isinstance(value, Undefined):
-        value._fail_with_undefined_error()
+        fail(value)
     if value is None:
         raise TemplateError(PRINTS_NULL, hint="test it first: {% if persona.company %}")
     kind = described(value)

@@ -16,6 +16,7 @@ from jinja2.runtime import BlockReference, Context, Macro
 
 from .cost import running, spend
 from .events import TemplateText, flat
+from .jinja_internals import without_scope
 from .markers import Machine, Marker, machine_of, marker_in
 from .sandbox import Sandbox, XmlSandbox
 from .views import Lines
@@ -132,7 +133,7 @@ class Recorder(Sandbox):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - as jinja2
         spend(running.get().ticks, 3)
-        named = {name: value for name, value in kwargs.items() if name not in ("_loop_vars", "_block_vars")}
+        named = without_scope(kwargs)
         marker = __obj if type(__obj) is Marker else None
         if marker is None and not isinstance(__obj, Macro | BlockReference):
             marker = marker_in(*args, *named.values())

@@ -6,21 +6,18 @@ cost is counted (see `cost`, and docs/decisions).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal, localcontext
 from itertools import islice
-from types import BuiltinMethodType, CodeType
+from types import BuiltinMethodType
 from typing import Any, cast
 
-from jinja2 import StrictUndefined, Template, Undefined, nodes
+from jinja2 import StrictUndefined, Template, Undefined
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import UndefinedError
-from jinja2.filters import _GroupTuple as GroupTuple
 from jinja2.loaders import BaseLoader
 from jinja2.runtime import BlockReference, Context, LoopContext, TemplateReference
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from ..errors import TemplateError
@@ -29,7 +26,8 @@ from .assembly import Known
 from .cost import SHORT, Compiling, exceeding, printed_again, running, spend
 from .events import Begin, End, Pieces, TemplateText, Watch, trimmed, white_ends
 from .filters import FILTERS, LOOKING, TESTS, XML_FILTERS, calculating, escaped, joined, looking, sequence, text_of
-from .generation import NOTHING_KNOWN, EventContext, Generator, Reached, Start, appending, own
+from .generation import NOTHING_KNOWN, EventContext, Generator, Reached, Start, SuperReference, appending
+from .jinja_internals import GroupTuple, OpenEnvironment, subject_of
 from .messages import absent, described
 from .session import ARITHMETIC, Record, SessionText, Verbatim, escape
 from .views import Lines, PersonaView, SessionView, Table, Texts
@@ -113,7 +111,7 @@ class XmlPieces(Pieces):
         return Verbatim(super().tidied())
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
+class Sandbox(OpenEnvironment):
     """The environment of the plain and the markdown templates."""
 
     code_generator_class = Generator
@@ -158,13 +156,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Return the full name of what a template calls another: a product's `markdown` may extend `markdown`."""
         return str(self.loader.chain[parent].uses[template])  # type: ignore[union-attr]  # the registry's own loader
 
-    def _tokenize(self, source: str, name: str | None, filename: str | None = None, state: str | None = None) -> Any:
-        stream = super()._tokenize(source, name, filename, state)
-        stream._iter = self.compiling.each(stream._iter)
-        return stream
+    def tokens(self, tokens: Iterable[Any]) -> Iterator[Any]:
+        return self.compiling.each(tokens)
 
-    def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
-        return appending(super()._generate(source, *args, **options))
+    def generated(self, source: str) -> str:
+        return appending(source)
 
     def run(self, compiled: Template, names: dict[str, Any], watch: Watch, known: Known) -> None:
         """Run a template with these names under a watch; `known` is what was found before of its parts."""
@@ -197,15 +193,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if not parent:
                 return Start(compiled.root_render_func, blocks, parent is None, context)
             compiled = self.get_template(parent, compiled.name)
-
-    def _compile(self, source: str, filename: str) -> CodeType:
-        try:
-            return super()._compile(source, filename)
-        except SyntaxError as error:
-            # Its line is one of generated code, which ends with the pairs `template line=generated line`.
-            pairs = re.findall(r"(\d+)=(\d+)", source[source.rfind("debug_info = ") :])
-            line = max((int(line) for line, made in pairs if int(made) <= (error.lineno or 0)), default=1)
-            raise SyntaxError(error.msg, (filename, line, None, None)) from None
 
     def captured(self, pieces: list[Any]) -> Any:
         """Return what a block wrote, without the white space that the template writes at its two ends."""
@@ -246,8 +233,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def _found(self, obj: Any, name: object, found: Any) -> Any:
         if type(found) is BlockReference:
-            return own(found)
-        if isinstance(found, Undefined) and found._undefined_obj is obj:
+            return SuperReference.of(found)
+        if isinstance(found, Undefined) and subject_of(found) is obj:
             entries = obj if isinstance(obj, Record | Table) and len(obj) <= _COMPARED else ()
             known = (*_attributes(obj), *entries)
             spend(running.get().ticks, 16 + 4 * len(known))

@@ -13,7 +13,8 @@ from jinja2 import Environment, meta, nodes
 from ..errors import TemplateError
 from ..names import did_you_mean, shorten
 from .filters import FILTERS, TESTS
-from .generation import ROOTS, Unfolded
+from .generation import ROOTS
+from .jinja_internals import Unfolded
 from .messages import unavailable
 from .sandbox import GLOBALS
 from .views import unknown_field

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import CodeType, TracebackType
+from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from weakref import WeakValueDictionary
 
-from jinja2 import BaseLoader, Environment, TemplateSyntaxError, nodes
+from jinja2 import BaseLoader, Environment, TemplateSyntaxError
 from jinja2 import Template as JinjaTemplate
-from jinja2.parser import Parser
 
 from ..errors import InvalidValueError, PersonaError, TemplateError, let_through
 from ..fields import TEMPLATE_FIELDS
@@ -29,6 +27,7 @@ from .cost import Compiling, Cost, running, too_large
 from .events import Watch
 from .folders import ENDING, Source, is_folder, name_problem, read_folder, within_tokens
 from .generation import NOTHING_KNOWN, parent_of
+from .jinja_internals import line_read, ran_last
 from .messages import explain
 from .sandbox import GLOBALS, Sandbox, XmlSandbox
 from .session import MARKDOWN, PLAIN, XML, Family, Verbatim
@@ -126,7 +125,7 @@ class Template:
         return (XmlRecorder if sandbox.escapes else Recorder)(sandbox)
 
     def translated(self, error: Exception) -> PersonaError:
-        name, line = _place(error)
+        name, line = ran_last(error) or (None, None)
         syntax = self.syntaxes[name or str(self.compiled.name)]
         if isinstance(error, PersonaError):
             return place(error, syntax, line) if isinstance(error, TemplateError) else error
@@ -456,44 +455,14 @@ def _translating(syntax: Syntax) -> Iterator[None]:
     except Exception as error:
         let_through(error)
         if isinstance(error, TemplateError):
-            raise place(error, syntax, _line_read(error, syntax)) from None
+            raise place(error, syntax, _line_read(error)) from None
         if isinstance(error, PersonaError):
             raise
-        raise syntax.error(explain(error)[0], _line_read(error, syntax)) from None
+        raise syntax.error(explain(error)[0], _line_read(error)) from None
 
 
-def _place(error: Exception) -> tuple[str | None, int | None]:
-    """Return the template and the line that ran last before an error, or where it began to call itself without end."""
-    ran = [each for each in _walk(error.__traceback__) if "__jinja_template__" in each.tb_frame.f_globals]
-    if not ran:
-        return None, None
-    last = ran[-1]
-    if isinstance(error, RecursionError):
-        # Where Python's limit strikes depends on how deep the caller stands.
-        times = Counter(each.tb_frame.f_code for each in ran)
-        last = next((each for each in ran if times[each.tb_frame.f_code] > 1), last)
-    template = last.tb_frame.f_globals["__jinja_template__"]
-    return template.name, template.get_corresponding_lineno(last.tb_lineno)
-
-
-def _walk(traceback: TracebackType | None) -> Iterator[TracebackType]:
-    while traceback is not None:
-        yield traceback
-        traceback = traceback.tb_next
-
-
-def _line_read(error: Exception, syntax: Syntax) -> int:
+def _line_read(error: Exception) -> int:
     """Return the line that was parsed or compiled when an error came."""
     if isinstance(error, SyntaxError) and error.text is None and error.lineno:
         return error.lineno
-    line = 1
-    traceback = error.__traceback__
-    while traceback is not None:
-        names = traceback.tb_frame.f_locals
-        for reading in (names.get("self"), names.get("node")):
-            if isinstance(reading, Parser):
-                return reading.stream.current.lineno
-            if isinstance(reading, nodes.Node):
-                line = reading.lineno or line
-        traceback = traceback.tb_next
-    return line
+    return line_read(error)
