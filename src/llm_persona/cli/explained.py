@@ -8,7 +8,7 @@ from dataclasses import asdict
 from rich.cells import cell_len
 
 from ..errors import one_line
-from ..registry.explanation import Line, Span
+from ..persona.prompt_lines import Line, Span
 from .terminal import line, painted, print_json, width
 
 PIPE_WIDTH = 80  # of the sources, where there is no terminal

@@ -10,8 +10,8 @@ from pathlib import PurePath
 from ..errors import let_through
 from ..files.invisible import runs
 from ..persona.persona import Persona
+from ..persona.prompt_lines import Line, Span
 from ..prompts.prompt import Prompt
-from ..registry.explanation import Line, Span
 
 Source = tuple[str, str, str, str, bool]  # ancestor or "", field, place, the template's line, session text in it
 

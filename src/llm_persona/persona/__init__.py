@@ -9,6 +9,7 @@ __all__ = [
     "loading",
     "persona",
     "pickles",
+    "prompt_lines",
     "provenance",
     "resolution",
     "rollouts",

@@ -270,7 +270,7 @@ class Prompt(str):
 
     def explain(self) -> tuple[Any, ...]:
         """Return the prompt's lines, each with its spans: the template's file and line, the persona's field, the
-        ancestor that gave it, and whether session text is in it (see `explaining.Line`).
+        ancestor that gave it, and whether session text is in it (see `prompt_lines.Line`).
 
         Renders once more. Raises PersonaError for a prompt of no registry, or one that was pickled.
         """

@@ -37,10 +37,10 @@ from .pickles import pack_state, unpack_state
 
 if TYPE_CHECKING:  # what a service that loads and renders never needs is imported where it is used
     from ..checks.stable_shares import StableShare
+    from ..persona.prompt_lines import Line
     from ..persona.provenance import Explanation
     from ..persona.rollouts import Rollout
     from .comparison import RegistryChange
-    from .explanation import Line
 
 
 class PersonaRegistry:
@@ -307,7 +307,7 @@ class PersonaRegistry:
 
     def explain_prompt(self, persona: Persona, template: Template, session: Mapping[str, object]) -> tuple[Line, ...]:
         """Return the lines of a prompt, each with where it came from: what `prompt.explain()` calls."""
-        from .explanation import explain
+        from ..persona.prompt_lines import explain
 
         known = self._state.complete.made.get(persona.key) is persona
         return explain(persona, template, session, self.explain(persona.key) if known else None)

@@ -10,12 +10,12 @@ from ..errors import PersonaError, field_text
 from ..fields import AS_WRITTEN, FIELDS, FILLED, NEVER_RENDERED
 from ..persona.inheritance import Lineage
 from ..persona.persona import Persona, binding_of, settled_with, texts_of
+from ..persona.prompt_lines import Segment, is_own, lines_of, origin_of, segments
 from ..persona.provenance import Explanation, Provenance, explanation
 from ..placeholders import Placeholder, Placeholders
 from ..prompts.explorations import take
 from ..prompts.parts import Path
 from ..prompts.texts import PersonaTexts
-from ..registry.explanation import Segment, is_own, lines_of, origin_of, segments
 from ..registry.registry import state_of
 from ..templating.session import neutralise
 from .cases import PromptCase

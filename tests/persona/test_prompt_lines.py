@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from llm_persona import Persona, PersonaRegistry, multiline, trusted
 from llm_persona.errors import PersonaError, field_text
 from llm_persona.persona.inheritance import texts
-from llm_persona.registry.explanation import Line, Span
+from llm_persona.persona.prompt_lines import Line, Span
 
 TEMPLATES = {
     "plain": "{{ persona.name }}: {{ session.plan }}\n{{ persona.tone }}",

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..errors import PersonaError, field_text
-from ..persona.persona import Persona, texts_of
-from ..persona.provenance import Explanation, Provenance
 from ..prompts.explorations import Take, take
 from ..prompts.parts import Path, Printed
 from ..templating.events import TemplateText
 from ..templating.templates import Template
+from .persona import Persona, texts_of
+from .provenance import Explanation, Provenance
 
 
 @dataclass(frozen=True, slots=True)
