@@ -220,8 +220,9 @@ def api() -> str:
     parts = [
         entry(name, getattr(llm_persona, name)) for name in sorted(names, key=lambda name: (name not in FIRST, name))
     ]
-    module = importlib.import_module("llm_persona.testing")
-    parts += [entry(f"testing.{name}", getattr(module, name)) for name in module.__all__]
+    for room in ("testing", "columns"):
+        module = importlib.import_module(f"llm_persona.{room}")
+        parts += [entry(f"{room}.{name}", getattr(module, name)) for name in module.__all__]
     return "\n\n".join(parts)
 
 

@@ -71,7 +71,7 @@ def test_core_needs_three_packages(repository: Path) -> None:
         "pyyaml",
         "jsonschema-rs",
     ]
-    assert sorted(project["optional-dependencies"]) == ["bench", "cli", "dev", "docs", "recipes", "testing"]
+    assert sorted(project["optional-dependencies"]) == ["batch", "bench", "cli", "dev", "docs", "recipes", "testing"]
     assert project["version"] == llm_persona.__version__
 
 

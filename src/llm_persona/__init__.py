@@ -11,6 +11,7 @@ The map of the house. A room imports only from those above it, and a test holds 
     checks/      what would go wrong later
     registry/    one name, one persona: the face of all above; what changed between two registries
     testing/     pinned prompts, and what a failing one says
+    columns/     prompts for tables, a batch of rows at a time
     convert/     other programs' files
     page/        a registry to look at
     cli/         the command line, a file for each command

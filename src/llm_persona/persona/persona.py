@@ -431,6 +431,11 @@ def texts_of(persona: Persona) -> PersonaTexts:
     return persona._prepared()
 
 
+def plans_of(persona: Persona) -> Plans:
+    """Return its prompts, once for all that ask."""
+    return persona._planned()
+
+
 def binding_of(persona: Persona) -> Bound | None:
     """Return what its file lends it; None where it comes from no registry."""
     return persona._bound

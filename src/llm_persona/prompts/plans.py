@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary, ref
@@ -285,6 +285,11 @@ class Plans:
             call, text, _ = self._make(name, given)
         self.ready[name] = call
         return text
+
+    def tree(self, name: str | None, given: Iterable[str]) -> Tree | None:
+        """Return what is prepared for sessions that give these names, in this order; None where nothing is."""
+        call = self._calls.get((name, *given))
+        return None if call is None else call.plan.tree
 
     def render(self, name: str | None, given: Mapping[str, object]) -> Prompt:
         """Return the prompt in a template, which the call named so; raises as `Persona.render` does."""

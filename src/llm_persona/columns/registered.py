@@ -1,0 +1,185 @@
+"""Rows whose personas are in a registry: prepared by persona, and by which columns a row has a text in."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from functools import partial
+
+from ..errors import InvalidValueError, PersonaError
+from ..kinds import is_text, plain
+from ..persona.persona import Persona, plans_of
+from ..prompts.rows import RowFill, row_fill
+from ..registry.registry import PersonaRegistry
+from ..templating.session import PLAIN, Family
+from .batches import Batch
+from .options import Options
+from .rendered import Rendered
+from .sessions import Sessions
+from .values import is_missing
+
+MAX_FILLS = 16_384  # personas times kinds of rows
+TRIES = 4  # rows of a kind that are run, before it counts as one that no prompt is prepared for
+
+
+class Fills(dict[Hashable, RowFill]):
+    """What fills the rows of a persona, and of a kind; what is not prepared fills none."""
+
+    def __missing__(self, key: Hashable) -> RowFill:
+        return unfilled
+
+
+def unfilled(row: Sequence[str]) -> str | None:
+    """Fill no row: what there is for kinds that have to be run."""
+    return None
+
+
+class Registered:
+    """The personas of a registry, which a column names; a unit chooses by their rollouts."""
+
+    def __init__(self, registry: PersonaRegistry, persona_column: str, unit_column: str | None) -> None:
+        self.registry = registry
+        self.persona_column = persona_column
+        self.unit_column = unit_column
+        self._personas: dict[Hashable, Persona] = {}  # by what a call is given: a name, or a name and a unit
+        self._fills: dict[tuple[str, ...], Fills] = {}  # by the variables that not every row has a text for
+        self._tries: dict[Hashable, int] = {}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are read beside those of the session."""
+        return (self.persona_column,) if self.unit_column is None else (self.persona_column, self.unit_column)
+
+    def render(self, batch: Batch, options: Options) -> Rendered:
+        """Return what comes of a batch. Raises InvalidValueError where it lacks a column."""
+        return _Rows(self, batch, options).rendered
+
+    def get(self, name: object, unit: object = None) -> Persona:
+        """Return the persona of a row. Raises as `PersonaRegistry.get` does."""
+        if is_missing(name):
+            raise InvalidValueError(f"the row names no persona in {self.persona_column!r}")
+        name = plain(name)
+        if is_missing(unit):
+            found = self._personas.get(name) if is_text(name) else None
+            return found or self._kept(name)
+        return self.registry.get(name, unit=plain(unit))  # type: ignore[arg-type]  # it says what is wrong
+
+    def _kept(self, name: object) -> Persona:
+        found = self.registry.get(name)  # type: ignore[arg-type]  # as above
+        self._personas[name] = found
+        return found
+
+    def fills(self, varying: tuple[str, ...]) -> Fills:
+        """Return what fills rows, of which not all have a text for these variables."""
+        return self._fills.setdefault(varying, Fills())
+
+    def learn(self, varying: tuple[str, ...], key: Hashable, fill: RowFill | None) -> None:
+        """Keep what fills the rows of a kind, one of which was just run; where nothing does, not for ever."""
+        tries = self._tries[varying, key] = self._tries.get((varying, key), 0) + 1
+        if fill is not None or tries == TRIES:
+            self.fills(varying)[key] = fill or unfilled
+        if len(self._tries) > MAX_FILLS:
+            self._tries.clear()
+            self._fills.clear()
+
+
+class _Rows:
+    """One batch: filled by columns as far as prompts are prepared, and run row by row beyond."""
+
+    def __init__(self, source: Registered, batch: Batch, options: Options) -> None:
+        self._source = source
+        self._options = options
+        self._names = batch.column(source.persona_column)
+        self._units = None if source.unit_column is None else batch.column(source.unit_column)
+        self._sessions = Sessions(batch, options)
+        self._personas: list[Persona | None] = self._found()
+        self.rendered = Rendered(self._sessions.count, options)
+        if self._sessions.filled:
+            self._fill()
+        self._run()
+        self._tell()
+
+    def _found(self) -> list[Persona | None]:
+        """Return the persona of each row, None where there is none: its run says why."""
+        asked = self._names if self._units is None else [*zip(self._names, self._units, strict=True)]
+        known: dict[object, Persona | None] = {}
+        found: list[Persona | None] = []
+        for each in asked:
+            try:
+                found.append(known[each])
+            except KeyError:
+                known[each] = persona = self._look_up(each)
+                found.append(persona)
+            except TypeError:  # nothing that a mapping can have: no name
+                found.append(None)
+        return found
+
+    def _look_up(self, asked: object) -> Persona | None:
+        try:
+            return self._source.get(asked) if self._units is None else self._source.get(*asked)  # type: ignore[misc]
+        except PersonaError:
+            return None
+
+    def _fill(self) -> None:
+        rows = self._rows()
+        keys = self._keys()
+        fills = self._source.fills(self._sessions.varying)
+        self.rendered.prompts = [fills[key](row) for key, row in zip(keys, rows, strict=True)]
+
+    def _keys(self) -> Sequence[Hashable]:
+        """Return the kind of each row: whose it is, and where not all rows have a text, which of these it has."""
+        who = [None if persona is None else persona.key for persona in self._personas]
+        return [*zip(who, self._sessions.masks(), strict=True)] if self._sessions.varying else who
+
+    def _rows(self) -> Sequence[tuple[str, ...]]:
+        families = {id(persona): self._family(persona) for persona in {id(p): p for p in self._personas}.values()}
+        if len({*families.values()}) <= 1:
+            return self._sessions.rows(next(iter(families.values()), PLAIN))
+        of = [families[id(persona)] for persona in self._personas]
+        return [self._sessions.rows(family)[row] for row, family in enumerate(of)]
+
+    def _family(self, persona: Persona | None) -> Family:
+        try:
+            return PLAIN if persona is None else persona.own_template(self._options.template).family
+        except PersonaError:
+            return PLAIN
+
+    def _run(self) -> None:
+        prompts = self.rendered.prompts
+        left = [row for row, prompt in enumerate(prompts) if prompt is None]
+        if not left:
+            return
+        filled = self._sessions.filled
+        keys, rows, masks = (self._keys(), self._rows(), self._sessions.masks()) if filled else ([], [], [])
+        varying = self._sessions.varying
+        fills = self._source.fills(varying)
+        for row in left:
+            if filled:
+                prompts[row] = fills[keys[row]](rows[row])
+            if prompts[row] is None:
+                self.rendered.attempt(row, self._names[row], partial(self._run_row, row))
+                if filled and prompts[row] is not None and keys[row] not in fills:
+                    self._learn(row, varying, keys[row], masks[row] if masks else ())
+
+    def _run_row(self, row: int) -> str:
+        persona = self._personas[row] or self._source.get(
+            self._names[row], None if self._units is None else self._units[row]
+        )
+        return persona.build_system_prompt(self._options.template, **self._sessions.given(row))
+
+    def _learn(self, row: int, varying: tuple[str, ...], key: Hashable, mask: Sequence[int]) -> None:
+        has_text, persona = self._sessions.has_text(mask), self._personas[row]
+        if has_text is not None and persona is not None:
+            self._source.learn(varying, key, row_fill(plans_of(persona), self._options.template, has_text))
+
+    def _tell(self) -> None:
+        """Say of each prompt whose it is, and what it was made from where that is asked for."""
+        rendered = self.rendered
+        refs = {id(persona): persona.ref for persona in {id(p): p for p in self._personas}.values() if persona}
+        rendered.refs = [
+            None if text is None else refs[id(persona)]
+            for text, persona in zip(rendered.prompts, self._personas, strict=True)
+        ]
+        if self._options.fingerprint is not None:
+            for row, persona in enumerate(self._personas):
+                if rendered.prompts[row] is not None and persona is not None:
+                    rendered.identify(row, persona, self._sessions.given(row))

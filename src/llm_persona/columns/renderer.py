@@ -1,0 +1,88 @@
+"""`BatchRenderer`: the prompts of a batch of rows, each the one that its persona builds for the row's session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from copy import copy
+from json import dumps, loads
+from typing import Any
+
+from ..arguments import is_path, path_of, text_of
+from ..errors import InvalidValueError
+from ..kinds import plain
+from ..names import kind_of
+from ..registry.registry import PersonaRegistry
+from .batches import opened, with_texts
+from .options import Options
+from .registered import Registered
+
+
+class BatchRenderer:
+    """A callable over batches: takes columns, and returns the same kind of table with the prompts beside them.
+
+    A batch is a dict of columns (lists, numpy's arrays), an Arrow table or record batch, or a pandas or polars frame.
+    `source` is a registry, or the path of its file; it is taken as it is now. `persona_column` names each row's persona,
+    `unit_column` what its rollout chooses by. `session_columns` are the session's variables: names, or a mapping of
+    variables to columns; those of `multiline` and `trusted` are marked so, and `extra_sections` maps the names of
+    sections to columns. None, NaN, NaT and NA mean that a row does not give a value.
+
+    `prompt_column`, `ref_column` and `fingerprint_column` are what is added, None for nothing. A fingerprint is that of all
+    that a prompt is made from, so rows that have one need not be rendered again. A row that cannot be rendered has None in them, and in `error_column`
+    what is wrong: the library's words, never a value. With `error_column=None` it is raised. Pickles by content: equal
+    definitions and arguments are equal bytes. Raises InvalidValueError for arguments that say nothing, and for a batch
+    that is no table or lacks a column; otherwise as `PersonaRegistry.from_file`.
+    """
+
+    def __init__(
+        self,
+        source: PersonaRegistry | str | os.PathLike[str],
+        persona_column: str = "agent",
+        session_columns: Mapping[str, str] | Iterable[str] = (),
+        unit_column: str | None = None,
+        template: str | None = None,
+        prompt_column: str | None = "prompt",
+        ref_column: str | None = "prompt_ref",
+        error_column: str | None = "prompt_error",
+        *,
+        fingerprint_column: str | None = None,
+        multiline: Iterable[str] = (),
+        trusted: Iterable[str] = (),
+        extra_sections: Mapping[str, str] | None = None,
+    ) -> None:
+        added = {
+            "prompt_column": prompt_column,
+            "ref_column": ref_column,
+            "error_column": error_column,
+            "fingerprint_column": fingerprint_column,
+        }
+        self._options = Options.of(session_columns, template, multiline, trusted, extra_sections, added)
+        unit = None if unit_column is None else text_of(unit_column, "unit_column")
+        self._source = Registered(_taken(source), text_of(persona_column, "persona_column"), unit)
+
+    def __call__(self, batch: Any) -> Any:
+        """Return the batch with the columns that are asked for. Raises as the class says."""
+        table = opened(batch)
+        return with_texts(table, self._source.render(table, self._options).columns())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        columns = [self._source.persona_column, self._source.unit_column]
+        return _restored, (type(self), self._source.registry, dumps([columns, self._options]).encode())
+
+
+def _taken(source: object) -> PersonaRegistry:
+    """Return a registry that nobody changes."""
+    if isinstance(source, PersonaRegistry):
+        return copy(source)
+    if not is_path(plain(source)):
+        hint = "pass PersonaRegistry.from_file(...), or its path"
+        raise InvalidValueError(f"the source is a registry or a path, not {kind_of(source)}", hint=hint)
+    return PersonaRegistry.from_file(path_of(source, "source"))
+
+
+def _restored(cls: type[BatchRenderer], registry: PersonaRegistry, content: bytes) -> BatchRenderer:
+    columns, options = loads(content)
+    renderer = cls.__new__(cls)
+    renderer._options = Options.restored(options)
+    renderer._source = Registered(registry, *columns)
+    return renderer
