@@ -161,3 +161,27 @@ def test_an_edited_line_of_a_template_is_what_made_each_change(
     for each in found:
         assert f"templates/{name}.j2:{before.count(chr(10)) + 1}" in each, found
     return bool(found)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("persona.tone|upper", "persona.tone|lower"),
+        ("join('; ')|upper", "join('; ')|lower"),
+        ("{% filter upper %}", "{% filter lower %}"),
+        ("{{ super() }} over", "{{ super()|upper }} over"),
+    ],
+)
+def test_an_edited_filter_is_what_made_each_change(folder: Path, before: str, after: str) -> None:
+    """A line that differs in nothing but capitals, of a text that is not printed as it was written, is the template's."""
+    texts = [f"Abc Def{letter}" for letter in "abcdefghijk"]
+    product = TEMPLATES["product"]
+    edited = product.replace(before, after)
+    assert edited != product
+    old = str(written(folder, texts, TEMPLATES).render())
+    found = places(written(folder, texts, {**TEMPLATES, "product": edited}), old)
+    begins = product[: product.index(before)].count("\n") + 1
+    ends = begins + (before.startswith("{% filter"))
+    assert found
+    for first, *_ in found:
+        assert first in [f"templates/product.j2:{line}" for line in range(begins, ends + 1)]

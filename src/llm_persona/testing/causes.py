@@ -98,6 +98,11 @@ class Origins:
         parts = [part for text in texts if text for part in placeholders.parse(text)]
         return [(part.name,) for part in parts if isinstance(part, Placeholder) and part.name in _NAMED]
 
+    def _is_as_written(self, segment: Segment) -> bool:
+        """Tell whether a segment is the template's own, or says what it prints as its author wrote it."""
+        texts = [text_at(self.persona, path) for path in (segment.path, *segment.of) if path is not None]
+        return not texts or any(text is not None and segment.text in text for text in texts)
+
     def _sources(self, segment: Segment) -> list[Source]:
         return list(dict.fromkeys([*_sources(segment), *self._named(segment)]))
 
@@ -112,6 +117,12 @@ class Origins:
                     held[source] = held.get(source, 0) + len(segment.text)
         sources = sorted(held, key=lambda source: (_is_line(source), held[source]))
         sources += [(segment.template, segment.line) for segment in line]
+        if old.casefold() == _text(line).casefold():  # a filter was edited, where one made the line
+            filtered = [segment for segment in line if not self._is_as_written(segment)]
+            if filtered:
+                lines = [(segment.template, segment.line) for segment in filtered]
+                yield self._change(filtered[0], [*lines, *(each for _, found in made_of for each in found)])
+                return
         fitting = [source for source in dict.fromkeys(sources) if _may_have_made(source, made_of, old)]
         if fitting:
             edited = [source for source in fitting if not _is_bundled(source)] or fitting
