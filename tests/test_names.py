@@ -221,3 +221,19 @@ def test_guesses_end() -> None:
     assert Guesses().hint("mya", ["Maya"]) == "did you mean 'Maya'?"
     names = ["Maya", *(str(number) for number in range(9_999))]
     assert [many("mya", names) for _ in range(19)] == ["Maya"] * 18 + [None]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Maya\n", "take it off its end"),
+        ("Maya\r\n", "take it off"),
+        ("Ma\nya", "take it out"),
+        ("Ma/ya", "take it out"),
+    ],
+)
+def test_what_a_name_ends_in_is_told_from_what_is_inside(name: str, hint: str) -> None:
+    """A line break at its end comes from how YAML was written, and the hint says what to write."""
+    with pytest.raises(InvalidValueError) as caught:
+        check_name(name)
+    assert str(caught.value.hint).startswith(hint)

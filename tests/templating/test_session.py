@@ -351,6 +351,16 @@ def test_extra_sections_must_be_texts(sections: object) -> None:
         neutralise({"extra_sections": sections})
 
 
+@pytest.mark.parametrize(
+    ("sections", "kind"),
+    [({1: "a"}, "a number"), ({"a": ["b"]}, "a list"), ({1: ["b"]}, "a list"), ({1: None}, "a number")],
+)
+def test_what_is_wrong_in_extra_sections_is_named(sections: object, kind: str) -> None:
+    """The text that is none, else the name."""
+    with pytest.raises(InvalidValueError, match=f"and {kind} in it is not a text"):
+        neutralise({"extra_sections": sections})
+
+
 def test_sections_whose_names_fold_to_one_are_both_kept() -> None:
     """Nothing that was passed is lost without a word."""
     assert dict(only_sections({"a\nb": "x", "a b": "y"})) == {"a b": "    x\n    y"}
@@ -406,6 +416,19 @@ def test_how_deep_lists_and_mappings_may_be(wrap: Callable[[object], object]) ->
     assert only(nested(16, wrap))
     with pytest.raises(InvalidValueError, match="'x' is nested more than 16 deep"):
         only(nested(17, wrap))
+
+
+@pytest.mark.parametrize("wrap", [list, tuple, lambda items: dict.fromkeys(map(str, items))])
+def test_how_many_values_a_variable_may_hold(wrap: Callable[[range], object]) -> None:
+    """200,000 are the most, those that hold others among them, however they are spread."""
+    full = [wrap(range(99_999)), wrap(range(99_999))]
+    assert len(only(full)) == 2  # and 2 that hold the others
+    with pytest.raises(
+        InvalidValueError, match="'x' holds more than 200,000 values; pass what the prompt needs of them"
+    ):
+        only([*full, 1])
+    with pytest.raises(InvalidValueError, match="'x' holds more than 200,000 values"):
+        only([wrap(range(99_999)), wrap(range(100_000))])
 
 
 def test_how_long_a_whole_number_may_be() -> None:
