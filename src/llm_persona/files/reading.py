@@ -10,7 +10,6 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
-from copy import copy
 from typing import Literal
 
 from ..arguments import path_of
@@ -57,10 +56,11 @@ class Document:
         shares: bool = False,
         nodes: Nodes | None = None,
         source: bytes | None = None,
+        folder: str | None = None,
     ) -> None:
         """Take the places of the data, or the JSON source from which they are made when first asked for."""
         self.path = path
-        self.folder = "" if path == STANDARD_INPUT else os.path.dirname(path)
+        self.folder = _folder_of(path) if folder is None else folder
         self.data = data
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
         self.more = more
@@ -76,9 +76,18 @@ class Document:
 
     def lying_in(self, folder: str) -> Document:
         """Return the same document, whose relative paths begin in a folder: standard input lies in none of its own."""
-        found = copy(self)
-        found.folder = folder
-        return found
+        return Document(
+            self.path,
+            self.data,
+            self.problems,
+            more=self.more,
+            warnings=self.warnings,
+            more_warnings=self.more_warnings,
+            shares=self._shares,
+            nodes=self._nodes,
+            source=self._source,
+            folder=folder,
+        )
 
     @property
     def has_aliases(self) -> bool:
@@ -139,6 +148,10 @@ class Document:
             self._nodes = locate_json(source.decode())
             self._source = None  # only now: another thread may be asking
         return self._nodes or Nodes()
+
+
+def _folder_of(path: str) -> str:
+    return "" if path == STANDARD_INPUT else os.path.dirname(path)
 
 
 def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Document:

@@ -6,23 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
 
 from ..frozen import FrozenDict
 from ..prompts.budget import Budget
 from ..templating.templates import Template, Templates
 
-if TYPE_CHECKING:
 
-    class Explainer(Protocol):
-        """What knows where a registry's personas come from: the registry."""
-
-        def explain_prompt(
-            self, persona: Any, template: Template, session: Mapping[str, object]
-        ) -> tuple[Any, ...]: ...
-
-
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Bound:
     """The `$` keys of one file, or what stands for them: its templates with their default, and its tools.
 
@@ -32,8 +22,7 @@ class Bound:
     templates: Templates
     tools: Mapping[str, str] | None = None  # name -> description; None where there is no catalogue
     precompile: bool = True
-    budget: Budget = field(default_factory=Budget, repr=False)
-    registry: Explainer | None = field(default=None, repr=False)
+    budget: Budget = field(default_factory=Budget, repr=False)  # one for all of a registry
     naming: Templates | None = None
     path: str | None = None  # of the file
     tools_path: str | None = None

@@ -32,11 +32,6 @@ class Bounds:
         """Yield each once."""
         return iter({id(each): each for each in (self.usual, *self.others.values())}.values())
 
-    def copy(self) -> Bounds:
-        """Return the same for another registry."""
-        copies = {id(each): replace(each, registry=None) for each in self}
-        return Bounds(copies[id(self.usual)], {key: copies[id(each)] for key, each in self.others.items()})
-
     def files(self) -> Iterator[str | Path]:
         """Yield the files that these keys name and that were read: templates, and catalogues of tools."""
         for bound in self:

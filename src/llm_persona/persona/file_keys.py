@@ -12,6 +12,7 @@ from ..files.reading import NO_PATH, Document
 from ..kinds import is_mapping, plain
 from ..limits import DEFAULTS, Limits
 from ..names import kind_of, shorten
+from ..prompts.budget import Budget
 from ..templating.folders import is_folder, plain_name
 from ..templating.templates import Folder, Templates
 from .binding import Bound, bundled
@@ -47,9 +48,9 @@ class Arguments(NamedTuple):
         described = None if tools is None else catalogue(tools, limits)
         return cls(_listed(templates), default, described, limits, precompile)
 
-    def bound(self) -> Bound:
+    def bound(self, budget: Budget) -> Bound:
         """Return what holds for personas that no file wrote. Raises TemplateError for a folder that is missing."""
-        return _bound(self.templates, self.default_template, self.tools, None, self)
+        return _bound(self.templates, self.default_template, self.tools, None, self, budget)
 
 
 def file_bounds(
@@ -60,6 +61,7 @@ def file_bounds(
     The problems are what is wrong with a document's keys: what they name is missing, or an argument says otherwise.
     """
     problems: list[Problem] = []
+    budget = Budget()
     made: list[Bound] = []
     own: dict[str, Bound] = {}
     for document in documents:
@@ -67,11 +69,11 @@ def file_bounds(
         parts = keys.folders(), keys.default(), keys.tools()
         alike = next((bound for bound in made if _alike(bound, *parts)), None)
         if alike is None:
-            made.append(alike := _bound(*parts, document, arguments))
+            made.append(alike := _bound(*parts, document, arguments, budget))
         own[document.path] = alike
     if len(made) == 1:
         return Bounds(made[0]), {}, problems
-    return Bounds(arguments.bound()), own, problems
+    return Bounds(arguments.bound(budget)), own, problems
 
 
 def _bound(
@@ -80,6 +82,7 @@ def _bound(
     tools: Catalogue | None,
     document: Document | None,
     arguments: Arguments,
+    budget: Budget,
 ) -> Bound:
     chosen = tuple(dict.fromkeys(folders))
     default = plain_name(default or "default")
@@ -93,6 +96,7 @@ def _bound(
         templates,
         None if tools is None else tools.descriptions,
         arguments.precompile,
+        budget,
         path=path,
         tools_path=tools_path,
         start=os.getcwd() if relative else "",

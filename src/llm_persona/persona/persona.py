@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -15,6 +15,7 @@ from ..frozen import FrozenDict, Given, ListEdit, Replacing, thaw
 from ..kinds import is_text, plain
 from ..names import check_name, join_reference, kind_of, shorten, split_reference
 from ..placeholders import Placeholders
+from ..prompts.budget import Budget
 from ..prompts.plans import Call, FillsWithin, Plans
 from ..prompts.prompt import Prompt
 from ..prompts.texts import PersonaTexts
@@ -27,6 +28,8 @@ from .pickles import pack_alone, packed, unpack_bound, unpacked
 Definition = TypeVar("Definition", bound=Mapping[str, Any])
 Texts = Sequence[str] | Mapping[str, Sequence[str]] | None  # a list, an edit of the parent's, or null to empty it
 Own = tuple[str, str | None, Mapping[str, str]]  # what fills a persona's texts whoever it talks to
+# What is asked for the lines of a persona's prompt in a template, each with where it came from, by the session's values.
+Explain = Callable[["Persona", Template, Mapping[str, object]], tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,6 +51,8 @@ class Persona(Fields):
     _bound: Bound | None = field(default=None, compare=False)
     # What a registry filled into its texts, where it did: its name, its company and its constants.
     _filled_for: Own | None = field(default=None, compare=False)
+    # Of the registry that made it complete.
+    _explain: Explain | None = field(default=None, compare=False)
     _shared: SharedValues | None = None  # what `with_session` gave
     # The same with its texts as they were written, where a registry filled constants into them: who wrote which part.
     _unfilled: Persona | None = field(default=None, init=False, compare=False)
@@ -83,6 +88,7 @@ class Persona(Fields):
             _side: bool = ...,
             _bound: Bound | None = ...,
             _filled_for: Own | None = ...,
+            _explain: Explain | None = ...,
             _shared: SharedValues | None = ...,
         ) -> None: ...
 
@@ -252,7 +258,13 @@ class Persona(Fields):
         values["name"], values["_given"] = name, _names_given(tuple(config))
         return _made(values.values())
 
-    def _settled(self, values: Mapping[str, Any], bound: Bound | None = None, filled_for: Own | None = None) -> Persona:
+    def _settled(
+        self,
+        values: Mapping[str, Any],
+        bound: Bound | None = None,
+        filled_for: Own | None = None,
+        explain: Explain | None = None,
+    ) -> Persona:
         """Return this persona with these values and without its parent, which gave them. They are not checked again.
 
         `filled_for` is what its parent's texts speak of already; raises InvalidValueError where it has others.
@@ -260,8 +272,8 @@ class Persona(Fields):
         filled_for = self._filled_for or filled_for
         given = Given((self._given or frozenset()).union(values) - {"parent"})
         filled = bound is not None and any(getattr(self, name) != value for name, value in values.items())
-        changes = {**values, "parent": None, "_given": given, "_bound": bound, "_plans": None, "_ready": None}
-        changes |= {"_filled_for": filled_for, "_unfilled": self if filled and self.constants else None}
+        changes = {**values, "parent": None, "_given": given, "_bound": bound, "_explain": explain, "_plans": None}
+        changes |= {"_filled_for": filled_for, "_unfilled": self if filled and self.constants else None, "_ready": None}
         settled = _made([changes.get(name, value) for name, value in zip(_SLOTS, _values(self), strict=True)])
         if filled:
             object.__setattr__(settled, "_filled_for", _own(settled))
@@ -326,11 +338,6 @@ class Persona(Fields):
         self._check_complete()  # once: what was rendered is complete
         return self._planned()
 
-    def _explain(self, template: Template, session: Mapping[str, object]) -> tuple[Any, ...] | None:
-        """Return the lines of a prompt; None where there is no registry to tell where its texts come from."""
-        registry = None if self._bound is None else self._bound.registry
-        return None if registry is None else registry.explain_prompt(self, template, session)
-
     def build_greeting(self, **session: object) -> str | None:
         """Return the greeting with its placeholders filled, or None where there is none; raises what `render` does."""
         self._check_complete()
@@ -377,7 +384,8 @@ class Persona(Fields):
             bound = self._bound or bundled()
             # Two threads may both make it; they make the same.
             texts = PersonaTexts(self, bound.tools, self._unfilled)
-            plans = Plans(texts, bound.budget, self.own_template, self._explain, precompile=bound.precompile)
+            explain = None if self._explain is None else partial(self._explain, self)
+            plans = Plans(texts, bound.budget, self.own_template, explain, precompile=bound.precompile)
             ready: Mapping[str | None, Call] | FillsWithin = plans.ready
             if self._shared is not None:
                 plans = plans.within(self._shared.names)
@@ -529,7 +537,7 @@ def _unpickled(content: bytes) -> Persona:
     data = unpacked(content)
     persona = Persona._read(data["persona"].pop("name"), data["persona"])
     if data["bound"] is not None:
-        object.__setattr__(persona, "_bound", unpack_bound(data["bound"]))
+        object.__setattr__(persona, "_bound", unpack_bound(data["bound"], Budget()))
     if data["filled"]:
         object.__setattr__(persona, "_filled_for", _own(persona))
     if "shared" in data:

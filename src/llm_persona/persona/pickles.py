@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import PersonaError, TemplateError
 from ..frozen import ALL
 from ..limits import DEFAULTS, Limits
+from ..prompts.budget import Budget
 from ..templating.folders import ENDING, Source
 from ..templating.templates import BUNDLED_PREFIX, Templates
 from .binding import Bound, bundled
@@ -66,9 +67,9 @@ def pack_alone(bound: Bound, template: str | None, tools: Iterable[str]) -> Data
     return data if naming is bound.templates else {**data, "naming": _pack(naming, own)}
 
 
-def unpack_bound(data: Mapping[str, Any]) -> Bound:
+def unpack_bound(data: Mapping[str, Any], budget: Budget) -> Bound:
     naming = _unpack(data["naming"]) if "naming" in data else None
-    return Bound(_unpack(data["templates"]), data["tools"], data["precompile"], naming=naming)
+    return Bound(_unpack(data["templates"]), data["tools"], data["precompile"], budget, naming=naming)
 
 
 def _used(templates: Templates, name: str) -> Collection[str]:

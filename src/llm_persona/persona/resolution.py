@@ -26,7 +26,7 @@ from .inheritance import (
     texts,
     versions,
 )
-from .persona import Persona, constant_faults, gives, is_gone, is_side, successor_of
+from .persona import Explain, Persona, constant_faults, gives, is_gone, is_side, successor_of
 
 if TYPE_CHECKING:  # what a file in order never needs is imported where it is used
     from .acceptances import Accepted
@@ -38,15 +38,22 @@ class Complete(Mapping[str, Persona]):
     """Complete personas by key: parents applied, bound to their file's templates. Each is made when first asked for.
 
     All was checked before; what is made stays the same object. `made` has those that are there already, `asked` what
-    `PersonaRegistry.get` returned for a reference and nothing else.
+    `PersonaRegistry.get` returned for a reference and nothing else. `explain` tells the lines of their prompts.
     """
 
-    __slots__ = ("_bounds", "_lineages", "asked", "made")
+    __slots__ = ("_bounds", "_lineages", "asked", "explain", "made")
 
-    def __init__(self, lineages: Mapping[str, Lineage], bounds: Bounds, made: dict[str, Persona]) -> None:
+    def __init__(
+        self,
+        lineages: Mapping[str, Lineage],
+        bounds: Bounds,
+        made: dict[str, Persona],
+        explain: Explain | None = None,
+    ) -> None:
         self._lineages = lineages
         self._bounds = bounds
         self.made = made
+        self.explain = explain
         self.asked: dict[str, Persona] = {}
 
     def __getitem__(self, key: str) -> Persona:
@@ -54,7 +61,8 @@ class Complete(Mapping[str, Persona]):
         if found is None:
             lineage = self._lineages[key]
             # Two threads may both make it; both get the one that was there first.
-            settled = lineage.persona._settled(filled(lineage), self._bounds.binding(lineage))
+            bound = self._bounds.binding(lineage)
+            settled = lineage.persona._settled(filled(lineage), bound, explain=self.explain)
             found = self.made.setdefault(key, settled)
         return found
 
@@ -82,10 +90,9 @@ class State:
     def empty(cls, bounds: Bounds, places: Places | None = None) -> State:
         return cls({}, {}, Complete({}, bounds, {}), {}, {} if places is None else places, bounds)
 
-    def copy(self) -> State:
-        """Return the same for another registry: what is made of it is bound to that one."""
-        bounds = self.bounds.copy()
-        return replace(self, bounds=bounds, complete=Complete(self.lineages, bounds, {}))
+    def explained_by(self, explain: Explain) -> State:
+        """Return the same for a registry, which makes its complete personas itself and explains their prompts."""
+        return replace(self, complete=Complete(self.lineages, self.bounds, {}, explain))
 
 
 def affected(definitions: Definitions, replaced: Collection[str]) -> list[str]:
@@ -140,7 +147,7 @@ def complete(
             for misfit in chain(*faults, _without_role(lineage, before.bounds)):
                 # An ancestor's mistake shows in every child; it is one mistake.
                 errors.setdefault((misfit.persona, misfit.field, str(misfit)), misfit)
-    complete = Complete(lineages, before.bounds, made)
+    complete = Complete(lineages, before.bounds, made, before.complete.explain)
     return replace(before, definitions=definitions, lineages=lineages, complete=complete), list(errors.values())
 
 

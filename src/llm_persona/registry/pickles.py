@@ -12,6 +12,7 @@ from ..persona.persona import is_gone, read_entry
 from ..persona.pickles import pack_bound, packed, unpack_bound, unpacked
 from ..persona.resolution import Complete, State
 from ..persona.rollouts import Rollout
+from ..prompts.budget import Budget
 
 
 def pack_state(state: State) -> bytes:
@@ -37,7 +38,8 @@ def pack_state(state: State) -> bytes:
 def unpack_state(content: bytes) -> State:
     """Return the state, its lineages made anew. Raises PersonaError as `unpacked` does."""
     data = unpacked(content)
-    made = [unpack_bound(each) for each in data["bounds"]]
+    budget = Budget()
+    made = [unpack_bound(each, budget) for each in data["bounds"]]
     bounds = Bounds(made[0], {key: made[number] for key, number in data["others"].items()})
     read = (read_entry(fields.pop("name"), fields) for fields in data["definitions"])
     definitions = {persona.key: persona for persona in read}

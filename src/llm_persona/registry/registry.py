@@ -29,6 +29,7 @@ from ..persona.loading import Loaded, load_documents
 from ..persona.persona import Persona, is_gone, is_side, successor_of, texts_of
 from ..persona.resolution import State, affected, complete, same_content
 from ..persona.tool_catalogue import Catalog
+from ..prompts.budget import Budget
 from ..prompts.prompt import check_stamp
 from ..templating.templates import Template, Templates
 from ..wording import said_of
@@ -69,22 +70,17 @@ class PersonaRegistry:
         precompile: bool = True,
     ) -> None:
         self._lock = ForkedLock()
-        bound = Arguments.of(templates, default_template, tools, limits, precompile).bound()
+        bound = Arguments.of(templates, default_template, tools, limits, precompile).bound(Budget())
         if default_template is not None:
             bound.templates.find(bound.templates.default)
-        self._serve(State.empty(Bounds(bound)))
-
-    def _serve(self, state: State) -> None:
-        for bound in state.bounds:
-            bound.registry, bound.budget = self, state.bounds.usual.budget
-        self._state = state
+        self._state = State.empty(Bounds(bound)).explained_by(self.explain_prompt)
 
     def __reduce__(self) -> tuple[object, ...]:
         return _unpickled, (type(self), pack_state(self._state))
 
     def __copy__(self) -> PersonaRegistry:
         """Return a registry of its own with what this one holds; definitions and templates are immutable, and shared."""
-        return self._holding(self._state.copy())
+        return self._holding(self._state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PersonaRegistry:
         return self.__copy__()
@@ -138,7 +134,7 @@ class PersonaRegistry:
     def _holding(cls, state: State) -> Self:
         registry = cls.__new__(cls)
         registry._lock = ForkedLock()
-        registry._serve(state)
+        registry._state = state.explained_by(registry.explain_prompt)
         return registry
 
     @property
