@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from .templating.session import multiline as multiline
     from .templating.session import trusted as trusted
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Imported when first asked for: a command line or a test that needs one part does not pay for the others.
 _HOMES = {
