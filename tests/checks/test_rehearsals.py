@@ -350,6 +350,9 @@ RENDER = [
     "{% for x in session.o|selectattr('p') %}{{ x.n }}{% endfor %}",
     "{% if session.u == 'a' and session.u == 'b' %}{{ persona.tools }}{% endif %}",
     "{% if session.u in ['a'] %}{{ {'a': 'x'}[session.u] }}{% endif %}",
+    "{% if session.u in {'a': 'x'} %}{{ {'a': 'x'}[session.u] }}{% endif %}",
+    "{% if session.u in persona.custom_sections %}{{ persona.custom_sections[session.u] }}{% endif %}",
+    "{{ 'x' if session.u not in 'abc' and 'a' in session.u }}{{ 'y' if session.u in persona.tone }}",
     "{% if session.n > 0 %}{{ 10 / session.n }}{% endif %}",
     "{% if session.n > 3 and session.n < 4 %}{{ persona.tools }}{% endif %}",
     "{{ {'a': 'k'}.get(session.u, '') }}",
@@ -394,6 +397,9 @@ FAIL = [
     "{{ 3.5|round(session.n) }}",
     "{{ session.l.index('a') }}",
     "{{ session.u.split(session.u|trim)|first }}",
+    "{{ persona.tools if session.u in {'a': 'x'} }}",
+    "{{ persona.tools if session.u not in persona.custom_sections }}",
+    "{{ persona.tools if session.u in 'abc' }}",
 ]
 
 

@@ -387,6 +387,9 @@ class Generator(Unfolded):
         for each in open_ if len(open_) > 1 else searched:
             if not isinstance(each, nodes.Const) and not _is_constant(each):
                 self._within[id(each)] = "running.get().looked(", ")"
+        if len(node.ops) == 1 and searched and not isinstance(searched[0], nodes.List | nodes.Tuple):
+            before, after = self._within.get(id(searched[0]), ("", ""))
+            self._within[id(searched[0])] = f"environment.searched({before}", f"{after})"
         super().visit_Compare(node, frame)
 
     def visit_List(self, node: nodes.List, frame: Frame) -> None:  # noqa: N802 - jinja2's name

@@ -7,8 +7,9 @@ marker is from; everything else is done as in a plain run.
 from __future__ import annotations
 
 import functools
+import operator
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -117,6 +118,10 @@ class Recorder(Sandbox):
     def printed(self, value: object) -> Any:
         return machine_of(value).printed(self, value) if type(value) is Marker else super().printed(value)
 
+    @staticmethod
+    def searched(holder: Any) -> Any:
+        return holder if type(holder) is Marker else _Searched(holder)
+
     def _found(self, obj: Any, name: object, found: Any) -> Any:
         return found if type(found) is Marker else super()._found(obj, name, found)
 
@@ -153,6 +158,23 @@ class Recorder(Sandbox):
         if type(arg) is Marker:
             return machine_of(arg).derive(functools.partial(super().call_unop, context, operator), arg)
         return super().call_unop(context, operator, arg)
+
+
+class _Searched:
+    """A text or a mapping that a template looks for a value in, which what stands for one cannot be looked up in."""
+
+    __slots__ = ("_holder",)
+
+    def __init__(self, holder: Any) -> None:
+        self._holder = holder
+
+    def __contains__(self, item: object) -> bool:
+        holder = self._holder
+        if type(item) is Marker and isinstance(holder, str):
+            return bool(machine_of(item).derive(operator.contains, holder, item))
+        if type(item) is Marker and isinstance(holder, Mapping):
+            return any(name == item for name in holder)
+        return item in holder
 
 
 class XmlRecorder(Recorder, XmlSandbox):

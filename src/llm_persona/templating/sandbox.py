@@ -215,6 +215,11 @@ class Sandbox(OpenEnvironment):
             return printed_again(value)
         return [str.__str__(text_of(value))]
 
+    @staticmethod
+    def searched(holder: Any) -> Any:
+        """Return what `in` is asked of."""
+        return holder
+
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, SessionView | PersonaView):
             return obj.lookup(attribute)
