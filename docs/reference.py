@@ -13,7 +13,6 @@ import re
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +22,6 @@ from template_words import FILTERS, METHODS, TESTS
 import llm_persona
 from llm_persona import Limits, PersonaError, PersonaRegistry
 from llm_persona.cli.main import COMMANDS, cli
-from llm_persona.codes import CODES
 from llm_persona.fields import FIELDS, TABLE, TEMPLATE_FIELDS
 from llm_persona.files.output import write_file
 from llm_persona.templating import filters, sandbox
@@ -146,18 +144,7 @@ def limits() -> str:
     return f"{doc(Limits)}\n\n{table(*rows)}"
 
 
-# Check, errors, fields of files
-
-
-def findings() -> str:
-    """Every code, by what has to be known to look for it."""
-    parts = []
-    for found, group in groupby(CODES.items(), key=lambda item: item[1].found):
-        parts.append(f"### Found {found}")
-        rows: list[tuple[object, ...]] = [("code", "level", "can be accepted", "meaning")]
-        rows += [(code(name), each.level, "yes" if each.acceptable else "no", each.meaning) for name, each in group]
-        parts.append(table(*rows))
-    return "\n\n".join(parts)
+# Errors, fields of files
 
 
 def errors() -> str:
@@ -294,7 +281,6 @@ MADE: Mapping[str, Callable[[], str]] = {
     "errors": errors,
     "fields": fields,
     "filters": filter_table,
-    "findings": findings,
     "limits": limits,
     "methods": methods,
     "persona-fields": persona_fields,
