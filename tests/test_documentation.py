@@ -21,6 +21,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from loopback import Loopback
+from packaging.requirements import Requirement
 from page_blocks import FILES, README, Block, all_pages, blocks, files, written
 
 from llm_persona import PersonaRegistry
@@ -164,7 +165,8 @@ def test_both_commands_are_one_line_each() -> None:
         ("https://git.example.com/team/p.git", "git+https://git.example.com/team/p.git"),
         ("ssh://git@git.example.com/team/p.git", "git+ssh://git@git.example.com/team/p.git"),
         ("git@git.example.com:team/p.git", "git+ssh://git@git.example.com/team/p.git"),
-        ("/srv/git/p", "git+file:///srv/git/p"),
+        ("/srv/git/p", "file:///srv/git/p"),  # pip before 24 takes no git+file
+        ("file:///srv/git/p", "file:///srv/git/p"),
     ],
 )
 def test_the_line_that_installs_takes_the_address_of_the_clone(origin: str, expected: str, tmp_path: Path) -> None:
@@ -176,7 +178,9 @@ def test_the_line_that_installs_takes_the_address_of_the_clone(origin: str, expe
     told = line.replace("pip install", "printf %s", 1)
     done = subprocess.run(["sh", "-c", told], cwd=tmp_path, capture_output=True, text=True, check=True)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == f"llm-persona[cli,testing] @ {expected}@{commit.stdout.strip()}"
+    at = f"@{commit.stdout.strip()}" if expected.startswith("git+") else ""
+    assert done.stdout == f"llm-persona[cli,testing] @ {expected}{at}"
+    assert Requirement(done.stdout).extras == {"cli", "testing"}
 
 
 # Programs that pages show as files

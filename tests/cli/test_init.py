@@ -268,7 +268,7 @@ COMMIT = "4c1b1a2f4c1b1a2f4c1b1a2f4c1b1a2f4c1b1a2f"
         ),
         (
             {"url": "file:///home/x", "vcs_info": {"vcs": "git", "commit_id": COMMIT}},
-            Requirement(f"llm-persona[cli] @ git+file:///home/x@{COMMIT}", False),
+            Requirement("llm-persona[cli] @ file:///home/x", False),
         ),
     ],
     ids=["index", "git", "subdirectory", "archive", "folder", "own-repository"],

@@ -34,7 +34,8 @@ def requirement(extras: str) -> Requirement:
 def _url(origin: Mapping[str, Any]) -> str:
     """Return the URL that pip takes: of a repository with the commit, of an archive with its hash."""
     url = str(origin["url"])
-    if control := origin.get("vcs_info"):
+    control = origin.get("vcs_info")
+    if control and not url.startswith("file:"):  # pip before 24 takes no git+file
         url = f"{control['vcs']}+{url}@{control['commit_id']}"
     fragments = [f"subdirectory={origin['subdirectory']}"] if origin.get("subdirectory") else []
     hashes = (origin.get("archive_info") or {}).get("hashes") or {}
