@@ -260,7 +260,8 @@ def spelled(value: object, *, method: bool = False) -> str:
     except (TypeError, ValueError):
         return ""
     passed = [each for each in found.parameters.values() if not (method and each.name in ("self", "cls"))]
-    text = str(found.replace(parameters=passed))
+    text = str(found.replace(parameters=[each for each in passed if not each.name.startswith("_")]))
+    text = text.replace("<not given>", "...")
     return re.sub(r"(?:llm_persona|collections\.abc|typing)\.(?:\w+\.)*|'", "", text).replace(" -> None", "")
 
 
