@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from yaml.error import MarkedYAMLError
@@ -57,12 +57,12 @@ def read_yaml(source: Source) -> tuple[dict[str, object], Nodes]:
 
 if TYPE_CHECKING:
 
-    class _Mark(Protocol):
+    class _Mark:
         line: int
         column: int
         index: int  # in characters
 
-    class _Event(Protocol):
+    class _Event:
         """What libyaml's events have among them; each kind has some of it."""
 
         start_mark: _Mark

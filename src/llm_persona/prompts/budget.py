@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from typing import Protocol
 
 from ..locks import ForkedLock
 
 BUDGET = 256_000_000  # bytes
 
 
-class Keeper(Protocol):
+class Keeper:
     """What keeps something of prompts, and can give it up."""
 
-    def forget(self) -> None: ...
+    __slots__ = ("__weakref__",)
+
+    def forget(self) -> None:
+        raise NotImplementedError
 
 
 class Budget:

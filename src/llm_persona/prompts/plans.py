@@ -13,22 +13,22 @@ from ..templating.session import Session, neutralise
 from ..templating.shared_values import SharedValues
 from ..templating.templates import Template
 from ..templating.views import Ready
-from .budget import Budget
+from .budget import Budget, Keeper
 from .prepared import Fill, Prepared, Tree, filler, flattened, record, unready
-from .prompt import Facts, Own, Prompt
+from .prompt import Facts, Own, Prompt, Source
 from .texts import PersonaTexts
 
 MAX_CALLS = 1_024  # of one persona: templates times sets of session names
 CALL_SIZE = 4_000  # bytes, roughly, that a call takes with its function
 
 
-class Plan:
+class Plan(Keeper):
     """What is known of the prompts of a template, for the names of a session's variables: all but their values.
 
     A prompt is prepared when it is asked for the second time: most that are asked for once never come again.
     """
 
-    __slots__ = ("__weakref__", "_memory", "_of", "_ready", "calls", "names", "shared", "shared_length", "tree")
+    __slots__ = ("_memory", "_of", "_ready", "calls", "names", "shared", "shared_length", "tree")
 
     def __init__(
         self,
@@ -116,10 +116,10 @@ class Filled(NamedTuple):
         return self.prompt.sections(self.pieces)
 
 
-class Call:
+class Call(Keeper, Source):
     """A plan with the names of one call, some of which may be unused, and those of what is null in it."""
 
-    __slots__ = ("__weakref__", "_facts", "_of", "_seen", "fill", "key", "names", "nulls", "plan", "template", "unused")
+    __slots__ = ("_facts", "_of", "_seen", "fill", "key", "names", "nulls", "plan", "template", "unused")
 
     def __init__(
         self,

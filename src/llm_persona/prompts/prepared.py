@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from ..templating.assembly import Assembled, Section
 from ..templating.cost import CHARACTERS, running, spend
 from ..templating.events import Watch, flat
-from ..templating.markers import Marker, Unfollowed, answered, defaulted, token_of
+from ..templating.markers import Machine, Marker, Unfollowed, answered, defaulted, token_of
 from ..templating.session import Family, Record, at_once, escape, printable, shown
 from ..templating.templates import Template
 from ..templating.views import Filling, Ready, Text
@@ -65,7 +65,7 @@ class Place(NamedTuple):
     key: Key
 
 
-class Recording:
+class Recording(Machine):
     """One run for a request: answers for the values of the session, and writes down what was asked."""
 
     def __init__(self, values: Values) -> None:
@@ -122,11 +122,6 @@ class Recording:
 
     def arranged(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> object:
         return function(*arguments, **named)  # where there is a marker, it is not followed
-
-    def unfollowed(self, *_: object, **__: object) -> Any:
-        raise Unfollowed
-
-    test = count = each = derive = item = operate = unfollowed
 
 
 class RecordedFilling(Filling):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 from .. import __version__
 from ..errors import InvalidValueError, PersonaError
@@ -62,12 +62,17 @@ class Own(NamedTuple):
     stable_length: int | None = None  # None: that of what is shared
 
 
-class Source(Protocol):
+class Source:
     """What knows the facts of a prompt."""
 
-    def facts(self) -> Facts: ...
+    __slots__ = ()
 
-    def own(self, given: Mapping[str, object]) -> Own: ...
+    def facts(self) -> Facts:
+        raise NotImplementedError
+
+    def own(self, given: Mapping[str, object]) -> Own:
+        """Return what is known of the prompt of these values alone."""
+        raise NotImplementedError
 
 
 class Prompt(str):

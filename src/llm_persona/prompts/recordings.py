@@ -24,7 +24,7 @@ from ..templating.events import Pieces
 from ..templating.filters import items as items_of
 from ..templating.filters import text_of
 from ..templating.jinja_internals import running_at
-from ..templating.markers import Marker, answered, defaulted, machine_of, token_of
+from ..templating.markers import Machine, Marker, answered, defaulted, machine_of, token_of
 from ..templating.recorder import ARRANGING
 from ..templating.session import printable
 from .facts import Facts, can_be_told
@@ -111,7 +111,7 @@ class Asked(NamedTuple):
     answers: tuple[Any, ...]
 
 
-class Recording:
+class Recording(Machine):
     """One run: holds the values, answers for them, and writes down what was asked."""
 
     def __init__(self, answers: Mapping[object, Any] = MappingProxyType({}), turns: int = MIN_TURNS) -> None:

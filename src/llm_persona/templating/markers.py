@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 
 class Unfollowed(Exception):  # noqa: N818 - it says no error: the template has to be run
@@ -18,36 +18,48 @@ class Unfollowed(Exception):  # noqa: N818 - it says no error: the template has 
     """
 
 
-class Machine(Protocol):
-    """What answers for markers: it holds the values, or knows where to find them."""
+class Machine:
+    """What answers for markers: it holds the values, or knows where to find them. What it does not answer ends it."""
 
-    def ask(self, question: str, marker: Marker, other: object = None) -> bool: ...
+    def ask(self, question: str, marker: Marker, other: object = None) -> bool:
+        raise Unfollowed
 
-    def count(self, marker: Marker) -> int: ...
+    def count(self, marker: Marker) -> int:
+        raise Unfollowed
 
-    def each(self, marker: Marker) -> Iterator[object]: ...
+    def each(self, marker: Marker) -> Iterator[object]:
+        raise Unfollowed
 
-    def derive(self, function: Callable[..., Any], *arguments: object, **named: object) -> Any: ...
+    def derive(self, function: Callable[..., Any], *arguments: object, **named: object) -> Any:
+        raise Unfollowed
 
-    def operate(self, operator: str, function: Callable[..., Any], left: object, right: object) -> Any: ...
+    def operate(self, operator: str, function: Callable[..., Any], left: object, right: object) -> Any:
+        raise Unfollowed
 
-    def item(self, function: Callable[..., Any], holder: object, key: object) -> Any: ...
+    def item(self, function: Callable[..., Any], holder: object, key: object) -> Any:
+        raise Unfollowed
 
     def filter(
         self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]
-    ) -> Any: ...
+    ) -> Any:
+        raise Unfollowed
 
-    def arranged(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any: ...
+    def arranged(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        raise Unfollowed
 
     def test(
         self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]
-    ) -> bool: ...
+    ) -> bool:
+        raise Unfollowed
 
-    def joined(self, environment: Any, parts: tuple[object, ...]) -> Any: ...
+    def joined(self, environment: Any, parts: tuple[object, ...]) -> Any:
+        raise Unfollowed
 
-    def printed(self, environment: Any, marker: Marker) -> list[Any]: ...
+    def printed(self, environment: Any, marker: Marker) -> list[Any]:
+        raise Unfollowed
 
-    def caught(self, pieces: list[Any], concat: Callable[[list[Any]], str]) -> Any: ...
+    def caught(self, pieces: list[Any], concat: Callable[[list[Any]], str]) -> Any:
+        raise Unfollowed
 
 
 class Marker:
