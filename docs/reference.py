@@ -233,7 +233,12 @@ def members(kind: type) -> Iterator[tuple[str, object]]:
     """Yield what is public of a class, and documented: what `str` or another base has is not told again."""
     for key, each in vars(kind).items():
         plain = each.__func__ if isinstance(each, classmethod | staticmethod) else each
-        if not key.startswith("_") and (callable(plain) or isinstance(plain, property) or hasattr(plain, "func")):
+        theirs = any(hasattr(base, key) for base in kind.__mro__[1:] if not base.__module__.startswith("llm_persona"))
+        if (
+            not key.startswith("_")
+            and not theirs
+            and (callable(plain) or isinstance(plain, property) or hasattr(plain, "func"))
+        ):
             told = getattr(plain, "func", plain)
             if inspect.getdoc(told) and not inspect.isclass(told):
                 yield key, each
@@ -260,9 +265,24 @@ def spelled(value: object, *, method: bool = False) -> str:
     except (TypeError, ValueError):
         return ""
     passed = [each for each in found.parameters.values() if not (method and each.name in ("self", "cls"))]
-    text = str(found.replace(parameters=[each for each in passed if not each.name.startswith("_")]))
+    shown = [each.replace(annotation=unquoted(each.annotation)) for each in passed if not each.name.startswith("_")]
+    text = str(found.replace(parameters=shown, return_annotation=unquoted(found.return_annotation)))
     text = text.replace("<not given>", "...")
-    return re.sub(r"(?:llm_persona|collections\.abc|typing)\.(?:\w+\.)*|'", "", text).replace(" -> None", "")
+    return re.sub(r"(?:llm_persona|collections\.abc|typing)\.(?:\w+\.)*", "", text).replace(" -> None", "")
+
+
+class Unquoted:
+    """A type as it was written."""
+
+    def __init__(self, written: str) -> None:
+        self._written = written
+
+    def __repr__(self) -> str:
+        return self._written
+
+
+def unquoted(annotation: Any) -> Any:
+    return Unquoted(annotation.strip("'\"")) if isinstance(annotation, str) else annotation
 
 
 def doc(value: object) -> str:
