@@ -22,6 +22,7 @@ from template_words import FILTERS, METHODS, TESTS
 import llm_persona
 from llm_persona import Limits, PersonaError, PersonaRegistry
 from llm_persona.cli.main import COMMANDS, cli
+from llm_persona.convert.formats import FORMATS
 from llm_persona.fields import FIELDS, TABLE, TEMPLATE_FIELDS
 from llm_persona.files.output import write_file
 from llm_persona.templating import filters, sandbox
@@ -61,6 +62,18 @@ def table(*rows: tuple[object, ...]) -> str:
 def code(text: object) -> str:
     """Return a text as code, whatever it holds."""
     return f"`` {text} ``" if "`" in str(text) else f"`{text}`"
+
+
+# Formats
+
+
+def formats() -> str:
+    """Other programs' files: how each is recognised, read and written."""
+    rows = [("format", "files", "in a folder, taken for its", "read", "written")]
+    for each in FORMATS:
+        files = f"{each.programs}: {', '.join(map(code, each.endings))}"
+        rows.append((code(each.name), files, each.marks, each.reading, each.writing))
+    return table(*rows)
 
 
 # Templates
@@ -298,6 +311,7 @@ def first_sentence(value: object) -> str:
 MADE: Mapping[str, Callable[[], str]] = {
     "api": api,
     "blocks": blocks,
+    "formats": formats,
     "commands": commands,
     "errors": errors,
     "fields": fields,

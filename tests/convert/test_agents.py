@@ -19,7 +19,7 @@ from llm_persona.files.writing import dump_yaml
 from llm_persona.names import check_name
 from llm_persona.persona.resolution import written
 
-CASES = Path(__file__).parent / "cards" / "agents"
+CASES = Path(__file__).parent / "agent"
 DATA = Path(__file__).parents[3] / "shared" / "data"
 AGENTS = DATA / "agents"
 PROMPTS = DATA / "ai-personas.json"
@@ -62,9 +62,12 @@ def personas(draw: st.DrawFn) -> Persona:
 
 
 def imported(text: str, path: str = "agent.md") -> Persona:
-    found = agent(text, path)
-    assert isinstance(found, Persona), found
-    return found
+    return agent(text, path)
+
+
+def again(persona: Persona, path: str = "agent.md") -> Persona:
+    """The persona that comes of an exported one, from a file of this path."""
+    return agent(to_agent_markdown(persona, path), path)
 
 
 def body_of(text: str) -> str:
@@ -75,7 +78,7 @@ def body_of(text: str) -> str:
 def test_an_agent_keeps_its_prompt_its_tools_and_all_other_keys() -> None:
     """Name, description and tools have fields; model, colour, numbers, nulls and nested hooks are metadata, in order."""
     persona = load_agent(CASES / "reviewer.md")
-    assert (persona.name, persona.role) == ("code-reviewer", "code reviewer")
+    assert (persona.name, persona.role, persona.template) == ("code-reviewer", "", "verbatim")
     assert persona.description == "Reviews changes: finds defects, says why."
     assert persona.tools == ("Read", "Bash(git log, git diff)")
     assert persona.custom_sections == {SECTION: body_of((CASES / "reviewer.md").read_text())}
@@ -90,7 +93,7 @@ def test_an_agent_keeps_its_prompt_its_tools_and_all_other_keys() -> None:
 def test_no_placeholder_of_a_foreign_prompt_is_active() -> None:
     """`{line}` and `{{name}}` are rendered as they are written."""
     prompt = load_agent(CASES / "reviewer.md").build_system_prompt()
-    assert body_of((CASES / "reviewer.md").read_text()) in prompt
+    assert prompt == body_of((CASES / "reviewer.md").read_text())
 
 
 def test_the_order_of_unusual_front_matter_comes_back() -> None:
@@ -128,7 +131,7 @@ def test_a_mark_of_utf_8_is_no_part_of_the_file(tmp_path: Path) -> None:
 def test_a_file_without_front_matter_is_a_prompt_named_after_its_file() -> None:
     """The whole text is the prompt; `---` further down is a part of it."""
     persona = imported("Be kind.\n---\nAlways.", "folder/kind-helper.md")
-    assert (persona.name, persona.role) == ("kind-helper", "kind helper")
+    assert (persona.name, persona.tools) == ("kind-helper", "all")
     assert persona.custom_sections == {SECTION: "Be kind.\n---\nAlways."}
 
 
@@ -155,7 +158,7 @@ def test_a_name_that_no_persona_can_have_is_kept_beside_a_safe_one(name: object,
     assert persona.name == key
     assert written(persona)["metadata"] == {"name": name}
     assert persona.spoken_name == (name if isinstance(name, str) and name.strip() else key)
-    assert imported(to_agent_markdown(persona), "elsewhere.md") == persona
+    assert again(persona, "elsewhere.md") == persona
 
 
 @given(texts | st.text("$-/\t \u00a0\u3000a"))
@@ -177,14 +180,16 @@ def test_of_any_name_a_name_is_left_or_nothing(name: str) -> None:
 def test_import_export_import_is_the_identity(front: dict[str, Any], body: str, line_break: str, blank: bool) -> bool:
     """Of any agent file: the persona comes back equal, its prompt word for word, and every key with its value."""
     head = f"---\n{dump_yaml(front) if front else ''}---\n".replace("\n", line_break)
-    found = agent(head + (line_break if blank else "") + body, "agent.md")
-    if not isinstance(found, Persona):
+    try:
+        found = imported(head + (line_break if blank else "") + body)
+    except PersonaFileError:
         assert not front
         assert not body.strip()
         return False
+    assert again(found) == again(found, "elsewhere.md") == found
     text = to_agent_markdown(found)
-    assert imported(text, "elsewhere.md") == found
     assert text.endswith(body)
+    assert found.build_system_prompt() == (body if blank else body.removeprefix(line_break))
     kept = written(found).get("metadata", {})
     for key, value in front.items():
         field = {"name": found.name, "description": found.description, "tools": ", ".join(found.tools)}.get(key)
@@ -219,10 +224,9 @@ def test_an_exported_file_that_was_edited_is_not_silently_ignored() -> None:
     """The definition counts and the body only shows it, so a changed body is an error that says what to do."""
     text = to_agent_markdown(Persona("Maya", "Specialist"))
     assert imported(text.replace("\n", "\r\n")).tone == "helpful and professional"
-    problems = agent(text + "Be rude.\n", "maya.md")
-    assert isinstance(problems, tuple)
-    assert str(problems[0]).startswith("maya.md:4:1: llm_persona: the file was changed since it was exported")
-    assert "remove 'llm_persona'" in str(problems[0])
+    with pytest.raises(PersonaFileError, match="remove 'llm_persona'") as raised:
+        agent(text + "Be rude.\n", "maya.md")
+    assert str(raised.value).startswith("maya.md:4:1: llm_persona: the file was changed since it was exported")
 
 
 def test_a_persona_with_a_parent_has_to_come_from_a_registry() -> None:
@@ -238,10 +242,11 @@ def test_a_persona_with_a_parent_has_to_come_from_a_registry() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"---\nname: a\ndescription: Use: when\n---\nx", "a.md:3:17: description: a colon followed by a space"),
-        (b"---\r\nname: a\r\nx: {b: 1\r\n---\r\nx", "a.md:3:4: x.b: the '{' that opens here is never closed"),
-        (b"---\nname: a\nname: b\n---\n", "a.md:3:1: name: duplicate key 'name': it is already on line 2"),
-        (b"---\n- a\n---\nx", "a.md:2:1: the front matter must be a mapping, not a list"),
+        (b"+++\nname = a\n+++\nx", "a.md:2:8: this is no TOML: invalid value"),
+        (
+            b"+++\nname = 'a'\n",
+            "a.md:1:1: the front matter that begins here has no end; close it with a line of its own: +++",
+        ),
         (b"---\nname: a\nx", "a.md:1:1: the front matter that begins here has no end; close it"),
         (b"---\nname: a\n---\n\n a\0", "a.md:5:3: holds U+0000, which no prompt can carry; remove it"),
         (b"---\nname: a\n---\nx \xff", "a.md:4:3: the byte 0xFF is not UTF-8; save the file as UTF-8"),
@@ -263,7 +268,7 @@ def test_a_bad_file_does_not_keep_the_others_of_its_folder_out(tmp_path: Path) -
     (tmp_path / "sub").mkdir()
     for name, text in {
         "a.md": "---\nname: twin\n---\n\nA",
-        "b.md": "---\nname: x: y\n---\nB",
+        "b.md": "---\nname: x\nB",
         "sub/c.MD": "---\nname: twin\n---\n\nC",
         ".hidden.md": "no",
         "notes.txt": "no",
@@ -272,10 +277,10 @@ def test_a_bad_file_does_not_keep_the_others_of_its_folder_out(tmp_path: Path) -
     found = load_agents(tmp_path)
     assert [persona.name for persona in found.personas] == ["twin", "twin-2"]
     assert found.personas[1].spoken_name == "twin"
-    assert found.personas[1].metadata == {"name": "twin"}
+    assert found.personas[1].metadata["name"] == "twin"
     assert imported(to_agent_markdown(found.personas[1])) == found.personas[1]
     assert [Path(path).name for path in (*found.files, *found.refused)] == ["a.md", "c.MD", "b.md"]
-    assert [problem.line for problem in found.problems] == [2]
+    assert [problem.line for problem in found.problems] == [1]
 
 
 def test_what_yaml_cuts_from_front_matter_is_told(tmp_path: Path) -> None:
@@ -297,8 +302,6 @@ def test_what_yaml_cuts_from_front_matter_is_told(tmp_path: Path) -> None:
             'text: "run #2", or put a blank after the # of a comment [cut-at-hash]'
         ),
     ]
-    (tmp_path / "a.md").write_text(text.replace("name: Dora", "name: x: y"))
-    assert [problem.severity for problem in load_agents(tmp_path / "a.md").problems] == ["error"]
 
 
 @pytest.mark.parametrize("name", ["absent.md", "folder.md", "empty", "a.png"])
@@ -319,23 +322,23 @@ def test_a_very_long_list_of_tools_takes_no_time() -> None:
 
 @pytest.mark.skipif(not AGENTS.is_dir(), reason="the real agent files are not here: ../shared/data/agents")
 def test_real_agent_files_come_in_word_for_word_and_none_is_lost() -> None:
-    """Of 178 files 173 are valid and come back equal; of each of the 5 others the line is named."""
+    """All 178 come in, their prompts word for word; the lines of 5 that are no YAML are named; `check` is content."""
     found = load_agents(AGENTS)
-    assert (len(found.files), len(found.refused), len(found.files) + len(found.refused)) == (173, 5, 178)
-    assert [problem.path for problem in found.problems] == list(found.refused)
+    assert (len(found.files), len(found.refused)) == (178, 0)
+    assert len(found.problems) == 5
     for problem in found.problems:
         assert problem.line is not None
         assert Path(str(problem.path)).read_text().split("\n")[problem.line - 1].startswith(f"{problem.field}: ")
     for path, persona in zip(found.files, found.personas, strict=True):
         text = Path(path).read_bytes().decode()
-        assert persona.custom_sections == {SECTION: body_of(text)}
-        assert body_of(text) in persona.build_system_prompt()
-        again = to_agent_markdown(persona)
-        assert again.endswith(text[text.index("\n---") :])
-        assert imported(again, "elsewhere.md") == persona
+        assert persona.build_system_prompt() == body_of(text)
+        exported = to_agent_markdown(persona)
+        assert exported.endswith(text[text.index("\n---") :])
+        assert imported(exported, "elsewhere.md") == persona
     registry = PersonaRegistry()
     registry.define(*found.personas)
     assert PersonaRegistry.from_dict(registry.to_dict()) == registry
+    assert registry.problems() == []
 
 
 @pytest.mark.skipif(not PROMPTS.is_file(), reason="the real prompts are not here: ../shared/data/ai-personas.json")

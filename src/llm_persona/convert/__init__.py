@@ -1,3 +1,3 @@
-"""Personas from other formats and for them: agent Markdown and character cards."""
+"""Personas from other programs' files and for them: `formats` is the table of them."""
 
-__all__ = ["agents", "cards", "imports"]
+__all__ = ["formats", "imports"]

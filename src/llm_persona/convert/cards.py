@@ -1,42 +1,45 @@
-"""Character cards: Character Card V2 and V3 in JSON, read; V3, written.
+"""Character cards in JSON: V1, V2 and V3, read and written; `png_cards` reads those in images.
 
 After https://github.com/malfoyslastname/character-card-spec-v2/blob/main/spec_v2.md and
-https://github.com/kwaroran/character-card-spec-v3/blob/main/SPEC_V3.md. What a card gives its model (system_prompt,
-description, personality, scenario, mes_example, post_history_instructions) becomes sections, in that order and word for
-word: `{{char}}` and `{{user}}` stay as they are, no placeholder is active. first_mes is the greeting, nickname what the
-character calls itself, character_version the version, and creator_notes, which no prompt may hold, the description. All
-else is metadata. A mandatory field that is empty says nothing and is written again on export. A role, which cards do not
-have, is "character".
+https://github.com/kwaroran/character-card-spec-v3/blob/main/SPEC_V3.md. What a card gives its model becomes sections, in the
+order of the prompt and rendered in `verbatim`; what of its lorebook is always there, too (`lorebooks`). `{{char}}` is `{name}`
+and `{{user}}` a variable `user`; every other brace is printed as it was written. first_mes is the greeting, nickname what
+the character calls itself, character_version the version, and creator_notes, which no prompt may hold, the description.
+All else is metadata. A mandatory field that is empty says nothing and is written again on export.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ..arguments import path_of
 from ..errors import PersonaError, PersonaFileError, Problem
-from ..files.reading import Document, read
+from ..files.reading import Document, parse, read_bytes
+from ..files.writing import dump_json
 from ..limits import Limits
 from ..names import check_name, kind_of
 from ..persona.persona import Persona
+from .card_forms import V1, V1_FIELDS, Form, form_of_card, is_v1, mandatory, says_nothing
+from .card_macros import fill_macros, filled_texts
 from .foreign import (
     OWN_KEY,
+    Reading,
     defined,
     definition,
+    given_back,
+    loaded,
     name_of_file,
     named,
-    other_file,
     own_part,
     plain,
     problem_of,
     rendered,
-    roomy,
     safe_name,
 )
+from .json_text import parse_leniently
+from .lorebooks import constant_sections, told_of_book
 
-ROLE: Final = "character"
 SECTIONS: Final = {
     "system_prompt": "System prompt",
     "description": "Description",
@@ -46,59 +49,67 @@ SECTIONS: Final = {
     "post_history_instructions": "Post-history instructions",
 }
 
+_AFTER_BOOK: Final = ("mes_example", "post_history_instructions")
 _FIELDS = {"first_mes": "greeting", "creator_notes": "description", "character_version": "version"}
-_SPECS = {"chara_card_v2": "2.0", "chara_card_v3": "3.0"}
+_SPECS = ("chara_card_v2", "chara_card_v3")
 _NO_NAME = object()
 
 
 def load_card(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Persona:
-    """Read one Character Card V2 or V3. Raises PersonaFileError, with lines and columns of the JSON file."""
-    found = read_card(path_of(path, "the path of a card"), limits)
-    if isinstance(found, Persona):
-        return found
-    raise PersonaFileError(found)
+    """Read one character card in JSON. Raises PersonaFileError, with lines and columns of the file."""
+    return loaded(read_card, path, "a card", limits)
 
 
-def read_card(
-    path: str, limits: Limits | None = None, warnings: list[Problem] | None = None
-) -> Persona | tuple[Problem, ...]:
-    """Return the persona of a card, or all that is wrong with its file. JSON cuts nothing: there are no `warnings`."""
-    document = read(path, limits=roomy(limits))
-    return _card(document)
+def read_card(path: str, reading: Reading) -> tuple[Persona]:
+    """Return the persona of a card. Raises PersonaFileError."""
+    return (card_of(parse_leniently(read_bytes(path, reading.limits), path, reading), reading),)
 
 
-def from_card(card: Mapping[str, object], path: str = "<data>") -> Persona:
+def why_left(path: str, folder: str, limits: Limits) -> str | None:
+    """Return why a file of a folder is no card; None where it has a card's `spec`, or the fields of V1."""
+    try:
+        card = parse(read_bytes(path, limits), path, kind="json", limits=limits).data
+    except PersonaFileError:
+        return None
+    return None if str(card.get("spec", "")).startswith("chara_card_v") or is_v1(card) else "no character card"
+
+
+def from_card(card: Mapping[str, object], path: str = "<data>", *, keep_macros: bool = False) -> Persona:
     """Return the persona of a card that is at hand as data. Raises PersonaFileError."""
-    found = _card(Document(path, dict(card)))
-    if isinstance(found, Persona):
-        return found
-    raise PersonaFileError(found)
+    return card_of(Document(path, dict(card)), Reading(keep_macros=keep_macros))
+
+
+def card_of(document: Document, reading: Reading) -> Persona:
+    """Return the persona of a card, and warn of what its prompt will lack. Raises PersonaFileError."""
+    if document.problems:
+        raise PersonaFileError(map(_without_persona, document.problems))
+    card = document.data
+    if problem := _not_a_card(card, document):
+        raise PersonaFileError([problem])
+    try:
+        return _persona(card, document.path, reading)
+    except PersonaError as error:
+        raise PersonaFileError([problem_of(error, document, () if is_v1(card) else ("data",))]) from None
 
 
 def to_card(persona: Persona) -> dict[str, object]:
-    """Return a Character Card V3, as data for `json.dumps`, that imports back equal.
+    """Return a character card, as data for `json.dumps`, that imports back equal.
 
-    Of an imported card it is what was imported. Of any other persona the card's description is the system prompt in its
-    own template, with defaults filled in and `{variables}` left as they are; the definition itself is in the card's
-    `extensions`, under `llm_persona`. Raises what `render` raises: a persona with a parent has to come from a registry.
+    Of an imported card it is what was imported, in its version. Of any other persona it is a V3 card whose description
+    is the system prompt in its own template, with defaults filled in and `{variables}` left as they are; the definition
+    itself is in the card's `extensions`, under `llm_persona`. Raises what `render` raises: a persona with a parent has to
+    come from a registry.
     """
-    for own in ({}, {"name": persona.key}):
-        card = _as_imported(persona, own)
-        if card is not None and _card(Document(other_file(persona), card)) == persona:
-            return card
-    return _with_definition(persona)
+    kept = Form.of(persona).macros == "kept"
+    # From a file whose name gives no other key: a card says by itself who it is.
+    path = "a.json" if persona.key != "a" else "b.json"
+    found = given_back(persona, _as_imported, lambda card: from_card(card, path, keep_macros=kept))
+    return _with_definition(persona) if found is None else found
 
 
-def _card(document: Document) -> Persona | tuple[Problem, ...]:
-    if document.problems:
-        return tuple(_without_persona(problem) for problem in document.problems)
-    card = document.data
-    if problem := _not_a_card(card, document):
-        return (problem,)
-    try:
-        return _persona(card, document.path)
-    except PersonaError as error:
-        return (problem_of(error, document, ("data",)),)
+def to_card_text(persona: Persona, path: str | None = None) -> str:
+    """Return a card as the text of a JSON file."""
+    return dump_json(to_card(persona))
 
 
 def _without_persona(problem: Problem) -> Problem:
@@ -109,11 +120,13 @@ def _without_persona(problem: Problem) -> Problem:
 
 def _not_a_card(card: Mapping[str, object], document: Document) -> Problem | None:
     spec, data = card.get("spec"), card.get("data")
+    if is_v1(card):
+        return None
     if spec not in _SPECS:
         line, column = document.locate(("spec",))
         known = " or ".join(map(repr, _SPECS))
         message = f"is {spec!r}" if isinstance(spec, str) else f"is {kind_of(spec)}" if "spec" in card else "is missing"
-        hint = f"a Character Card V2 or V3 has {known}"
+        hint = f"a Character Card V2 or V3 has {known}, a V1 card {', '.join(V1_FIELDS)}"
         return Problem(document.path, line, column, None, "spec", message, hint)
     if not isinstance(data, dict):
         line, column = document.locate(("data",))
@@ -122,23 +135,36 @@ def _not_a_card(card: Mapping[str, object], document: Document) -> Problem | Non
     return None
 
 
-def _persona(card: Mapping[str, object], path: str) -> Persona:
-    data = dict(_mapping(card["data"]))
-    extensions = data.get("extensions", {})
-    own: dict[str, object] = {}
-    if isinstance(extensions, dict) and OWN_KEY in extensions:
-        own = own_part(extensions[OWN_KEY])
-        data["extensions"] = {key: value for key, value in extensions.items() if key != OWN_KEY}
-    if "extensions" in own:
-        data["extensions"] = own["extensions"]
+def _persona(card: Mapping[str, object], path: str, reading: Reading) -> Persona:
+    data = dict(card if is_v1(card) else _mapping(card["data"]))
+    own = _take_own(data)
     if "fields" in own:
         return defined(own, data)
+    form = form_of_card(card, data)
     name = data.pop("name", _NO_NAME)
     key = str(own.get("name") or safe_name(name) or name_of_file(path))
-    fields, metadata = _fields({field: value for field, value in data.items() if not _says_nothing(field, value)}, name)
-    if form := _form(card, own):
-        metadata[OWN_KEY] = form
-    return named(key, key if name is _NO_NAME else name, fields, metadata)
+    said = {field: value for field, value in data.items() if not says_nothing(form.spec, field, value)}
+    fields, metadata = _fields(said, name)
+    macros = fill_macros(fields, reading, path)
+    form.macros = macros
+    if written := form.written():
+        metadata[OWN_KEY] = written
+    for message in _told(said, fields):
+        reading.warn(path, message)
+    return named(key, key if name is _NO_NAME else name, {**fields, "template": "verbatim"}, metadata)
+
+
+def _take_own(data: dict[str, object]) -> dict[str, object]:
+    """Take out of a card's data, and return, what of its extensions is our own."""
+    extensions = data.get("extensions")
+    if not isinstance(extensions, dict) or OWN_KEY not in extensions:
+        return {}
+    own = own_part(extensions[OWN_KEY])
+    rest = own.get("extensions", {key: value for key, value in extensions.items() if key != OWN_KEY})
+    data["extensions"] = rest
+    if own.get("absent") == ["extensions"]:
+        del data["extensions"]
+    return own
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -147,11 +173,13 @@ def _mapping(value: object) -> Mapping[str, object]:
 
 def _fields(data: Mapping[str, object], name: object) -> tuple[dict[str, object], dict[str, object]]:
     """Split a card's data into a persona's fields and the metadata, where all goes that has no field."""
-    fields: dict[str, object] = {"role": ROLE, "variables": {}}
     metadata = dict(data)
-    sections = {title: metadata.pop(field) for field, title in SECTIONS.items() if isinstance(data.get(field), str)}
-    if sections:
-        fields["custom_sections"] = sections
+    texts = {field: metadata.pop(field) for field in SECTIONS if isinstance(text := data.get(field), str) and text}
+    late = {field: texts.pop(field) for field in _AFTER_BOOK if field in texts}
+    sections = {SECTIONS[field]: text for field, text in texts.items()}
+    sections |= constant_sections(data.get("character_book"), SECTIONS.values())
+    sections |= {SECTIONS[field]: text for field, text in late.items()}
+    fields: dict[str, object] = {"custom_sections": sections} if sections else {}
     for field, own in _FIELDS.items():
         value = data.get(field)
         if isinstance(value, str) and (field != "character_version" or _is_version(value)):
@@ -162,6 +190,18 @@ def _fields(data: Mapping[str, object], name: object) -> tuple[dict[str, object]
     return fields, metadata
 
 
+def _told(data: Mapping[str, object], fields: Mapping[str, object]) -> Iterator[str]:
+    """Yield what the prompt of a card lacks, or holds though other programs drop it."""
+    if not any(isinstance(text, str) and text.strip() for text in _mapping(fields.get("custom_sections")).values()):
+        yield "the card gives its model no text: the persona says nothing"
+    greetings = data.get("alternate_greetings")
+    if isinstance(greetings, list) and greetings:
+        yield f"alternate greetings are kept in the metadata, {len(greetings):,} of them; the greeting is the first"
+    if SECTIONS["mes_example"] in _mapping(fields.get("custom_sections")):
+        yield "the example dialogue is a section, which stands in the prompt of every turn"
+    yield from told_of_book(data.get("character_book"))
+
+
 def _is_version(text: str) -> bool:
     try:
         return bool(check_name(text, "version"))
@@ -169,46 +209,24 @@ def _is_version(text: str) -> bool:
         return False
 
 
-def _empty() -> dict[str, object]:
-    """Return the mandatory fields of a V3 card, as a card has them that says nothing in them."""
-    texts = ("name", "description", "personality", "scenario", "first_mes", "mes_example", "creator_notes")
-    more = ("system_prompt", "post_history_instructions", "creator", "character_version")
-    lists = ("alternate_greetings", "group_only_greetings", "tags")
-    return {**dict.fromkeys((*texts, *more), ""), **{field: [] for field in lists}, "extensions": {}}
-
-
-def _says_nothing(field: str, value: object) -> bool:
-    empty = _empty().get(field)
-    return field != "name" and type(value) is type(empty) and empty is not None and value == empty
-
-
-def _form(card: Mapping[str, object], own: Mapping[str, object]) -> dict[str, object]:
-    """Return what a card has beside its data: an unusual version of its format, and keys of older formats."""
-    form = dict(_mapping(own.get("form")))
-    spec, version = str(card["spec"]), card.get("spec_version")
-    if "spec_version" in card and version != _SPECS[spec]:
-        form["spec_version"] = version
-    if beside := {key: value for key, value in card.items() if key not in ("spec", "spec_version", "data")}:
-        form["beside"] = beside
-    return form
-
-
 def _as_imported(persona: Persona, own: Mapping[str, object]) -> dict[str, object] | None:
     """Return the card that a persona may have been imported from; None where it has other sections."""
-    fields = {title: field for field, title in SECTIONS.items()}
-    sections = persona.custom_sections
-    if persona.parent is not None or not sections.keys() <= fields.keys():
-        return None
-    if not all(isinstance(each, str) for each in sections.values()):
-        return None
+    texts = filled_texts(persona)
     metadata = plain(persona)
-    form = metadata.pop(OWN_KEY, {})
-    name = metadata.pop("name", persona.key)
-    given = {fields[title]: text for title, text in persona.custom_sections.items()}
+    book = constant_sections(metadata.get("character_book"), SECTIONS.values())
+    if texts is None or persona.parent is not None or not texts.keys() <= {*SECTIONS.values(), *book, "greeting"}:
+        return None
+    metadata.pop(OWN_KEY, None)
+    given: dict[str, object] = {field: texts[title] for field, title in SECTIONS.items() if title in texts}
     given |= {field: value for field, own in _FIELDS.items() if isinstance(value := getattr(persona, own), str)}
+    if "greeting" in texts:
+        given["first_mes"] = texts["greeting"]
+    name = metadata.pop("name", persona.key)
     if persona.display_name is not None and persona.display_name != name:
         given["nickname"] = persona.display_name
-    return _v3({"name": name, **given}, metadata, {**own, **({"form": form} if form else {})})
+    form = Form.of(persona)
+    named = {} if "name" in form.absent and name == persona.key else {"name": name}
+    return _card({**named, **given}, metadata, own, form)
 
 
 def _with_definition(persona: Persona) -> dict[str, object]:
@@ -219,18 +237,20 @@ def _with_definition(persona: Persona) -> dict[str, object]:
     if persona.display_name is not None:
         data["nickname"] = persona.display_name
     metadata = {key: value for key, value in plain(persona).items() if key not in (*data, *SECTIONS, OWN_KEY)}
-    without = _mapping(_v3(data, metadata, {})["data"])
-    return _v3(data, metadata, definition(persona, without))
+    without = _mapping(_card(data, metadata, {}, Form())["data"])
+    return _card(data, metadata, definition(persona, without), Form())
 
 
-def _v3(data: Mapping[str, object], metadata: Mapping[str, object], own: Mapping[str, object]) -> dict[str, object]:
-    """Return a V3 card of fields and metadata, which keeps its order, and of our own part of the extensions."""
-    missing = {field: value for field, value in _empty().items() if field not in metadata}
-    whole: dict[str, object] = {**missing, **data, **metadata}
+def _card(
+    data: Mapping[str, object], metadata: Mapping[str, object], own: Mapping[str, object], form: Form
+) -> dict[str, object]:
+    """Return a card of fields and metadata, which keeps its order, and of our own part of the extensions."""
+    empty = {field: value for field, value in mandatory(form.spec).items() if field not in (*form.absent, *metadata)}
+    whole: dict[str, object] = {**empty, **data, **metadata}
     if own:
-        extensions = whole["extensions"]
-        if isinstance(extensions, dict):
-            whole["extensions"] = {**extensions, OWN_KEY: dict(own)}
-        else:
-            whole["extensions"] = {OWN_KEY: {**own, "extensions": extensions}}
-    return {"spec": "chara_card_v3", "spec_version": "3.0", "data": whole}
+        absent = {} if "extensions" in whole else {"absent": ["extensions"]}
+        extensions = whole.get("extensions", {})
+        beside = extensions if isinstance(extensions, dict) else {}
+        odd = {} if isinstance(extensions, dict) else {"extensions": extensions}
+        whole["extensions"] = {**beside, OWN_KEY: {**own, **odd, **absent}}
+    return whole if form.spec == V1 else {**form.head(), "data": whole}

@@ -7,27 +7,51 @@ was not imported. All else in such a file was made from the definition, so the t
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import json
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
-from typing import Final
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
-from ..errors import InvalidValueError, PersonaError, Problem, let_through
-from ..files.reading import Document, content_of, parse
+from ..arguments import path_of
+from ..errors import InvalidValueError, PersonaError, PersonaFileError, Problem
+from ..files.reading import Document
 from ..frozen import thaw
 from ..limits import Limits
 from ..names import MAX_NAME, kind_of
 from ..persona.persona import Persona
 from ..persona.resolution import written
 
+Text = TypeVar("Text")
+
 OWN_KEY: Final = "llm_persona"
 
+Place = tuple[int | None, int | None]
+NO_PLACE: Final[Place] = (None, None)
+
 _DEEPEST = 80  # lists and mappings; a persona's own metadata may nest 64 deep
+_ENDING = re.compile(r"(?:\.(?:agent|chatmode|instructions|prompt))?\.[^.]*$", re.IGNORECASE)
 _UNFIT = frozenset(("Cc", "Cs", "Zl", "Zp"))
+
+
+@dataclass(slots=True)
+class Reading:
+    """How files are read, and the warnings of what was left out or read otherwise than it stands."""
+
+    limits: Limits = field(default_factory=lambda: roomy(None))
+    keep_macros: bool = False
+    warnings: list[Problem] = field(default_factory=list)
+
+    def warn(
+        self, path: str, message: str, hint: str | None = None, *, place: Place = NO_PLACE, key: str | None = None
+    ) -> None:
+        self.warnings.append(Problem(path, *place, None, key, message, hint, "warning"))
+
+
+Reader = Callable[[str, Reading], tuple[Persona, ...]]  # raises PersonaFileError
 
 
 def roomy(limits: Limits | None) -> Limits:
@@ -35,22 +59,10 @@ def roomy(limits: Limits | None) -> Limits:
     return limits or Limits(depth=_DEEPEST)
 
 
-def read_text(path: str, limits: Limits) -> str | Problem:
-    """Return the text of a regular UTF-8 file with its line breaks as they are, or why there is none."""
-    try:
-        content = content_of(path, limits)
-    except FileNotFoundError:
-        return Problem(path, 1, 1, None, None, "there is no such file", "check the path")
-    except (OSError, ValueError) as error:
-        let_through(error)
-        reason = getattr(error, "strerror", None) or str(error)
-        return Problem(path, 1, 1, None, None, f"the file cannot be read: {reason.lower()}", "check the path")
-    try:
-        if len(content) <= limits.file_bytes:
-            return content.removeprefix(codecs.BOM_UTF8).decode()
-    except UnicodeDecodeError:
-        pass
-    return parse(content, path, kind="yaml", limits=limits).problems[0]
+def loaded(read: Reader, path: str | os.PathLike[str], what: str, limits: Limits | None) -> Persona:
+    """Return the persona of a file that holds one. Raises PersonaFileError, with lines and columns of that file."""
+    (persona,) = read(path_of(path, f"the path of {what}"), Reading(roomy(limits)))
+    return persona
 
 
 def safe_name(name: object) -> str:
@@ -73,12 +85,13 @@ def free_name(name: str, taken: Collection[str]) -> str:
 
 
 def name_of_file(path: str) -> str:
-    return safe_name(re.sub(r"\.[^.]*$", "", os.path.basename(path))) or "imported"
+    """Return the name that a file gives: of `x.agent.md`, `x`."""
+    return safe_name(_ENDING.sub("", os.path.basename(path))) or "imported"
 
 
-def other_file(persona: Persona) -> str:
-    """Return a path from which the persona's name could not have been taken."""
-    return "a" if persona.name != "a" else "b"
+def file_of(persona: Persona, ending: str) -> str:
+    """Return the name of a file for a persona, from which its own is read again, where a file may be called so."""
+    return f"{safe_name(persona.key)}{ending}"
 
 
 def named(key: str, name: object, fields: Mapping[str, object], metadata: Mapping[str, object]) -> Persona:
@@ -95,9 +108,22 @@ def named(key: str, name: object, fields: Mapping[str, object], metadata: Mappin
 
 def renamed(persona: Persona, key: str) -> Persona:
     """Return a persona under another key, which still calls itself what it did."""
+    if is_named_by_file(persona):
+        return Persona(key, **written(persona))  # type: ignore[arg-type]  # its own fields
     fields = {"display_name": persona.spoken_name, **written(persona)}
     fields["metadata"] = {**persona.metadata, "name": persona.metadata.get("name", persona.name)}
     return Persona(key, **fields)  # type: ignore[arg-type]  # its own fields
+
+
+def is_named_by_file(persona: Persona) -> bool:
+    """Whether the file of an imported persona said no name, so that the file's own is the key."""
+    return form_of(persona).get("name") == "file"
+
+
+def form_of(persona: Persona) -> dict[str, object]:
+    """Return what the metadata says of how the file of an imported persona was written."""
+    form = plain(persona).get(OWN_KEY)
+    return form if isinstance(form, dict) else {}
 
 
 def definition(persona: Persona, rest: object) -> dict[str, object]:
@@ -129,6 +155,24 @@ def own_part(value: object) -> dict[str, object]:
     if not isinstance(value, Mapping):
         raise InvalidValueError(f"must be what an export writes, not {kind_of(value)}", field=(OWN_KEY,))
     return dict(value)
+
+
+def given_back(
+    persona: Persona, made: Callable[[Persona, Mapping[str, object]], Text | None], read: Callable[[Text], Persona]
+) -> Text | None:
+    """Return what an imported persona is written as, with its key where it would not come back; None for all others."""
+    for own in ({}, {"name": persona.key}):
+        text = made(persona, own)
+        if text is not None and _comes_back(text, read, persona):
+            return text
+    return None
+
+
+def _comes_back(text: Text, read: Callable[[Text], Persona], persona: Persona) -> bool:
+    try:
+        return read(text) == persona
+    except PersonaFileError:
+        return False
 
 
 def plain(persona: Persona) -> dict[str, object]:

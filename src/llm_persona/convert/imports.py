@@ -1,95 +1,144 @@
-"""Importing files and folders: every file becomes a persona or is told why not; none is lost."""
+"""Importing files and folders: every file becomes personas or is told why not; none is lost."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
 
 from ..arguments import path_of
-from ..errors import Problem
+from ..errors import PersonaFileError, Problem
 from ..limits import Limits
 from ..persona.persona import Persona
-from .agents import read_agent
-from .cards import read_card
-from .foreign import free_name, renamed
+from .foreign import Reading, free_name, renamed, roomy
+from .formats import AGENT, ENDINGS, FORMATS, Format, format_of
 
-Reader = Callable[[str, Limits | None, list[Problem]], Persona | tuple[Problem, ...]]
+HIDDEN_FOLDERS: Final = frozenset((".claude", ".codex", ".cursor", ".github", ".opencode"))
+"""Folders that are gone through though they are hidden: programs keep their agents there."""
 
-_READERS: dict[str, Reader] = {".md": read_agent, ".markdown": read_agent, ".json": read_card}
+_OF_PACKAGES = frozenset(("node_modules", "__pycache__"))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file that was found in a folder: taken in the format of this name, or left and why."""
+
+    path: str
+    taken: str | None
+    why_left: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}: " + (f"taken as {self.taken}" if self.taken else f"left: {self.why_left}")
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came of importing files: a persona for each of `files`, in order, and for each of `refused` its problems.
+    """What came of importing: the personas of `files`, in order, and for each of `refused` its problems.
 
-    Warnings of what was lost are among the problems.
+    Warnings of what was left out or read otherwise are among the problems. `seen` has every file of the folders.
     """
 
     personas: tuple[Persona, ...]
     problems: tuple[Problem, ...]
     files: tuple[str, ...]
     refused: tuple[str, ...]
+    seen: tuple[Seen, ...] = ()
 
 
-def import_files(path: str | os.PathLike[str], *more: str | os.PathLike[str], limits: Limits | None = None) -> Imported:
-    """Import agent Markdown (.md) and character cards (.json): files, and folders with all that is in them.
+def import_files(
+    path: str | os.PathLike[str],
+    *more: str | os.PathLike[str],
+    limits: Limits | None = None,
+    keep_macros: bool = False,
+) -> Imported:
+    """Import files of the formats in `formats`, and folders with all that is in them and bears a format's marks.
 
     A file that is refused does not keep the others out. A name that is taken gets a number (`reviewer-2`); the persona
-    still calls itself what it did. Hidden files and folders are left out, and files in a folder that end otherwise.
+    still calls itself what it did. `keep_macros` leaves `{{char}}` and `{{user}}` of cards as they are written.
     """
-    return _imported((path, *more), (".md", ".markdown", ".json"), limits)
+    return _Import(FORMATS, roomy(limits), keep_macros).of((path, *more))
 
 
 def load_agents(path: str | os.PathLike[str], *more: str | os.PathLike[str], limits: Limits | None = None) -> Imported:
     """Import agent Markdown alone; as `import_files` otherwise."""
-    return _imported((path, *more), (".md", ".markdown"), limits)
+    return _Import((AGENT,), roomy(limits)).of((path, *more))
 
 
-def _imported(paths: Sequence[str | os.PathLike[str]], endings: tuple[str, ...], limits: Limits | None) -> Imported:
-    personas: dict[str, Persona] = {}
-    problems: list[Problem] = []
-    files: list[str] = []
-    refused: list[str] = []
-    for path in dict.fromkeys(
-        file for each in paths for file in _files(path_of(each, "the path of a file to import"), endings)
-    ):
-        found = _read(path, endings, limits, problems)
-        if isinstance(found, Persona):
-            persona = found if found.key not in personas else renamed(found, free_name(found.name, personas))
-            personas[persona.key] = persona
-            files.append(path)
+@dataclass(slots=True)
+class _Import:
+    formats: tuple[Format, ...]
+    limits: Limits
+    keep_macros: bool = False
+    personas: dict[str, Persona] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    files: dict[str, None] = field(default_factory=dict)
+    refused: dict[str, None] = field(default_factory=dict)
+    seen: list[Seen] = field(default_factory=list)
+
+    def of(self, paths: Iterable[str | os.PathLike[str]]) -> Imported:
+        for each in paths:
+            path = path_of(each, "the path of a file to import")
+            if os.path.isdir(path):
+                self._folder(path)
+            else:
+                self._file(path, format_of(path))
+        personas, seen = tuple(self.personas.values()), tuple(self.seen)
+        return Imported(personas, tuple(self.problems), tuple(self.files), tuple(self.refused), seen)
+
+    def _folder(self, folder: str) -> None:
+        before = len(self.files) + len(self.refused)
+        for path in _files(folder, self.seen):
+            known = format_of(path)
+            left = "no format that is known" if known not in self.formats else known.why_left(path, folder, self.limits)
+            self.seen.append(Seen(path, None if left or not known else known.name, left))
+            if not left:
+                self._file(path, known)
+        if len(self.files) + len(self.refused) == before:
+            self._refuse(folder, "nothing in it bears the marks of a format that is known", "name the files themselves")
+
+    def _file(self, path: str, known: Format | None) -> None:
+        if path in self.files or path in self.refused:
+            return
+        if known not in self.formats or known is None:
+            what = "there is no such file" if not os.path.lexists(path) else "no format that is known ends so"
+            self._refuse(path, what, "check the path" if not os.path.lexists(path) else f"known are {ENDINGS}")
+            return
+        reading = Reading(self.limits, self.keep_macros)
+        try:
+            found = known.read(path, reading)
+        except PersonaFileError as error:
+            self.problems += error.problems
+            self.refused[path] = None
+            return
+        self.problems += reading.warnings
+        self.files[path] = None
+        for persona in found:
+            self._add(persona)
+
+    def _add(self, found: Persona) -> None:
+        persona = found if found.key not in self.personas else renamed(found, free_name(found.name, self.personas))
+        self.personas[persona.key] = persona
+
+    def _refuse(self, path: str, message: str, hint: str) -> None:
+        self.refused[path] = None
+        self.problems.append(Problem(path, None, None, None, None, message, hint))
+
+
+def _files(folder: str, seen: list[Seen]) -> Iterator[str]:
+    """Yield the files of a folder and of those in it, sorted; add the folders that are not gone through to `seen`."""
+    for entry in sorted(os.scandir(folder), key=lambda entry: (entry.is_dir(), entry.name)):
+        if not entry.is_dir():
+            yield entry.path
+        elif why := _why_not_entered(entry):
+            seen.append(Seen(entry.path, None, why))
         else:
-            problems += found
-            refused.append(path)
-    return Imported(tuple(personas.values()), tuple(problems), tuple(files), tuple(refused))
+            yield from _files(entry.path, seen)
 
 
-def _files(path: str, endings: tuple[str, ...]) -> Iterator[str]:
-    """Yield a file itself, or the files of a folder with these endings, sorted."""
-    if not os.path.isdir(path):
-        yield path
-        return
-    found = []
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            os.path.join(folder, name)
-            for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in endings
-        ]
-    yield from sorted(found) or [path]
-
-
-def _read(
-    path: str, endings: tuple[str, ...], limits: Limits | None, warnings: list[Problem]
-) -> Persona | tuple[Problem, ...]:
-    shown = " and ".join(endings[::2])
-    if os.path.isdir(path):
-        message = f"there is no file in it that ends in {shown}"
-        return (Problem(path, None, None, None, None, message, "check the path"),)
-    ending = os.path.splitext(path)[1].lower()
-    if ending not in endings:
-        hint = "rename it" if ending != ".png" else "export the card as JSON"
-        return (Problem(path, None, None, None, None, f"a file to import must end in {shown}", hint),)
-    return _READERS[ending](path, limits, warnings)
+def _why_not_entered(entry: os.DirEntry[str]) -> str | None:
+    if entry.is_symlink():
+        return "a link to a folder"
+    if entry.name.startswith(".") and entry.name not in HIDDEN_FOLDERS:
+        return "a hidden folder"
+    return "a folder of packages" if entry.name in _OF_PACKAGES else None

@@ -17,7 +17,7 @@ from ..errors import PersonaFileError, Problem, let_through
 from ..limits import Limits, setting
 from .source import LINE_BREAK, Nodes, Place, Source, SyntaxStop
 
-__all__ = ["Document", "parse", "read", "read_text"]
+__all__ = ["Document", "parse", "read", "read_bytes", "read_text"]
 
 Kind = Literal["yaml", "json"]
 STANDARD_INPUT = "<stdin>"  # what it is called in messages
@@ -173,10 +173,17 @@ def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Docum
     return content if isinstance(content, Document) else parse(content, name, kind=kind, limits=limits)
 
 
+def read_bytes(path: str, limits: Limits) -> bytes:
+    """Return the bytes of a regular file, one beyond the limit at most. Raises PersonaFileError with what is wrong."""
+    content = _reached(path, limits)
+    if isinstance(content, Document):
+        raise PersonaFileError(content.problems)
+    return content
+
+
 def read_text(path: str, limits: Limits) -> str:
     """Return the text of a regular UTF-8 file that is no persona file. Raises PersonaFileError with what is wrong."""
-    content = _reached(path, limits)
-    decoded = content if isinstance(content, Document) else _decoded(content, path, limits)
+    decoded = _decoded(read_bytes(path, limits), path, limits)
     if isinstance(decoded, Document):
         raise PersonaFileError(decoded.problems)
     return decoded[1]

@@ -1,12 +1,10 @@
-"""`export`: a persona as agent Markdown or as a character card."""
+"""`export`: personas as other programs' files."""
 
 from __future__ import annotations
 
 import click
 
-from ...convert.agents import to_agent_markdown
-from ...convert.cards import to_card
-from ...files.writing import dump_json
+from ...convert.formats import WRITTEN
 from ..completions import personas
 from ..options import PersonaFiles, asked_for, persona_files
 from ..outputs import Output, output_file
@@ -17,15 +15,15 @@ from ..outputs import Output, output_file
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["agent", "card"]),
+    type=click.Choice([*WRITTEN]),
     default="agent",
     show_default=True,
-    help="agent is Markdown with YAML front matter; card is a Character Card V3 in JSON.",
+    help="Which program reads it: agent is Markdown with YAML front matter, card a Character Card in JSON.",
 )
 @output_file()
 @persona_files
 def export_persona(name: str, form: str, output: Output, files: PersonaFiles) -> None:
-    """Export a persona, with its parents' fields, for programs that read agents or character cards.
+    """Export a persona, with its parents' fields, for other programs.
 
     What was imported goes out as it came in; of any other persona the file holds the prompt, for others to read, and
     the whole definition, so that `import` gives the same persona.
@@ -37,5 +35,5 @@ def export_persona(name: str, form: str, output: Output, files: PersonaFiles) ->
     output.check()
     registry = files.registry()
     persona = asked_for(registry, name)
-    text = to_agent_markdown(persona) if form == "agent" else dump_json(to_card(persona))
+    text = WRITTEN[form].text_of(persona, None if output.printed else output.path)
     output.write(text, files.inputs(registry))

@@ -1,4 +1,4 @@
-"""`import`: a persona file made of agent files and character cards."""
+"""`import`: a persona file made of other programs' files."""
 
 from __future__ import annotations
 
@@ -22,18 +22,25 @@ from ..terminal import counted, line
 @output_file()
 @file_limits
 @click.option("--partial", is_flag=True, help="Give the personas of the files that are valid, though others are not.")
-def import_personas(paths: tuple[str, ...], output: Output, limits: Limits | None, partial: bool) -> None:
-    """Import agent Markdown and character cards (V2, V3 in JSON), files and folders, as a persona file.
+@click.option("--keep-macros", is_flag=True, help="Leave {{char}} and {{user}} of cards as they are written.")
+def import_personas(
+    paths: tuple[str, ...], output: Output, limits: Limits | None, partial: bool, keep_macros: bool
+) -> None:
+    """Import agents, rules, crews and character cards, files and folders, as a persona file.
 
-    The prompts come in word for word. Where a file is refused, nothing is written, unless --partial is given; the
-    command ends with 1 in both cases.
+    It reads agent Markdown (Claude Code, GitHub Copilot, OpenCode), Cursor's rules, crewAI's agents.yaml, Codex agents
+    and Character Cards V1 to V3 in JSON and PNG. The prompts come in word for word. Of a folder each file is told as
+    taken or left. Where a file is refused, nothing is written, unless --partial is given; the command ends with 1 in
+    both cases.
 
     \b
     Example:
       llm-persona import .claude/agents -o personas.yaml
     """
     output.check()
-    imported = import_files(*paths, limits=limits)
+    imported = import_files(*paths, limits=limits, keep_macros=keep_macros)
+    for seen in imported.seen:
+        line(str(seen), err=True)
     print_problems(imported.problems, Lines(), err=True)
     if partial or not imported.refused:
         output.write(_persona_file(imported.personas, output.path), (*imported.files, *imported.refused))
