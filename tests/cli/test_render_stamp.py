@@ -125,7 +125,7 @@ def test_the_recipe_finds_the_commit(product: Path, repository: Path) -> None:
         git("commit", "-qm", tone)
         commits[tone] = git("rev-parse", "HEAD")
     page = (repository / "docs/stamps.md").read_text(encoding="utf-8")
-    (recipe,) = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (recipe,) = re.findall(r"^```sh\n(then=.*?)^```$", page, re.MULTILINE | re.DOTALL)
     program = product / "bin" / "llm-persona"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m llm_persona "$@"\n', encoding="utf-8")
