@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from functools import partial
+from json import dumps
 
 from ..errors import InvalidValueError, PersonaError
 from ..kinds import is_text, plain
@@ -12,25 +13,13 @@ from ..prompts.rows import RowFill, row_fill
 from ..registry.registry import PersonaRegistry
 from ..templating.session import PLAIN, Family
 from .batches import Batch
+from .fills import MAX_FILLS, Fills
 from .options import Options
 from .rendered import Rendered
 from .sessions import Sessions
 from .values import is_missing
 
-MAX_FILLS = 16_384  # personas times kinds of rows
 TRIES = 4  # rows of a kind that are run, before it counts as one that no prompt is prepared for
-
-
-class Fills(dict[Hashable, RowFill]):
-    """What fills the rows of a persona, and of a kind; what is not prepared fills none."""
-
-    def __missing__(self, key: Hashable) -> RowFill:
-        return unfilled
-
-
-def unfilled(row: Sequence[str]) -> str | None:
-    """Fill no row: what there is for kinds that have to be run."""
-    return None
 
 
 class Registered:
@@ -44,10 +33,9 @@ class Registered:
         self._fills: dict[tuple[str, ...], Fills] = {}  # by the variables that not every row has a text for
         self._tries: dict[Hashable, int] = {}
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that are read beside those of the session."""
-        return (self.persona_column,) if self.unit_column is None else (self.persona_column, self.unit_column)
+    def content(self) -> tuple[PersonaRegistry, bytes]:
+        """Return all that decides what comes of a batch."""
+        return self.registry, dumps([self.persona_column, self.unit_column]).encode()
 
     def render(self, batch: Batch, options: Options) -> Rendered:
         """Return what comes of a batch. Raises InvalidValueError where it lacks a column."""
@@ -76,10 +64,9 @@ class Registered:
         """Keep what fills the rows of a kind, one of which was just run; where nothing does, not for ever."""
         tries = self._tries[varying, key] = self._tries.get((varying, key), 0) + 1
         if fill is not None or tries == TRIES:
-            self.fills(varying)[key] = fill or unfilled
+            self.fills(varying).keep(key, fill)
         if len(self._tries) > MAX_FILLS:
             self._tries.clear()
-            self._fills.clear()
 
 
 class _Rows:

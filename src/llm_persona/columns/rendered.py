@@ -10,6 +10,7 @@ from ..fingerprints import fingerprint
 from ..names import shorten
 from ..persona.persona import Persona, texts_of
 from ..templating.session import neutralise
+from ..templating.templates import Template
 from .options import Options
 
 
@@ -51,7 +52,7 @@ class Rendered:
 
     def identify(self, row: int, persona: Persona, session: dict[str, Any]) -> None:
         """Note what a prompt is made from: all of the persona and its template that can reach it, and the session."""
-        template = persona.own_template(self._options.template)
+        template: Template = persona.own_template(self._options.template)
         values = neutralise(session, template.family).values
         made_of = [texts_of(persona).fingerprint(template), template.fingerprint, persona.ref, written(values)]
         self.fingerprints[row] = fingerprint("row", made_of)

@@ -6,16 +6,22 @@ import os
 from collections.abc import Iterable, Mapping
 from copy import copy
 from json import dumps, loads
-from typing import Any
+from typing import Any, Self
 
 from ..arguments import is_path, path_of, text_of
 from ..errors import InvalidValueError
+from ..fields import FIELDS
 from ..kinds import plain
-from ..names import kind_of
+from ..names import did_you_mean, kind_of, shorten
+from ..persona.binding import bundled
+from ..persona.file_keys import Folders
 from ..registry.registry import PersonaRegistry
 from .batches import opened, with_texts
 from .options import Options
+from .own_personas import OPTIONAL, OwnPersonas
 from .registered import Registered
+
+Source = Registered | OwnPersonas
 
 
 class BatchRenderer:
@@ -58,7 +64,56 @@ class BatchRenderer:
         }
         self._options = Options.of(session_columns, template, multiline, trusted, extra_sections, added)
         unit = None if unit_column is None else text_of(unit_column, "unit_column")
-        self._source = Registered(_taken(source), text_of(persona_column, "persona_column"), unit)
+        self._source: Source = Registered(_taken(source), text_of(persona_column, "persona_column"), unit)
+
+    @classmethod
+    def of_personas(
+        cls,
+        template: str | None = None,
+        name: str = "name",
+        role: str = "role",
+        *,
+        templates: Folders | None = None,
+        session_columns: Mapping[str, str] | Iterable[str] = (),
+        prompt_column: str | None = "prompt",
+        ref_column: str | None = "prompt_ref",
+        error_column: str | None = "prompt_error",
+        fingerprint_column: str | None = None,
+        multiline: Iterable[str] = (),
+        trusted: Iterable[str] = (),
+        extra_sections: Mapping[str, str] | None = None,
+        **fields: str,
+    ) -> BatchRenderer:
+        """Return a renderer of rows that are personas, one each: `fields` are columns by the fields that they give.
+
+        What is not named is read from the columns `company`, `tone`, `capabilities`, `constraints`, `greeting` and
+        `custom_sections`, where a batch has them. The prompts are those of `Persona(**row).build_system_prompt(template,
+        **session)`. `templates` is a folder, or several, as a registry takes them. Raises as the class does, and
+        TemplateError for a template that is not there.
+        """
+        given = {"name": name, "role": role, **fields}
+        strange = next((field for field in given if field not in FIELDS), None)
+        if strange is not None:
+            hint = did_you_mean(strange, FIELDS) or "see Persona"
+            raise InvalidValueError(f"a persona has no field {shorten(strange)!r}", hint=hint)
+        columns = {field: text_of(column, f"the column of {field}") for field, column in given.items()}
+        added = {
+            "prompt_column": prompt_column,
+            "ref_column": ref_column,
+            "error_column": error_column,
+            "fingerprint_column": fingerprint_column,
+        }
+        options = Options.of(session_columns, template, multiline, trusted, extra_sections, added)
+        bound = bundled() if templates is None else PersonaRegistry(templates).bound
+        bound.template(None, options.template)
+        whole = {**{field: field for field in OPTIONAL}, **columns}
+        return cls._of(OwnPersonas(bound, whole, columns), options)
+
+    @classmethod
+    def _of(cls, source: Source, options: Options) -> Self:
+        renderer = cls.__new__(cls)
+        renderer._source, renderer._options = source, options
+        return renderer
 
     def __call__(self, batch: Any) -> Any:
         """Return the batch with the columns that are asked for. Raises as the class says."""
@@ -66,8 +121,7 @@ class BatchRenderer:
         return with_texts(table, self._source.render(table, self._options).columns())
 
     def __reduce__(self) -> tuple[object, ...]:
-        columns = [self._source.persona_column, self._source.unit_column]
-        return _restored, (type(self), self._source.registry, dumps([columns, self._options]).encode())
+        return _restored, (type(self), *self._source.content(), dumps(self._options).encode())
 
 
 def _taken(source: object) -> PersonaRegistry:
@@ -80,9 +134,7 @@ def _taken(source: object) -> PersonaRegistry:
     return PersonaRegistry.from_file(path_of(source, "source"))
 
 
-def _restored(cls: type[BatchRenderer], registry: PersonaRegistry, content: bytes) -> BatchRenderer:
-    columns, options = loads(content)
-    renderer = cls.__new__(cls)
-    renderer._options = Options.restored(options)
-    renderer._source = Registered(registry, *columns)
-    return renderer
+def _restored(cls: type[BatchRenderer], held: PersonaRegistry | bytes, source: bytes, options: bytes) -> BatchRenderer:
+    arguments = loads(source)
+    made = OwnPersonas.restored(held, *arguments) if isinstance(held, bytes) else Registered(held, *arguments)
+    return cls._of(made, Options.restored(loads(options)))

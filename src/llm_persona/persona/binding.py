@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from ..frozen import FrozenDict
+from ..prompts.alike import Alike
 from ..prompts.budget import Budget
 from ..templating.templates import Template, Templates
 
@@ -23,6 +24,7 @@ class Bound:
     tools: Mapping[str, str] | None = None  # name -> description; None where there is no catalogue
     precompile: bool = True
     budget: Budget = field(default_factory=Budget, repr=False)  # one for all of a registry
+    alike: Alike = field(default_factory=Alike, repr=False)  # prompts of personas that no registry holds
     naming: Templates | None = None
     path: str | None = None  # of the file
     tools_path: str | None = None

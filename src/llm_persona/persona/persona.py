@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache, partial, wraps
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -21,6 +21,7 @@ from ..prompts.prompt import Prompt
 from ..prompts.texts import PersonaTexts
 from ..templating.shared_values import SharedValues, as_data
 from ..templating.templates import Template, Templates, template_name
+from ..usual_fields import usual
 from ..wording import BESIDE_REPLACED_BY, LINE_FIELDS, LINE_HOLDS, SECTION, TEXT, said_of
 from .binding import Bound, bundled
 from .pickles import pack_alone, packed, unpack_bound, unpacked
@@ -283,19 +284,33 @@ class Persona(Fields):
 
     def build_system_prompt(self, template: str | None = None, /, **session: object) -> str:
         """Return the system prompt as text; what may be raised is what `render` raises."""
-        try:
-            fill = self._ready[template].fill  # type: ignore[index]  # where it is None: TypeError
-        except (KeyError, TypeError) as error:  # not ready; or, a list, say, is no template's name
-            let_through(error)
-        else:
-            text = fill(session)
-            if text is not None:
+        ready = self._ready
+        if ready is None:
+            if not session and (text := self._built_once(template)) is not None:
                 return text
+        else:
+            try:
+                fill = ready[template].fill
+            except (KeyError, TypeError) as error:  # not ready; or, a list, say, is no template's name
+                let_through(error)
+            else:
+                text = fill(session)
+                if text is not None:
+                    return text
         plans = self._plans
         if plans is None or not plans.ready:
             plans = self._rendering()
         given = session if self._shared is None else self._shared.with_session(session)
         return plans.text(None if template is None else _name_called(template), given)
+
+    def _built_once(self, template: str | None) -> str | None:
+        """Return the first prompt of a persona that no registry holds, which may well be its last: it is made of what was
+        prepared for others like it. None where it is made as all others are."""
+        if self._bound is not None or not is_bare(self):
+            return None
+        object.__setattr__(self, "_ready", {})  # the next one is worth preparing
+        name = self.template if template is None else _name_called(template)
+        return bundled().alike.text(self, name, partial(self.own_template, name))
 
     def render(self, template: str | None = None, /, **session: object) -> Prompt:
         """Render the persona for a session with the template named, else its own, else its file's default.
@@ -439,9 +454,28 @@ def texts_of(persona: Persona) -> PersonaTexts:
     return persona._prepared()
 
 
+def is_bare(persona: Persona) -> bool:
+    """Whether nothing but its own texts, none of which a session fills, decides its prompts: whoever is alike has the same
+    template, and other texts."""
+    return (
+        persona.parent is None
+        and persona.variables is None
+        and bool(persona.role)
+        and not (persona.constants or persona.abstract or persona.tools)
+        and persona._shared is None
+        and not is_gone(persona)
+    )
+
+
 def plans_of(persona: Persona) -> Plans:
     """Return its prompts, once for all that ask."""
     return persona._planned()
+
+
+def bound_to(persona: Persona, bound: Bound) -> Persona:
+    """Return a persona that no registry holds with what a file would lend it."""
+    values = zip(_SLOTS, _values(persona), strict=True)
+    return _made([bound if name == "_bound" else value for name, value in values])
 
 
 def binding_of(persona: Persona) -> Bound | None:
@@ -487,6 +521,22 @@ _lists = itemgetter(*LISTS)
 _UNREAD: dict[str, Any] = {**dict.fromkeys(_SLOTS), **DEFAULTS, "_side": False}  # in the order of _SLOTS
 _values = attrgetter(*_SLOTS)
 _SET = [getattr(Persona, name).__set__ for name in _SLOTS]
+
+
+@wraps(Persona.__init__)
+def _begin(self: Persona, *arguments: Any, **fields: Any) -> None:
+    """Check all fields at once where they are usual, else one by one."""
+    kept = None if arguments else usual(fields)
+    if kept is None:
+        _begin_checked(self, *arguments, **fields)
+        return
+    given = _names_given(tuple([name for name in kept if name != "name"]))
+    for set_value, value in zip(_SET, (_UNREAD | kept | {"_given": given}).values(), strict=True):
+        set_value(self, value)
+
+
+_begin_checked = Persona.__init__
+Persona.__init__ = _begin  # type: ignore[method-assign]  # the dataclass's own sets and checks each field by itself
 
 
 def _own(persona: Persona) -> Own:

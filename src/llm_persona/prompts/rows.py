@@ -24,7 +24,7 @@ def row_fill(plans: Plans, template: str | None, columns: Mapping[str, bool | No
         return None
     names = tuple(columns)
     places: tuple[Key, ...] = found.places
-    make = _maker(len(names), tuple([names.index(place) for place in places]))
+    make = maker(len(names), tuple([names.index(place) for place in places]))
     return make(found.most - sum(map(len, found.pieces)), *found.pieces)
 
 
@@ -41,7 +41,7 @@ def _found(tree: Tree, columns: Mapping[str, bool | None]) -> Prepared | None:
 
 
 @lru_cache(maxsize=256)
-def _maker(count: int, places: tuple[int, ...]) -> Callable[..., RowFill]:
+def maker(count: int, places: tuple[int, ...]) -> Callable[..., RowFill]:
     """Return what makes the filling function of pieces: Python for so many columns, of which these are printed in turn."""
     row = [f"v{number}" if number in places else "_" for number in range(count)]
     body = "{p0}" + "".join(f"{{v{number}}}{{p{index}}}" for index, number in enumerate(places, 1))

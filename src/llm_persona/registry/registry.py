@@ -22,6 +22,7 @@ from ..kinds import is_text, plain
 from ..limits import Limits
 from ..locks import ForkedLock
 from ..names import did_you_mean, join_reference, kind_of, nearest, shorten, split_reference
+from ..persona.binding import Bound
 from ..persona.bindings import Bounds
 from ..persona.file_keys import Arguments, Folders
 from ..persona.inheritance import Definitions, became, find, standing, versions
@@ -141,6 +142,11 @@ class PersonaRegistry:
     def templates(self) -> Templates:
         """The templates of its files, where they agree; else those that were passed for what no file writes."""
         return self._state.bounds.usual.templates
+
+    @property
+    def bound(self) -> Bound:
+        """What it lends personas that no file writes: its templates and its tools."""
+        return self._state.bounds.usual
 
     @property
     def require_unit(self) -> tuple[str, ...]:

@@ -1,0 +1,229 @@
+"""Rows that are personas: prepared for all that are alike in which fields they have, and never registered."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from json import dumps
+from typing import Any
+
+from ..errors import InvalidValueError
+from ..fields import DEFAULT_TONE
+from ..frozen import FrozenDict
+from ..kinds import is_mapping
+from ..persona.binding import Bound, bundled
+from ..persona.persona import Persona, bound_to
+from ..persona.pickles import pack_bound, packed, unpack_bound, unpacked
+from ..prompts.alike import alike_fill, sections_of
+from ..prompts.budget import Budget
+from ..usual_fields import are_usual, are_usual_names
+from .batches import Batch
+from .fills import Fills
+from .options import Options
+from .rendered import Rendered
+from .sessions import Sessions
+from .values import is_missing
+
+OPTIONAL = (
+    "company",
+    "tone",
+    "capabilities",
+    "constraints",
+    "greeting",
+    "custom_sections",
+)  # read where they are there
+TEXTS = ("name", "role", "tone", "company", "greeting")
+LISTS = ("capabilities", "constraints")
+_NOBODY = "the row gives no name"
+
+
+class OwnPersonas:
+    """Personas whose fields are columns."""
+
+    def __init__(self, bound: Bound, fields: Mapping[str, str], asked: Iterable[str]) -> None:
+        self.bound = bound
+        self.fields = fields  # a field -> its column
+        self.asked = tuple(asked)  # fields that every batch has to have
+        self._fills: dict[tuple[str, ...], Fills] = {}
+
+    def content(self) -> tuple[bytes, bytes]:
+        """Return all that decides what comes of a batch."""
+        return packed(pack_bound(self.bound)), dumps([self.fields, self.asked]).encode()
+
+    @classmethod
+    def restored(cls, content: bytes, fields: Mapping[str, str], asked: Iterable[str]) -> OwnPersonas:
+        """Return the same again. Raises PersonaError where this library would make other prompts."""
+        bound = unpack_bound(unpacked(content), Budget())
+        return cls(bundled() if bound == bundled() else bound, fields, asked)
+
+    def render(self, batch: Batch, options: Options) -> Rendered:
+        """Return what comes of a batch. Raises InvalidValueError where it lacks a column."""
+        return _PersonaRows(self, batch, options).rendered
+
+    def fills(self, varying: tuple[str, ...]) -> Fills:
+        """Return what fills rows, of which not all have a text for these variables of a session."""
+        return self._fills.setdefault(varying, Fills())
+
+    def columns(self, batch: Batch) -> dict[str, list[Any]]:
+        """Return the fields that a batch has."""
+        return {
+            field: batch.column(column)
+            for field, column in self.fields.items()
+            if field in self.asked or column in batch.names
+        }
+
+    def persona(self, fields: Mapping[str, Any]) -> Persona:
+        """Return the persona of a row. Raises as `Persona` does."""
+        if "name" not in fields:
+            raise InvalidValueError(_NOBODY, hint=f"fill the column {self.fields['name']!r}")
+        persona = Persona(**fields)
+        return persona if self.bound is bundled() else bound_to(persona, self.bound)
+
+
+class _PersonaRows:
+    """One batch: filled by columns as far as rows are usual, and made persona by persona beyond."""
+
+    def __init__(self, source: OwnPersonas, batch: Batch, options: Options) -> None:
+        self._source = source
+        self._options = options
+        self._columns = source.columns(batch)
+        self._sessions = Sessions(batch, options)
+        self.rendered = Rendered(self._sessions.count, options)
+        self._template = source.bound.template(None, options.template)
+        # A name that no session has, or that might be meant for a template, is told of row by row.
+        strange = any(name == "template" or name.startswith("_") for name in self._sessions.columns)
+        if self._sessions.filled and not strange:
+            self._fill()
+        self._run()
+
+    def _fill(self) -> None:
+        usual = UsualRows(self._columns, self._sessions.count)
+        masks = self._sessions.masks() if self._sessions.varying else [()] * self._sessions.count
+        keys: Sequence[Hashable] = [*zip(usual.shapes, masks, strict=True)] if self._sessions.varying else usual.shapes
+        fills = self._source.fills(self._sessions.varying)
+        if self._sessions.columns:
+            texts = self._sessions.rows(self._template.family)
+            rows = [(*row, *more) for row, more in zip(usual.rows, texts, strict=True)]
+        else:
+            rows = usual.rows
+        prompts = [fills[key](row) for key, row in zip(keys, rows, strict=True)]
+        for number, prompt in enumerate(prompts):
+            if prompt is None and usual.shapes[number] is not None:
+                if keys[number] not in fills:
+                    self._learn(fills, keys[number], usual, number, masks[number])
+                prompts[number] = fills[keys[number]](rows[number])
+        self.rendered.prompts = prompts
+        self.rendered.refs = [None if text is None else row[1] for text, row in zip(prompts, usual.rows, strict=True)]
+
+    def _learn(self, fills: Fills, key: Hashable, usual: UsualRows, row: int, mask: Sequence[int]) -> None:
+        has_text = self._sessions.has_text(mask)
+        if has_text is not None:
+            texts = self._sessions.rows(self._template.family)[row]
+            fills.keep(key, alike_fill(self._template, usual.shapes[row], usual.rows[row], has_text, texts))
+
+    def _run(self) -> None:
+        for row, prompt in enumerate(self.rendered.prompts):
+            if prompt is None:
+                name = self._columns["name"][row]
+                self.rendered.attempt(row, name, partial(self._run_row, row))
+            elif self._options.fingerprint is not None:
+                self.rendered.identify(row, self._persona(row), self._sessions.given(row))
+
+    def _run_row(self, row: int) -> str:
+        persona, session = self._persona(row), self._sessions.given(row)
+        prompt = persona.build_system_prompt(self._options.template, **session)
+        self.rendered.refs[row] = persona.ref
+        if self._options.fingerprint is not None:
+            self.rendered.identify(row, persona, session)
+        return prompt
+
+    def _persona(self, row: int) -> Persona:
+        fields = {name: column[row] for name, column in self._columns.items()}
+        return self._source.persona({name: _given(value) for name, value in fields.items() if not is_missing(value)})
+
+
+def _given(value: Any) -> Any:
+    """Return a field as it is given: what a table has for an entry that is not there is left out."""
+    return {name: each for name, each in value.items() if each is not None} if type(value) is dict else value
+
+
+class UsualRows:
+    """The texts of rows, and the shape of each: None where a row has to be made a persona first."""
+
+    def __init__(self, columns: Mapping[str, list[Any]], count: int) -> None:
+        self._odd: set[int] = set()
+        self._count = count
+        self._columns = {name: column for name, column in columns.items() if name in (*TEXTS, *LISTS)}
+        self._mark_others({name: column for name, column in columns.items() if name not in self._columns})
+        sections = self._sections(columns.get("custom_sections"))
+        texts = {name: self._texts(name) for name in TEXTS}
+        lists = {name: self._lists(name) for name in LISTS}
+        given = [[bool(text) for text in texts[name]] for name in ("company", "greeting")]
+        none = [False] * count  # no version, no display_name
+        lengths = [[*map(len, column)] for column in lists.values()]
+        self.shapes: list[Any] = [*zip(*given, none, none, *lengths, [names for names, _ in sections], strict=True)]
+        names, roles, tones, companies, greetings = texts.values()
+        heads = zip(names, names, roles, tones, companies, greetings, [""] * count, [""] * count, strict=True)
+        rest = zip(heads, *lists.values(), sections, strict=True)
+        self.rows = [(*head, *first, *second, *more) for head, first, second, (_, more) in rest]
+        for row in self._odd:
+            self.shapes[row] = None
+
+    def _mark_others(self, columns: Mapping[str, list[Any]]) -> None:
+        """Mark the rows that give what is not looked at by columns."""
+        for name, column in columns.items():
+            if name != "custom_sections":
+                self._odd.update(row for row, value in enumerate(column) if not is_missing(value))
+
+    def _texts(self, name: str) -> list[str]:
+        column: list[Any] | None = self._columns.get(name)
+        default = DEFAULT_TONE if name == "tone" else ""
+        if column is None:
+            return [default] * self._count
+        if not _are_ready(column) or (name == "name" and not are_usual_names(column)):
+            return [self._text(name, row, value, default) for row, value in enumerate(column)]
+        return column
+
+    def _text(self, name: str, row: int, value: Any, default: str) -> str:
+        if is_missing(value) and name not in ("name", "role"):
+            return default
+        if type(value) is str and _are_ready((value,)) and (name != "name" or are_usual_names((value,))):
+            return value
+        self._odd.add(row)
+        return ""
+
+    def _lists(self, name: str) -> Sequence[Sequence[str]]:
+        column: list[Any] | None = self._columns.get(name)
+        if column is None:
+            return [()] * self._count
+        if {*map(type, column)} <= {list} and _are_ready([*chain.from_iterable(column)]):
+            return column
+        return [self._list(row, value) for row, value in enumerate(column)]
+
+    def _list(self, row: int, value: Any) -> Sequence[str]:
+        if type(value) is list and _are_ready(value):
+            return value
+        if not is_missing(value):
+            self._odd.add(row)
+        return ()
+
+    def _sections(self, column: list[Any] | None) -> list[tuple[Any, Sequence[str]]]:
+        if column is None:
+            return [((), ())] * self._count
+        return [self._entries(row, value) for row, value in enumerate(column)]
+
+    def _entries(self, row: int, value: Any) -> tuple[Any, Sequence[str]]:
+        if is_missing(value):
+            return (), ()
+        if is_mapping(value):
+            value = {name: each for name, each in value.items() if each is not None}
+            if _are_ready([*value]) and _are_ready([*value.values()]):
+                return sections_of(FrozenDict(value))
+        self._odd.add(row)
+        return (), ()
+
+
+def _are_ready(texts: Sequence[Any]) -> bool:
+    """Tell whether all are texts with which nothing is wrong, and none has a placeholder."""
+    return not texts or (are_usual(texts) and "{" not in "".join(texts))
