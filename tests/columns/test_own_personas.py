@@ -52,8 +52,7 @@ def one(row: dict[str, Any], template: str | None, names: list[str]) -> tuple[An
     try:
         return Persona(**given).build_system_prompt(template, **session), None
     except PersonaError as error:
-        error.persona = error.persona or (given["name"] if isinstance(given["name"], str) else None)
-        return None, str(error)
+        return None, error.message
     except TypeError:  # without a name
         return None, "the row gives no name"
 

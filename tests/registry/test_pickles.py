@@ -336,3 +336,19 @@ def test_any_persona_comes_back(fields: dict[str, Any], child: dict[str, Any]) -
             data = {"Maya": registry.definition("Maya").to_dict(), persona.key: persona.to_dict()}
             assert PersonaRegistry.from_dict(data).definition(name) == persona
             assert pickle.dumps(sent) == pickle.dumps(persona)
+
+
+def test_what_comes_back_is_completed_when_it_is_asked_for() -> None:
+    """Parents are applied late, in any order, and all that looks at ancestors finds them; what is gone has none."""
+    fields = {"capabilities": {"add": ["x"]}, "parent": "Base"}
+    data = {"Ana": fields, "Bob": {"parent": "Ana", "role": "r"}, "Base": {"abstract": True, "role": "b"}}
+    registry = PersonaRegistry.from_dict({**data, "Old": {"replaced_by": "Bob"}})
+    copy = pickle.loads(pickle.dumps(registry))
+    assert copy.get("Old") == registry.get("Bob")
+    assert copy.explain("Bob").lists["capabilities"][0].persona == "Ana"
+    assert pickle.dumps(copy) == pickle.dumps(registry)
+    assert copy == registry
+    again = pickle.loads(pickle.dumps(copy))
+    again.define(Persona("Cleo", "c", parent="Bob"))
+    assert again.get("Cleo").capabilities == ("x",)
+    assert len(again.problems()) >= len(copy.problems())

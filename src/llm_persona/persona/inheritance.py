@@ -103,6 +103,32 @@ def resolve(key: str, definitions: Definitions, known: dict[str, Lineage], guess
     return known[key]
 
 
+class LateLineages(Mapping[str, Lineage]):
+    """The lineages of definitions that were resolved before, and are known to fit: each is made when first asked for."""
+
+    __slots__ = ("_definitions", "_guess", "_known", "_order")
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._known: dict[str, Lineage] = {}
+        self._guess = Guesses()
+        self._order = [key for key, persona in definitions.items() if not is_gone(persona)]
+
+    def __getitem__(self, key: str) -> Lineage:
+        found = self._known.get(key)
+        if found is not None:
+            return found
+        if key not in self._definitions or is_gone(self._definitions[key]):
+            raise KeyError(key)
+        return resolve(key, self._definitions, self._known, self._guess)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._order)
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+
 def _chain(key: str, definitions: Definitions, known: Mapping[str, Lineage], guess: Guesses) -> list[Persona]:
     """Return the persona and its ancestors, up to the first that is resolved already."""
     chain: dict[str, Persona] = {}

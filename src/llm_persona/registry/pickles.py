@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..frozen import FrozenDict
-from ..names import Guesses
 from ..persona.bindings import Bounds
-from ..persona.inheritance import Lineage, resolve
-from ..persona.persona import is_gone, read_entry
+from ..persona.inheritance import LateLineages
+from ..persona.persona import read_entry
 from ..persona.pickles import pack_bound, packed, unpack_bound, unpacked
 from ..persona.resolution import Complete, State
 from ..persona.rollouts import Rollout
@@ -36,18 +35,14 @@ def pack_state(state: State) -> bytes:
 
 
 def unpack_state(content: bytes) -> State:
-    """Return the state, its lineages made anew. Raises PersonaError as `unpacked` does."""
+    """Return the state, its lineages to be made anew. Raises PersonaError as `unpacked` does."""
     data = unpacked(content)
     budget = Budget()
     made = [unpack_bound(each, budget) for each in data["bounds"]]
     bounds = Bounds(made[0], {key: made[number] for key, number in data["others"].items()})
     read = (read_entry(fields.pop("name"), fields) for fields in data["definitions"])
     definitions = {persona.key: persona for persona in read}
-    lineages: dict[str, Lineage] = {}
-    guess = Guesses()
-    for key, persona in definitions.items():
-        if not is_gone(persona):
-            resolve(key, definitions, lineages, guess)
+    lineages = LateLineages(definitions)
     return replace(
         State.empty(bounds),
         definitions=definitions,
