@@ -89,6 +89,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "session-lacks": _fatal("with a session", "The session lacks a variable that the prompt needs."),
         "session-refused": _fatal("with a session", "No session may hold this name or this value."),
         "session-slip": _fatal("with a session", "A passed name is a slip of one whose default would be used."),
+        "stable-part-ends-early": _warning(
+            "with a session", "A placeholder ends the stable part, and most of the prompt stands behind it."
+        ),
         "cached-part-small": _error("with a least", "Tools and stable part have fewer tokens than --min-cached."),
         "stable-part-small": _error("with a least", "A smaller share of a prompt is stable than --min-stable."),
         "session-unused": _warning("with a session", "Nothing uses a passed name, which is close to one that is used."),

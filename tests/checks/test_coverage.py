@@ -609,6 +609,34 @@ def test_the_stable_share_of_every_prompt_is_told(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"capabilities": ["Refund {plan}"], "constraints": ["x" * 300]}, ["capabilities[1]"]),
+        ({"capabilities": ["Refund {limit}"], "constraints": ["x" * 300]}, ["capabilities[1]"]),  # it may be given
+        ({"capabilities": ["Refund {fee}"], "constraints": ["x" * 300]}, []),
+        ({"capabilities": ["Refund {plan}"], "constraints": ["x" * 30]}, []),
+        ({"capabilities": ["x" * 300], "constraints": ["Never {plan}", "y" * 200]}, []),
+        ({"tone": "warm {plan}", "constraints": ["x" * 300]}, ["tone"]),
+    ],
+)
+def test_a_placeholder_that_most_of_a_prompt_stands_behind_is_told(
+    fields: dict[str, Any], told: list[str], tmp_path: Path
+) -> None:
+    """With where it is written; not what ends little, and no constant."""
+    own = {"role": "Pilot", "variables": {"plan": None, "limit": "5"}, "constants": {"fee": "7"}, **fields}
+    found = [
+        each
+        for each in registry(tmp_path, json.dumps({"Maya": own})).problems({"plan", "limit"})
+        if each.code == "stable-part-ends-early"
+    ]
+    assert [each.field for each in found] == told
+    for each in found:
+        assert "} ends the stable part, and most of the prompt is printed behind it" in each.message
+        assert each.severity == "warning"
+        assert each.line
+
+
 def test_the_stable_share_is_that_of_the_prompt(tmp_path: Path) -> None:
     """With sample values it counts what `render` counts."""
     found = registry(tmp_path, STABLE, own="You are {{ persona.role }}.\nPlan: {{ session.plan }}\n")

@@ -339,9 +339,11 @@ def on_a_terminal(arguments: list[str], width: int = 60, **environment: str) -> 
         read = b"".join(until_closed(ours))
         process.wait(60)
     os.close(ours)
-    return read.decode().replace("\r\n", "\n")
+    return PROGRESS.sub("", read.decode().replace("\r\n", "\n"))
 
 
+# Shown where a machine is slow, and taken away before anything is printed.
+PROGRESS = re.compile(r"(\r\x1b\[Kat work: [^\r]*)+\r\x1b\[K")
 COMMANDS = [
     ["diff", "app/personas.yaml", "new/personas.yaml", "--frozen"],
     ["diff", "Maya", "Max", "-f", "app/personas.yaml", "--side-by-side"],

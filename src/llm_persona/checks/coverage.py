@@ -27,7 +27,7 @@ from .rehearsals import Rehearsal, SessionSample
 from .repeats import check_repeats
 from .session_names import Asking, check_constants, check_defaults, check_names, check_slips
 from .spoken_names import check_spoken_name
-from .stable_shares import Least, StableShare, stable_share
+from .stable_shares import Least, StableShare, check_stable_part, stable_share
 from .unprinted_texts import check_omissions
 
 MAX_SHAPES = 1_024  # of personas whose recordings are kept for others
@@ -68,6 +68,7 @@ def check(
             continue
         check_constants(rehearsal, sample.names, findings)
         check_defaults(rehearsal, sample.names, findings)
+        check_stable_part(rehearsal, findings)
         lacked = check_names(rehearsal, sample.names, findings)
         lacking |= lacked
         if not problems and not lacked - rehearsal.greeting_only:

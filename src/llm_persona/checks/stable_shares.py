@@ -15,11 +15,14 @@ from ..names import kind_of, shorten
 from ..persona.persona import Persona, binding_of
 from ..persona.provenance import Origin, Places, origin_of
 from ..persona.tool_catalogue import read_catalogue
+from ..prompts.explorations import Take
 from ..prompts.parts import Part, Printed
+from .findings import Findings
 from .rehearsals import Rehearsal
 
 # A token of one of today's models is 3 to 6 bytes of UTF-8, in English as in Japanese.
 FEWEST_BYTES, MOST_BYTES = 3, 6
+BEHIND = 200  # characters behind a placeholder that are worth a word
 
 Count = Callable[[str], int]
 
@@ -136,7 +139,7 @@ def stable_share(rehearsal: Rehearsal, places: Places) -> StableShare | None:
         return None
     persona = rehearsal.persona
     stable, characters = taken.assembled.stable_length, len(taken.text)
-    given = sum(part.length for each in taken.assembled.pieces for part in _parts(each) if part.session)
+    given = _given(taken)
     prefix = _tools(persona) + taken.text[:stable]
     share = StableShare(persona.ref, rehearsal.template.name, stable, characters, given, prefix=prefix)
     if taken.touched is None or stable == characters:
@@ -149,6 +152,25 @@ def stable_share(rehearsal: Rehearsal, places: Places) -> StableShare | None:
     written = f"{origin.persona}.{field_text(origin.path)}"
     at, number = _place(origin, places)
     return replace(share, path=path, line=line, field=written, field_path=at, field_line=number, placeholder=variable)
+
+
+def check_stable_part(rehearsal: Rehearsal, findings: Findings) -> None:
+    """Find the placeholder of a persona's text that most of a prompt stands behind, and so in no cache."""
+    taken = rehearsal.takes[0]
+    touched, _, variable = taken.touched or (None, None, None)
+    if taken.error is not None or touched is None or variable is None:
+        return
+    stable, own = taken.assembled.stable_length, len(taken.text) - _given(taken)
+    if own - stable >= max(BEHIND, stable + 1):
+        message = f"{{{shorten(variable)}}} ends the stable part, and most of the prompt is printed behind it"
+        hint = "say it in a text that is printed later, or below constants where no session gives it"
+        origin = origin_of(rehearsal.lineage, touched)
+        findings.add(findings.at(origin, "stable-part-ends-early", message, hint), rehearsal.persona.key)
+
+
+def _given(taken: Take) -> int:
+    """Return how many characters come from values of the session."""
+    return sum(part.length for each in taken.assembled.pieces for part in _parts(each) if part.session)
 
 
 def _parts(piece: object) -> tuple[Part, ...]:
