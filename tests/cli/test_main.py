@@ -147,11 +147,11 @@ def test_every_command_that_reads_persona_files_takes_limits(command: str, tmp_p
 # Without the extra
 
 
-@pytest.mark.parametrize("missing", ["click", "rich"])
-def test_missing_extra_is_named(missing: str) -> None:
-    """Without click or rich, the command line says what to install, with exit code 1 and without a traceback."""
+@pytest.mark.parametrize(("missing", "line"), [("click", "list"), ("rich", "diff Maya Maya@2 --side-by-side")])
+def test_missing_extra_is_named(missing: str, line: str) -> None:
+    """Without click, or where rich is needed, the command line says what to install, with exit code 1 and no traceback."""
     code = f"import sys; sys.modules[{missing!r}] = None; from llm_persona.__main__ import main; sys.exit(main())"
-    done = execute("list", code=code)
+    done = execute(*line.split(), code=code)
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.decode().splitlines() == [
         "the command line needs click and rich: pip install 'llm-persona[cli]'"

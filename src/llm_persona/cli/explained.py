@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
-from rich.cells import cell_len
-
 from ..errors import one_line
 from ..persona.prompt_lines import Line, Span
-from .terminal import line, painted, print_json, width
+from .terminal import cells, line, painted, print_json, width
 
 PIPE_WIDTH = 80  # of the sources, where there is no terminal
 LEAD = "    # "  # of the sources, and what goes on with them on a further line
@@ -47,7 +45,7 @@ def _rows(sources: Iterable[str], most: int) -> Iterator[str]:
     row = ""
     for source in sources:
         longer = f"{row} · {source}" if row else f"{LEAD}{source}"
-        if row and cell_len(longer) > most:
+        if row and cells(longer) > most:
             yield row
             longer = f"{FURTHER}{source}"
         row = longer

@@ -8,13 +8,11 @@ import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from rich.cells import cell_len
-
 from ..errors import Problem, let_through, one_line
 from ..files.output import safe
 from ..files.source import LINE_BREAK
 from ..limits import Limits
-from .terminal import counted, line, painted
+from .terminal import cells, counted, line, painted
 
 UNCODED = "persona file"  # the title of what has no code: a file that is refused
 LONGEST_LINE = 120  # characters of a source line that are shown
@@ -78,7 +76,7 @@ def snippet(source: str, column: int | None) -> list[str]:
     )
     lead = ("…" if start else "") + _visible(source[start : column - 1])
     rest = _visible(source[column - 1 : start + LONGEST_LINE]) + ("…" if start + LONGEST_LINE < len(source) else "")
-    return [(lead + rest).rstrip(), " " * cell_len(lead) + "^"]
+    return [(lead + rest).rstrip(), " " * cells(lead) + "^"]
 
 
 def _visible(text: str) -> str:

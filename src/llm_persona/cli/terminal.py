@@ -135,9 +135,9 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print columns under titles: fitted to the width of a terminal, and else a line each, never cut."""
     from ..errors import one_line
 
-    cells = [[one_line(cell) for cell in row] for row in rows]
+    shown = [[one_line(cell) for cell in row] for row in rows]
     if not on_terminal():
-        head, *rest = columns([titles, *cells])
+        head, *rest = columns([titles, *shown])
         line(painted(head, bold=True))
         for row in rest:
             line(row)
@@ -149,19 +149,26 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
         table.add_column(title, overflow="fold")
-    for row_of_cells in cells:
-        table.add_row(*(Text(cell) for cell in row_of_cells))
+    for each in shown:
+        table.add_row(*map(Text, each))
     for segments in Console().render_lines(table, pad=False):
         line("".join(painted(text, bold=bool(style and style.bold)) for text, style, _ in segments))
 
 
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return a line for each row, its cells below one another; wide characters count as two."""
+def cells(text: str) -> int:
+    """Return how many cells of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
     from rich.cells import cell_len
 
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return cell_len(text)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a line for each row, its cells below one another; wide characters count as two."""
+    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
     return [
-        GAP.join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        GAP.join(cell + " " * (width - cells(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
 

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 # Default_Ignorable_Code_Point of Unicode 16, the bidirectional and line controls, and control characters that no
 # text needs (tab and line ends aside).
@@ -23,17 +24,21 @@ _HIDDEN = re.compile(f"[{_LOW}{_HIGH}]+")
 # Four times as fast on text in most languages: one table look-up a character, and no run.
 _PERHAPS = re.compile(f"[{_LOW}\U00010000-\U0010ffff]")
 # Scripts whose letters are shaped by U+200C and U+200D: Arabic, Syriac, N'Ko, the Indic ones, Mongolian.
-_JOINING = re.compile("[\u0600-\u07ff\u0840-\u0dff\u0f00-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc]")
+_JOINING = "[\u0600-\u07ff\u0840-\u0dff\u0f00-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc]"
 _FLAGS = re.compile(
     "\U0001f3f4(\U000e0067\U000e0062(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)\U000e007f)"
 )
-_IDEOGRAPH = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_IDEOGRAPH = "[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 _MARKS_OF_DIRECTION = ("\u061c", "\u200e", "\u200f")
-_RIGHT_TO_LEFT = re.compile(
-    "[\u0590-\u05ff\u0620-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
-)
+_RIGHT_TO_LEFT = "[\u0590-\u05ff\u0620-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 _BIDIRECTIONAL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _TAGS = range(0xE0020, 0xE007F)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compile what few texts need, when one does: sets of thousands of characters take a millisecond each."""
+    return re.compile(pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ def runs(text: str) -> Iterator[Run]:
     """Yield the hidden characters of a text, those aside that its script or an emoji needs."""
     if not may_hide(text):
         return
-    right_to_left = _RIGHT_TO_LEFT.search(text) is not None
+    right_to_left = _compiled(_RIGHT_TO_LEFT).search(text) is not None
     for match in _HIDDEN.finditer(text):
         if right_to_left and match[0] in _MARKS_OF_DIRECTION:
             continue
@@ -94,9 +99,9 @@ def _selects_variant(before: str, selector: str, after: str) -> bool:
     if selector == "\ufe0f" and before in "0123456789#*":
         return after == "\u20e3"
     if "\ufe00" <= selector <= "\ufe0f":
-        return unicodedata.category(before)[0] == "S" or before in "‼⁉〰ℹ" or bool(_IDEOGRAPH.match(before))
+        return unicodedata.category(before)[0] == "S" or before in "‼⁉〰ℹ" or bool(_compiled(_IDEOGRAPH).match(before))
     if "\U000e0100" <= selector <= "\U000e01ef":
-        return bool(_IDEOGRAPH.match(before))
+        return bool(_compiled(_IDEOGRAPH).match(before))
     return "\u180b" <= selector <= "\u180f" and "\u1800" <= before <= "\u18af"
 
 
@@ -107,5 +112,5 @@ def _joins(before: str, character: str, after: str) -> bool:
     if character == "\u200d" and unicodedata.category(before)[0] == "S" == unicodedata.category(after or "-")[0]:
         return True
     if character == "\u200d":
-        return bool(_JOINING.match(before) or _JOINING.match(after))
-    return character == "\u200c" and bool(_JOINING.match(before) and _JOINING.match(after))
+        return bool(_compiled(_JOINING).match(before) or _compiled(_JOINING).match(after))
+    return character == "\u200c" and bool(_compiled(_JOINING).match(before) and _compiled(_JOINING).match(after))

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-from rich.cells import cell_len
 
 from ...fields import FIELDS, LISTS, TABLES
 from ...files.output import safe
@@ -20,7 +19,7 @@ from ...persona.resolution import written
 from ...registry.registry import PersonaRegistry
 from ..completions import personas
 from ..options import PersonaFiles, asked_for, persona_files
-from ..terminal import columns, line, painted, print_json, write
+from ..terminal import cells, columns, line, painted, print_json, write
 
 Row = tuple[Provenance | None, str]
 
@@ -56,9 +55,9 @@ def show(name: str, form: str, files: PersonaFiles) -> None:
         return
     rows = list(_rows(registry, name))
     margins = columns([_margin(origin) for origin, _ in rows])
-    width = max(map(cell_len, margins))
+    width = max(map(cells, margins))
     for margin, (_, text) in zip(margins, rows, strict=True):
-        line(f"{painted(margin + ' ' * (width - cell_len(margin)), dim=True)}  {text}".rstrip())
+        line(f"{painted(margin + ' ' * (width - cells(margin)), dim=True)}  {text}".rstrip())
 
 
 def _written(persona: Persona) -> dict[str, Any]:
