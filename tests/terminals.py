@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -11,6 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 
 from llm_persona.cli.main import run
+
+# Shown where a machine is slow, and taken away before anything is printed.
+PROGRESS = re.compile(r"(\r\x1b\[Kat work: [^\r]*)+\r\x1b\[K")
+
+
+def without_progress(sent: str) -> str:
+    """Return what a terminal is sent, but for the line that says how long the work takes."""
+    return PROGRESS.sub("", sent)
 
 
 def on_a_terminal(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -28,7 +37,7 @@ def on_a_terminal(arguments: Sequence[str], environment: Mapping[str, str]) -> s
         text = b"".join(until_closed(ours)).decode()
         process.wait(60)
     os.close(ours)
-    return text
+    return without_progress(text)
 
 
 OWN_DEVICE = "TERMINAL"  # in a command, stands for the terminal's own device
@@ -50,7 +59,7 @@ def here_on_a_terminal(arguments: Sequence[str]) -> str:
         run([device if word == OWN_DEVICE else word for word in arguments])
     reader.join(60)
     os.close(ours)
-    return b"".join(sent).decode()
+    return without_progress(b"".join(sent).decode())
 
 
 def opened() -> tuple[int, int]:

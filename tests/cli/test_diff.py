@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from product import FILE, PRODUCT, SUPPORT, write
 from rich.cells import cell_len
-from terminals import opened, until_closed
+from terminals import opened, until_closed, without_progress
 
 from llm_persona import Persona, PersonaRegistry
 from llm_persona.cli.columns import columns
@@ -339,11 +339,9 @@ def on_a_terminal(arguments: list[str], width: int = 60, **environment: str) -> 
         read = b"".join(until_closed(ours))
         process.wait(60)
     os.close(ours)
-    return PROGRESS.sub("", read.decode().replace("\r\n", "\n"))
+    return without_progress(read.decode()).replace("\r\n", "\n")
 
 
-# Shown where a machine is slow, and taken away before anything is printed.
-PROGRESS = re.compile(r"(\r\x1b\[Kat work: [^\r]*)+\r\x1b\[K")
 COMMANDS = [
     ["diff", "app/personas.yaml", "new/personas.yaml", "--frozen"],
     ["diff", "Maya", "Max", "-f", "app/personas.yaml", "--side-by-side"],
