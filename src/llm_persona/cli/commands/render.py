@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
-from ...errors import InvalidValueError, MissingVariableError, PersonaError, one_line
+from ...errors import InvalidValueError, MissingVariableError, PersonaError, TemplateError, one_line
 from ...persona.persona import Persona
 from ...prompts.prompt import Prompt
 from ...registry.registry import PersonaRegistry
@@ -19,6 +20,7 @@ from ..explained import print_explained
 from ..options import PersonaFiles, asked_for, persona_files, session, session_values
 from ..terminal import line, painted, print_json, write
 
+_ABSENT = re.compile("session has no '([^']+)'; where it may be absent")  # what no name that is given is close to
 FIND_IT = "take the commit that it was made with; docs/stamps.md has a recipe that finds it"
 
 
@@ -141,9 +143,17 @@ def _saying_what_gives_it() -> Iterator[None]:
     try:
         yield
     except MissingVariableError as error:
-        options = " ".join(f"-s {shlex.quote(f'{name}=')}…" for name in error.names)
-        error.hint = f"{error.hint}; or give it: {options}" if error.hint else f"give it: {options}"
+        error.hint = _giving(error.names, error.hint)
         raise
+    except TemplateError as error:
+        if found := _ABSENT.search(error.message):
+            error.hint = _giving((found[1],), error.hint)
+        raise
+
+
+def _giving(names: Sequence[str], hint: str | None) -> str:
+    options = " ".join(f"-s {shlex.quote(f'{name}=')}…" for name in names)
+    return f"{hint}; or give it: {options}" if hint else f"give it: {options}"
 
 
 def _greeting(persona: Persona, values: Mapping[str, object]) -> str:
