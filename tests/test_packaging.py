@@ -75,7 +75,16 @@ def test_core_needs_three_packages(repository: Path) -> None:
         "pyyaml",
         "jsonschema-rs",
     ]
-    assert sorted(project["optional-dependencies"]) == ["batch", "bench", "cli", "dev", "docs", "recipes", "testing"]
+    assert sorted(project["optional-dependencies"]) == [
+        "batch",
+        "bench",
+        "cli",
+        "dev",
+        "docs",
+        "live",
+        "recipes",
+        "testing",
+    ]
     assert version("llm-persona") == llm_persona.__version__
 
 

@@ -14,6 +14,7 @@ The map of the house. A room imports only from those above it, and a test holds 
     columns/     prompts for tables, a batch of rows at a time
     convert/     other programs' files
     page/        a registry to look at
+    live/        a registry that renews itself while it serves
     cli/         the command line, a file for each command
 
 How a file becomes a prompt:

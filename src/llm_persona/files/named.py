@@ -38,20 +38,21 @@ def _named(path: str, limits: Limits | None) -> list[str]:
 
 
 def _of_folder(folder: str, limits: Limits | None) -> list[str]:
-    found = [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if _may_be_one(name)]
+    found = [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if may_be_one(name)]
     files = [path for path in found if os.path.isfile(path)]
-    beside = {os.path.normpath(each) for path in files for each in _beside(read(path, limits=limits))}
-    chosen = [path for path in files if os.path.normpath(path) not in beside]
+    others = {os.path.normpath(each) for path in files for each in beside(read(path, limits=limits))}
+    chosen = [path for path in files if os.path.normpath(path) not in others]
     if not chosen:
         raise PersonaError(f"the folder {folder!r} has no persona file", hint="they end in .yaml, .yml or .json")
     return chosen
 
 
-def _may_be_one(name: str) -> bool:
+def may_be_one(name: str) -> bool:
+    """Tell whether a file of a folder may be a persona file, by its name."""
     return name.lower().endswith(ENDINGS) and not name.startswith(".")
 
 
-def _beside(document: Document) -> Iterator[str]:
+def beside(document: Document) -> Iterator[str]:
     """Yield the files that a persona file names, and that are none themselves."""
     for key in ("$tools", "$schema"):
         path = document.data.get(key)

@@ -166,32 +166,38 @@ def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Docum
         content = sys.stdin.buffer.read(limits.file_bytes + 1)
         starts_json = content.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{"
         return parse(content, STANDARD_INPUT, kind="json" if starts_json else "yaml", limits=limits)
-    kind = _KINDS.get(os.path.splitext(name)[1].lower())
+    content = reached(name, limits) if name.lower().endswith(ENDINGS) else b""
+    return parse_file(content, name, limits)
+
+
+def parse_file(content: bytes | Document, path: str, limits: Limits) -> Document:
+    """Return the document of what was reached at a path; YAML or JSON by the path's ending."""
+    kind = _KINDS.get(os.path.splitext(path)[1].lower())
     if kind is None:
-        return _refused(name, "a persona file must end in .yaml, .yml or .json", "rename it")
-    content = _reached(name, limits)
-    return content if isinstance(content, Document) else parse(content, name, kind=kind, limits=limits)
+        return _refused(path, "a persona file must end in .yaml, .yml or .json", "rename it")
+    return content if isinstance(content, Document) else parse(content, path, kind=kind, limits=limits)
 
 
-def read_bytes(path: str, limits: Limits) -> bytes:
+def read_bytes(path: str, limits: Limits, at: str | None = None) -> bytes:
     """Return the bytes of a regular file, one beyond the limit at most. Raises PersonaFileError with what is wrong."""
-    content = _reached(path, limits)
+    content = reached(path, limits, at)
     if isinstance(content, Document):
         raise PersonaFileError(content.problems)
     return content
 
 
-def read_text(path: str, limits: Limits) -> str:
+def read_text(path: str, limits: Limits, at: str | None = None) -> str:
     """Return the text of a regular UTF-8 file that is no persona file. Raises PersonaFileError with what is wrong."""
-    decoded = _decoded(read_bytes(path, limits), path, limits)
+    decoded = _decoded(read_bytes(path, limits, at), path, limits)
     if isinstance(decoded, Document):
         raise PersonaFileError(decoded.problems)
     return decoded[1]
 
 
-def _reached(name: str, limits: Limits) -> bytes | Document:
+def reached(name: str, limits: Limits, at: str | None = None) -> bytes | Document:
+    """Return what a file holds, which lies `at` another path where one is given; a document of what is wrong with it."""
     try:
-        return content_of(name, limits)
+        return content_of(at or name, limits)
     except FileNotFoundError:
         return _refused(name, "there is no such file", "check the path")
     except PermissionError:

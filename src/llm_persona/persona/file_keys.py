@@ -13,7 +13,7 @@ from ..kinds import is_mapping, plain
 from ..limits import DEFAULTS, Limits
 from ..names import kind_of, shorten
 from ..prompts.budget import Budget
-from ..templating.folders import is_folder, plain_name
+from ..templating.folders import Sources, is_folder, plain_name
 from ..templating.templates import Folder, Templates
 from .binding import Bound, bundled
 from .bindings import Bounds
@@ -21,6 +21,16 @@ from .tool_catalogue import Catalog, Catalogue, catalogue, read_catalogue
 
 Folders = Folder | Iterable[Folder]
 T = TypeVar("T")
+
+
+class Held(NamedTuple):
+    """What files name and what was read of it before; no other folder is there. `on_disk` is false where the files lie
+    on none, and neither does what they name.
+    """
+
+    folders: Sources
+    catalogues: Mapping[str, Catalogue]
+    on_disk: bool = True
 
 
 class Arguments(NamedTuple):
@@ -31,6 +41,7 @@ class Arguments(NamedTuple):
     tools: Catalogue | None = None
     limits: Limits | None = None
     precompile: bool = True  # keep what prompts are made of between calls
+    held: Held | None = None  # what files name, where it was read before
 
     @classmethod
     def of(
@@ -86,9 +97,9 @@ def _bound(
 ) -> Bound:
     chosen = tuple(dict.fromkeys(folders))
     default = plain_name(default or "default")
-    limits = arguments.limits or DEFAULTS
+    limits, held = arguments.limits or DEFAULTS, arguments.held
     usual = not chosen and default == "default" and limits.of_templates() == DEFAULTS.of_templates()
-    templates = bundled().templates if usual else Templates(chosen, default, limits)
+    templates = bundled().templates if usual else Templates(chosen, default, limits, held and held.folders)
     path = None if document is None or document.path == NO_PATH else document.path
     tools_path = None if tools is None else tools.path
     relative = any(not os.path.isabs(each) for each in (*templates.folders, tools_path) if each is not None)
@@ -134,9 +145,10 @@ class _FileKeys:
     def _folder(self, name: str, index: tuple[int, ...]) -> str | None:
         start = self._document.folder
         path = os.path.join(start, name)
-        if is_folder(path):
+        held = self._arguments.held
+        if is_folder(path) if held is None else path in held.folders:
             return path
-        what = "is not a folder" if os.path.exists(path) else "is missing"
+        what = "is not a folder" if held is None and os.path.exists(path) else "is missing"
         hint = "it is looked for beside the file" if start or self._document.path != NO_PATH else None
         self._note(f"template folder {shorten(name)!r} {what}", hint, "$templates", *index)
         return None
@@ -161,8 +173,13 @@ class _FileKeys:
         return found
 
     def _catalogue(self, name: str) -> Catalogue | None:
-        document = self._document
+        document, held = self._document, self._arguments.held
         path = os.path.join(document.folder, name)
+        if held is not None and path in held.catalogues:
+            return held.catalogues[path]
+        if held is not None and not held.on_disk:
+            self._note(f"tool catalogue {shorten(name)!r} is missing", None, "$tools")
+            return None
         if document.path != NO_PATH and not lies_in(path, document.folder):
             hint = "keep it beside the file, or below"
             self._note(f"tool catalogue {shorten(name)!r} lies outside of the file's folder", hint, "$tools")

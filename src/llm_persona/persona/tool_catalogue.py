@@ -35,14 +35,19 @@ def catalogue(given: Catalog, limits: Limits | None = None) -> Catalogue:
     return Catalogue(tool_descriptions(cast(Any, given)))
 
 
-def read_catalogue(path: str, limits: Limits | None = None) -> Catalogue:
-    """Return the catalogue of a JSON file: a list of definitions, or a mapping of their names.
+def read_catalogue(path: str, limits: Limits | None = None, at: str | None = None) -> Catalogue:
+    """Return the catalogue of a JSON file: a list of definitions, or a mapping of their names. It lies `at` another path,
+    where one is given.
 
     Only a regular file within the limits is read. Raises PersonaFileError with one problem of that file.
     """
     if not path.lower().endswith(".json"):
         raise PersonaFileError([_problem(path, "a tool catalogue must be a .json file", "write it as JSON")])
-    content = read_text(path, limits or Limits())
+    return parse_catalogue(read_text(path, limits or Limits(), at), path)
+
+
+def parse_catalogue(content: str, path: str) -> Catalogue:
+    """Return the catalogue of a text at hand; `path` is the name that its problem gives it. Raises PersonaFileError."""
     try:
         definitions = json.loads(content)
         return Catalogue(tool_descriptions(definitions), path, definitions)

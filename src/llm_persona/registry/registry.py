@@ -18,6 +18,7 @@ from ..errors import (
     UnknownVersionError,
 )
 from ..files.reading import STANDARD_INPUT, read
+from ..fingerprints import text_fingerprint
 from ..kinds import is_text, plain
 from ..limits import Limits
 from ..locks import ForkedLock
@@ -530,9 +531,14 @@ def state_of(registry: PersonaRegistry) -> State:
     return registry._state
 
 
-def registry_of(loaded: Loaded) -> PersonaRegistry:
+def registry_of(loaded: Loaded, kind: type[PersonaRegistry] = PersonaRegistry) -> PersonaRegistry:
     """Return the registry of documents that were loaded. Raises PersonaFileError where a problem is an error."""
-    return PersonaRegistry._from(loaded)
+    return kind._from(loaded)
+
+
+def fingerprint_of(registry: PersonaRegistry) -> str:
+    """Return the fingerprint of all that decides what a registry says: the same for equal ones, wherever they are read."""
+    return text_fingerprint(pack_state(registry._state).decode())
 
 
 def _successor(definitions: Definitions, line: Persona, pinned: str | None) -> str:

@@ -6,7 +6,7 @@ import codecs
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,9 @@ class Source(NamedTuple):
     line: int | None = None
 
 
+Sources = Mapping[str, Sequence[tuple[str, Source]]]  # by folder, the name and the source of each template
+
+
 def read_folder(folder: Path, shown: str, limits: Limits = DEFAULTS) -> Iterator[tuple[str, Source]]:
     """Yield the name and the source of every template below a folder.
 
@@ -50,7 +53,7 @@ def read_folder(folder: Path, shown: str, limits: Limits = DEFAULTS) -> Iterator
         )
         raise TemplateError(f"the template folder {path_text(shown)!r} is {there}", hint=hint)
     root = folder.resolve(strict=True)
-    for count, (path, name) in enumerate(_files(root, "", (root,)), 1):
+    for count, (path, name) in enumerate(template_files(root), 1):
         if count > MAX_TEMPLATES:
             raise TemplateError(f"the template folder {shown!r} holds more than {MAX_TEMPLATES:,} templates")
         yield name, _read_source(path, root, f"{shown}/{name}{ENDING}", limits)
@@ -63,6 +66,11 @@ def is_folder(path: str | Path) -> bool:
     except (OSError, ValueError) as error:
         let_through(error)
         return False
+
+
+def template_files(root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files below a folder, its own links resolved, that may be templates, and their names."""
+    return _files(root, "", (root,))
 
 
 def _files(folder: Path, prefix: str, within: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:

@@ -25,7 +25,7 @@ from ..names import did_you_mean, kind_of, shorten
 from .assembly import Assembled, Known, assemble
 from .cost import Compiling, Cost, running, too_large
 from .events import Watch
-from .folders import ENDING, Source, is_folder, name_problem, read_folder, within_tokens
+from .folders import ENDING, Source, Sources, is_folder, name_problem, read_folder, within_tokens
 from .generation import NOTHING_KNOWN, parent_of
 from .jinja_internals import line_read, ran_last
 from .messages import explain
@@ -165,7 +165,9 @@ class Templates:
         folders: Folder | Iterable[Folder] | None = None,
         default: str = "default",
         limits: Limits = DEFAULTS,
+        held: Sources | None = None,
     ) -> None:
+        """With `held`, what was read of each folder before is taken, and nothing is read."""
         if folders is None:
             folders = ()
         elif isinstance(folders, str | os.PathLike):
@@ -175,11 +177,10 @@ class Templates:
         self.limits = limits
         self.partial = False
         self._start()
-        self.sources()
+        self._sources: dict[str, Source] = self._read(held)
 
     def _start(self) -> None:
         self._lock = ForkedLock()
-        self._sources: dict[str, Source] | None = None
         self._syntaxes: dict[str, Syntax] = {}
         self._templates: dict[str, Template] = {}
         self._compiling = Compiling(self.limits)
@@ -280,15 +281,16 @@ class Templates:
 
     def sources(self) -> dict[str, Source]:
         """Return all sources by name, bundled ones with their prefix. They are read once."""
-        if self._sources is None:
-            found = self._bundled()
-            for folder in self.folders:
-                for name, product in read_folder(Path(folder), folder, self.limits):
-                    if not name.startswith(BUNDLED_PREFIX):
-                        found.setdefault(name, product)
-            own = {name: each for name, each in found.items() if not name.startswith(BUNDLED_PREFIX)}
-            self._sources = found | within_tokens(own, self.limits)
         return self._sources
+
+    def _read(self, held: Sources | None) -> dict[str, Source]:
+        found = self._bundled()
+        for folder in self.folders:
+            for name, product in read_folder(Path(folder), folder, self.limits) if held is None else held[folder]:
+                if not name.startswith(BUNDLED_PREFIX):
+                    found.setdefault(name, product)
+        own = {name: each for name, each in found.items() if not name.startswith(BUNDLED_PREFIX)}
+        return found | within_tokens(own, self.limits)
 
     def _bundled(self) -> dict[str, Source]:
         return {BUNDLED_PREFIX + name: each for name, each in read_folder(_bundled_folder(), shown="llm_persona")}
