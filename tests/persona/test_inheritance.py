@@ -285,6 +285,7 @@ def test_the_chain_to_an_unknown_parent_is_shown() -> None:
     [
         ("Bse", "Kim.parent: parent 'Bse' is not defined; did you mean 'Base'?"),
         ("Zzz", "Kim.parent: parent 'Zzz' is not defined; define it, in this file or before its children"),
+        ("Kin", "Kim.parent: parent 'Kin' is not defined; define it, in this file or before its children"),
         ("Base@3", "Kim.parent: parent 'Base@3' is not defined; its versions are 1, 2"),
         ("Plain@3", "Kim.parent: parent 'Plain@3' is not defined; 'Plain' has no version: write parent: Plain"),
     ],

@@ -180,7 +180,12 @@ def _unknown_parent(child: Persona, chain: list[str], definitions: Definitions, 
         there = versions(definitions, name)
         hint = f"its versions are {', '.join(there)}" if there else f"{name!r} has no version: write parent: {name}"
     else:
-        hint = guess.hint(parent, definitions) or "define it, in this file or before its children"
+        near = guess(parent, definitions)  # nobody means a persona to be its own parent
+        hint = (
+            f"did you mean {near!r}?"
+            if near not in (None, child.key)
+            else "define it, in this file or before its children"
+        )
     message = f"parent {shorten(parent)!r} is not defined"
     if len(chain) > 2:
         message += f" ({_arrows(chain)})"
