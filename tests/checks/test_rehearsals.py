@@ -313,7 +313,7 @@ def told(found: PersonaRegistry, session: Any, optional: Any = ()) -> list[str]:
         ("{{ session.seats + 1 }}", {"seats"}, (), ["1: render-fails: '+' works on numbers here, not on a text (for Maya)"]),
         ("{{ session.seats + 1 }}", {"seats": 3}, (), []),
         ("{{ 10 / session.seats }}", {"seats": 3}, (), ["1: render-fails: for some sessions: division by zero (for Maya)"]),
-        ("{{ {'pro': 1}[session.plan] }}", {"plan"}, (), ["1: render-fails: for some sessions: a mapping has no '{plan}' (for Maya)"]),
+        ("{{ {'pro': 1}[session.plan] }}", {"plan"}, (), ["1: render-fails: for some sessions: a mapping has no item of the name that it is asked for (for Maya)"]),
         ("{{ {'pro': 1, 'free': 2}[session.plan] }}", {"plan": Plan.PRO}, (), []),
         ("{{ ['a', 'b'][session.seats] }}", {"seats": 1}, (), ["1: render-fails: for some sessions: a list has no item 2 (for Maya)"]),
         ("{{ (session.orders|first).id }}", {"orders": [{"id": 1}]}, (), ["1: render-fails: for some sessions: No first item, sequence was empty (for Maya)"]),

@@ -703,3 +703,36 @@ def test_a_registry_reports_its_templates_errors(tmp_path: Path) -> None:
         "    {{ session.usr_name }}\n"
         "               ^"
     )
+
+
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        ("{{ {'pro': 1}[session.u] }}", "a mapping has no item of the name that it is asked for"),
+        ("{{ persona[session.u] }}", "persona has no field of the name that it is asked for"),
+        ("{{ session[session.u] }}", "session has no variable of the name that it is asked for"),
+        ("{{ persona.constraints[session.n] }}", "a list has no item of so high a number"),
+        ("{{ session.m[session.u] }}", "a mapping has no item of the name that it is asked for"),
+        ("{{ session.u[session.u ~ 'x'] }}", "a text has no item of the name that it is asked for"),
+        ("{{ session.l|map(session.u)|list }}", "there is no filter '…'"),
+        ("{{ session.l|select(session.u)|list }}", "there is no test '…'"),
+        ("{% macro m(a) %}{% endmacro %}{{ m(**session.m) }}", "macro 'm' takes no keyword argument '…'"),
+        ("{{ session.l|map(attribute=session.u)|join }}", "a text has no item of the name that it is asked for"),
+        ("{{ {'pro': 1}['plus'] }}", "a mapping has no 'plus'"),
+        ("{{ session.l|map(attribute='plus.x')|join }}", "a text has no 'plus'"),
+    ],
+)
+@pytest.mark.parametrize("base", ["{}", '{{% extends "xml.j2" %}}{{% block tone %}}{}{{% endblock %}}'])
+def test_no_message_says_a_value_of_the_session(template: str, told: str, base: str, tmp_path: Path) -> None:
+    """Though a template asks for something by it: only names that a template writes are said, in every run."""
+    (tmp_path / "own.j2").write_text(base.format(template))
+    registry = PersonaRegistry(tmp_path)
+    variables = dict.fromkeys("ulmn")
+    registry.define(Persona("Maya", "Guide", constraints=["c"], variables=variables, template="own"))
+    values: dict[str, object] = {"u": "kanari", "l": ["kanari", "kanarix"], "m": {"kanari2": "kanari"}, "n": 717711}
+    for _ in range(3):
+        with pytest.raises(TemplateError) as caught:
+            registry.get("Maya").render(**values)
+        assert told in caught.value.message
+        assert "kanari" not in str(caught.value)
+        assert "717711" not in str(caught.value)

@@ -346,6 +346,12 @@ class Generator(Unfolded):
             self.writeline(f"{frame.buffer}.extend({context}.caught({block}))", node)
         self.writeline(f"{frame.buffer}.append({self._constant(f'end({node.name!r})')})")
 
+    def visit_Const(self, node: nodes.Const, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        if isinstance(node.value, str):
+            # Filters take several names with dots between them.
+            self.environment.names.update((node.value, *node.value.split(".")))  # type: ignore[attr-defined]  # a Sandbox
+        super().visit_Const(node, frame)
+
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - jinja2's name
         if not self._visit_root(node.node, node.attr, frame):
             super().visit_Getattr(node, frame)

@@ -84,11 +84,22 @@ def described(value: object) -> str:
     return next(kinds, None) or kind_of(value)
 
 
+_FEW = 1_000  # items that are told by their number; a greater one may be a value of a session
+
+
+class Unsaid(str):
+    """A name that no template writes: a session may have given it, so no message says it."""
+
+    __slots__ = ()
+
+
 def absent(value: object, name: object, known: Iterable[str]) -> str:
     """Say that a value has no such attribute or item for templates."""
     kind = described(value)
+    if type(name) is Unsaid:
+        return f"{kind} has no item of the name that it is asked for"
     if isinstance(name, int):
-        return f"{kind} has no item {name}"
+        return f"{kind} has no item {name}" if abs(name) < _FEW else f"{kind} has no item of so high a number"
     if not isinstance(name, str):
         return f"{kind} cannot be asked for {described(name)}"
     shown = shorten(name)

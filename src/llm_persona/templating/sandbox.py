@@ -28,7 +28,7 @@ from .events import Begin, End, Pieces, TemplateText, Watch, trimmed, white_ends
 from .filters import FILTERS, LOOKING, TESTS, XML_FILTERS, calculating, escaped, joined, looking, sequence, text_of
 from .generation import NOTHING_KNOWN, EventContext, Generator, Reached, Start, SuperReference, appending
 from .jinja_internals import GroupTuple, OpenEnvironment, subject_of
-from .messages import absent, described
+from .messages import Unsaid, absent, described
 from .session import ARITHMETIC, Record, SessionText, Verbatim, escape
 from .views import Lines, PersonaView, SessionView, Table, Texts
 
@@ -141,6 +141,7 @@ class Sandbox(OpenEnvironment):
             auto_reload=False,
             finalize=self.printed,
         )
+        self.names: set[str] = set()  # that a template writes where it asks for something
         self.limits = limits
         self.over = exceeding(limits)
         self.compiling = compiling or Compiling(limits)
@@ -230,6 +231,8 @@ class Sandbox(OpenEnvironment):
         return self._found(obj, attribute, super().getattr(obj, attribute))
 
     def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(argument, str) and argument not in self.names:
+            argument = Unsaid(argument)
         if isinstance(argument, str) and isinstance(obj, SessionView | PersonaView):
             return obj.lookup(argument)
         if isinstance(obj, Pieces):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from weakref import WeakValueDictionary
 
-from jinja2 import BaseLoader, Environment, TemplateSyntaxError
+from jinja2 import BaseLoader, Environment, TemplateSyntaxError, UndefinedError
 from jinja2 import Template as JinjaTemplate
 
 from ..errors import InvalidValueError, PersonaError, TemplateError, let_through
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 VERBATIM = "verbatim"  # prints foreign prompts, which say themselves who they are; so does what extends it
 BUNDLED_PREFIX = "llm_persona/"
 _LISTED = 12  # names of templates in a message
+_QUOTED = re.compile(r"""'[^']*\w[^']*'|"[^"]*\w[^"]*\"""")  # more than an operator
 MAX_DEPTH = 32  # templates that extend or include one another in a chain
 
 Folder = str | os.PathLike[str]
@@ -130,7 +132,13 @@ class Template:
         if isinstance(error, PersonaError):
             return place(error, syntax, line) if isinstance(error, TemplateError) else error
         message, near = explain(error)
+        if not isinstance(error, UndefinedError):  # whose words are the library's own
+            message = _QUOTED.sub(self._written, message)
         return syntax.error(message, line, near=near)
+
+    def _written(self, quoted: re.Match[str]) -> str:
+        """Return what an error quotes where a template writes it: anything else may be a value of a session."""
+        return quoted[0] if any(quoted[0][1:-1] in each.source for each in self.syntaxes.values()) else "'…'"
 
 
 def _run(

@@ -12,6 +12,7 @@ from ..placeholders import Parts
 from .assembly import Known
 from .cost import running, spend
 from .events import Watch
+from .messages import Unsaid
 from .session import Record, shown
 
 
@@ -255,6 +256,8 @@ class SessionView:
     def _absent(self, name: str) -> str:
         """Say that a variable is absent, and how a template may ask for it."""
         spend(running.get().ticks, 16 + 4 * len(self._values))
+        if type(name) is Unsaid:
+            return "session has no variable of the name that it is asked for"
         shown = shorten(name)
         if name.startswith("_"):
             return f"session has no {shown!r}; names that begin with '_' are not for sessions"
@@ -276,4 +279,6 @@ _ABSENT = object()
 def unknown_field(name: str, known: Mapping[str, object] | Sequence[str]) -> TemplateError:
     if name in NEVER_RENDERED:
         return TemplateError(f"persona.{name} is never rendered", hint="it is for people and programs, not for prompts")
+    if type(name) is Unsaid:
+        return TemplateError("persona has no field of the name that it is asked for")
     return TemplateError(f"persona has no {name!r}", hint=did_you_mean(name, known))
