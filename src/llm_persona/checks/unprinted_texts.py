@@ -53,7 +53,17 @@ def _lost(rehearsal: Rehearsal) -> dict[Path, str]:
     company = _folded(rehearsal.persona.company or "")
     if ("company",) in lost and any(company in _folded(taken.text) for taken in rehearsal.good):
         lost = {path: verdict for path, verdict in lost.items() if path != ("company",)}  # other texts speak of it
+    if ("role",) in lost and _is_in_a_section(rehearsal, lost):
+        lost = {path: verdict for path, verdict in lost.items() if path != ("role",)}
     return {path: lost[path] for path in rehearsal.paths if path in lost}
+
+
+def _is_in_a_section(rehearsal: Rehearsal, lost: Mapping[Path, str]) -> bool:
+    """Whether a section that is printed says the role, as the prompt of a crew's agent does."""
+    texts = dict(_all_texts(rehearsal.texts.fields))
+    role = _folded(texts[("role",)])
+    said = (text for path, text in texts.items() if path[0] == "custom_sections" and path not in lost)
+    return any(role in _folded(text) for text in said)
 
 
 def _unprinted(rehearsal: Rehearsal) -> dict[Path, str]:

@@ -42,8 +42,12 @@ COMMANDS = {
     "check": Entry("check", "check", "Check persona files and their templates."),
     "diff": Entry("diff", "diff", "Show what changed between versions, personas or files, or since a git reference."),
     "schema": Entry("schema", "schema", "Print the JSON Schema of persona files."),
-    "import": Entry("importing", "import_personas", "Make a persona file of agent files and character cards."),
-    "export": Entry("exporting", "export_persona", "Write a persona as an agent file or a character card."),
+    "import": Entry("importing", "import_personas", "Make a persona file of agents, rules, crews and character cards."),
+    "export": Entry(
+        "exporting",
+        "export_personas",
+        "Write personas as agents, rules, crews or character cards, or check those that are there.",
+    ),
     "completion": Entry("completion", "completion", "Print what makes bash, zsh or fish complete these words."),
 }
 

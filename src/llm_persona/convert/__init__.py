@@ -1,3 +1,3 @@
 """Personas from other programs' files and for them: `formats` is the table of them."""
 
-__all__ = ["formats", "imports"]
+__all__ = ["foreign", "formats", "imports"]

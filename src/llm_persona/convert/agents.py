@@ -89,8 +89,10 @@ def why_left(path: str, folder: str, limits: Limits) -> str | None:
     return None if keys & marks else "its front matter has no key that agents have"
 
 
-def to_agent_markdown(persona: Persona, path: str | None = None) -> str:
+def to_agent_markdown(persona: Persona, path: str | None = None, defined_as: Persona | None = None) -> str:
     """Return an agent file that imports back equal, from a file of this path.
+
+    `defined_as` is what a registry's file says of the persona, with `{name}` not filled yet.
 
     Of an imported agent it is what was imported: the same keys, the same prompt. Of any other persona the body is the
     system prompt in its own template, with defaults filled in and `{variables}` that only a session knows left as
@@ -98,7 +100,7 @@ def to_agent_markdown(persona: Persona, path: str | None = None) -> str:
     with a parent has to come from a registry.
     """
     path = path or file_of(persona, ".md")
-    return given_back(persona, _as_imported, lambda text: agent(text, path)) or _with_definition(persona)
+    return given_back(defined_as or persona, _as_imported, lambda text: agent(text, path)) or _with_definition(persona)
 
 
 def _persona(front: Front, parts: Parts, path: str) -> Persona:
@@ -126,7 +128,7 @@ def _prompt(parts: Parts) -> tuple[str, dict[str, object]]:
         form["line_breaks"] = "crlf"
     if line_break and body.startswith(line_break):
         return body[len(line_break) :], form
-    if body and line_break:
+    if line_break:
         form["blank_line"] = False
     return body, form
 

@@ -85,7 +85,7 @@ def says_nothing(spec: str, name: str, value: object) -> bool:
 
 def form_of_card(card: Mapping[str, object], data: Mapping[str, object]) -> Form:
     """Return how a card is written."""
-    form = Form(V1 if is_v1(card) else str(card["spec"]))
+    form = Form(V1, None) if is_v1(card) else Form(str(card["spec"]))
     form.absent = [name for name in mandatory(form.spec) if name not in data]
     if form.spec == V1:
         return form

@@ -92,24 +92,24 @@ def card_of(document: Document, reading: Reading) -> Persona:
         raise PersonaFileError([problem_of(error, document, () if is_v1(card) else ("data",))]) from None
 
 
-def to_card(persona: Persona) -> dict[str, object]:
+def to_card(persona: Persona, defined_as: Persona | None = None) -> dict[str, object]:
     """Return a character card, as data for `json.dumps`, that imports back equal.
 
     Of an imported card it is what was imported, in its version. Of any other persona it is a V3 card whose description
     is the system prompt in its own template, with defaults filled in and `{variables}` left as they are; the definition
     itself is in the card's `extensions`, under `llm_persona`. Raises what `render` raises: a persona with a parent has to
-    come from a registry.
+    come from a registry; `defined_as` is what its file says of it, with `{name}`, a macro, not filled yet.
     """
     kept = Form.of(persona).macros == "kept"
     # From a file whose name gives no other key: a card says by itself who it is.
     path = "a.json" if persona.key != "a" else "b.json"
-    found = given_back(persona, _as_imported, lambda card: from_card(card, path, keep_macros=kept))
+    found = given_back(defined_as or persona, _as_imported, lambda card: from_card(card, path, keep_macros=kept))
     return _with_definition(persona) if found is None else found
 
 
-def to_card_text(persona: Persona, path: str | None = None) -> str:
+def to_card_text(persona: Persona, path: str | None = None, defined_as: Persona | None = None) -> str:
     """Return a card as the text of a JSON file."""
-    return dump_json(to_card(persona))
+    return dump_json(to_card(persona, defined_as))
 
 
 def _without_persona(problem: Problem) -> Problem:

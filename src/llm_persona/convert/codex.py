@@ -50,10 +50,10 @@ def codex_agent(text: str, path: str, reading: Reading | None = None) -> Persona
     return persona
 
 
-def to_codex(persona: Persona, path: str | None = None) -> str:
+def to_codex(persona: Persona, path: str | None = None, defined_as: Persona | None = None) -> str:
     """Return a Codex agent that imports back equal, from a file of this path; what it holds, `to_agent_markdown` says."""
     path = path or file_of(persona, ".toml")
-    found = given_back(persona, _as_imported, lambda text: codex_agent(text, path))
+    found = given_back(defined_as or persona, _as_imported, lambda text: codex_agent(text, path))
     return dump_toml(_with_prompt(*with_definition(persona))) if found is None else found
 
 

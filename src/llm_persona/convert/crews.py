@@ -6,6 +6,7 @@ the persona's too, without blanks at its ends. All other keys are metadata; tool
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -29,13 +30,14 @@ from .foreign import (
     rendered,
     safe_name,
 )
-from .front_matter import read_keys, reworded
+from .front_matter import parse_keys, reworded
 from .macros import filled_back, split_at, written_with
 from .prose import SECTION
 
 TEXTS: Final = ("role", "goal", "backstory")
 
 _INPUT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")  # what crewAI fills
+_FILE = "agents.yaml"
 _TAKEN = "name"  # always the persona's own
 
 
@@ -44,7 +46,7 @@ def why_left(path: str, folder: str, limits: Limits) -> str | None:
     try:
         data = _document(path, limits).data
     except PersonaFileError:
-        return "no YAML of a crew"
+        return None if os.path.basename(path) == _FILE else "no YAML of a crew"
     return None if any(map(_is_agent, data.values())) else f"no entry has {', '.join(TEXTS)}"
 
 
@@ -70,18 +72,19 @@ def crew(document: Document, reading: Reading) -> tuple[Persona, ...]:
         raise PersonaFileError([problem_of(error, document)]) from None
 
 
-def to_crew(persona: Persona, path: str | None = None) -> str:
+def to_crew(persona: Persona, path: str | None = None, defined_as: Persona | None = None) -> str:
     """Return an entry of `agents.yaml` that imports back equal; of a persona that is no crew's, with its definition."""
-    found = given_back(persona, _as_imported, lambda entry: crew(Document("agents.yaml", entry), Reading())[0])
+    found = given_back(defined_as or persona, _as_imported, lambda entry: crew(Document(_FILE, entry), Reading())[0])
     return dump_yaml(_with_definition(persona) if found is None else found)
 
 
 def _document(path: str, limits: Limits) -> Document:
     text = read_text(path, limits)
-    found = read_keys(text, 0, path, limits)
+    found = parse_keys(text, 0, path, limits)
     if found is None:
         raise PersonaFileError(map(reworded, parse(text, path, kind="yaml", limits=limits).problems))
-    return found.document
+    found.problems = ()
+    return found
 
 
 def _is_agent(entry: object) -> bool:

@@ -14,7 +14,7 @@ from . import agents, cards, codex, crews, png_cards, rules
 from .foreign import Reader
 
 Recogniser = Callable[[str, str, Limits], str | None]  # a path, the folder gone through: why the file is left, or None
-Writer = Callable[[Persona, str | None], str]  # a persona, the path of its file
+Writer = Callable[[Persona, str | None, Persona | None], str]  # a persona, its file's path, what it is defined as
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,19 @@ class Format:
     write: Writer | None = None
     joins: bool = False
 
-    def text_of(self, persona: Persona, path: str | None = None) -> str:
-        """Return the file of a persona, to be read from this path; raises what `render` raises."""
+    @property
+    def file_name(self) -> str:
+        """What a file of several personas is called, which none of them gives its name to."""
+        return f"agents{self.endings[0]}"
+
+    def text_of(self, persona: Persona, path: str | None = None, defined_as: Persona | None = None) -> str:
+        """Return the file of a persona, to be read from this path; raises what `render` raises.
+
+        `defined_as` is what a registry's file says of the persona: `{name}` is not filled in it yet.
+        """
         if self.write is None:
             raise InvalidValueError(f"{self.name} is read, and not written", hint=f"known are {', '.join(WRITTEN)}")
-        return self.write(persona, path)
+        return self.write(persona, path, defined_as)
 
 
 AGENT: Final = Format(

@@ -115,15 +115,24 @@ def read_keys(front: str, above: int, path: str, limits: Limits) -> Front | None
 
     Raises PersonaFileError for what meets a limit.
     """
-    document = parse("\n" * above + front, path, kind="yaml", limits=limits)
-    if met := [problem for problem in document.problems if "Limits(" in (problem.hint or "")]:
-        raise PersonaFileError(map(reworded, met))
-    if not document.data or not all(_is_misread(problem) for problem in document.problems):
+    document = parse_keys(front, above, path, limits)
+    if document is None:
         return None
     data = {key: _as_written(value, document, (key,)) for key, value in document.data.items()}
     plain = tuple(key for key, value in data.items() if isinstance(value, str) and _was_plain(key, document))
     document.data, document.problems = data, ()
     return Front(document, plain, tuple(reworded(warning) for warning in document.warnings))
+
+
+def parse_keys(front: str, above: int, path: str, limits: Limits) -> Document | None:
+    """Return what is YAML as it stands, below so many lines; what it would read as a date is the text that it is.
+
+    None for all else. Raises PersonaFileError for what meets a limit.
+    """
+    document = parse("\n" * above + front, path, kind="yaml", limits=limits)
+    if met := [problem for problem in document.problems if "Limits(" in (problem.hint or "")]:
+        raise PersonaFileError(map(reworded, met))
+    return document if document.data and all(map(_is_misread, document.problems)) else None
 
 
 def _is_misread(problem: Problem) -> bool:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from ..arguments import path_of
 from ..errors import PersonaFileError, Problem
+from ..files.reading import read_text
 from ..limits import Limits
 from ..persona.persona import Persona
-from .foreign import Reading, free_name, renamed, roomy
+from .foreign import OWN_KEY, Reading, free_name, renamed, roomy
 from .formats import AGENT, ENDINGS, FORMATS, Format, format_of
 
 HIDDEN_FOLDERS: Final = frozenset((".claude", ".codex", ".cursor", ".github", ".opencode"))
 """Folders that are gone through though they are hidden: programs keep their agents there."""
 
+_DEFINITION = re.compile(rf"{OWN_KEY}.*sha256:[0-9a-f]{{64}}", re.DOTALL)  # what `foreign.definition` writes
 _OF_PACKAGES = frozenset(("node_modules", "__pycache__"))
 
 
@@ -63,6 +66,22 @@ def import_files(
 def load_agents(path: str | os.PathLike[str], *more: str | os.PathLike[str], limits: Limits | None = None) -> Imported:
     """Import agent Markdown alone; as `import_files` otherwise."""
     return _Import((AGENT,), roomy(limits)).of((path, *more))
+
+
+def exported_in(folder: str) -> Iterator[str]:
+    """Yield the files of a folder that hold the definition of a persona, as `export` writes it."""
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        known = format_of(path)
+        if known and os.path.isfile(path) and _DEFINITION.search(_text(path)):
+            yield path
+
+
+def _text(path: str) -> str:
+    try:
+        return read_text(path, Limits())
+    except PersonaFileError:
+        return ""
 
 
 @dataclass(slots=True)

@@ -21,6 +21,6 @@ def read_rule(path: str, reading: Reading) -> tuple[Persona]:
     return read_agent(path, reading)
 
 
-def to_rule(persona: Persona, path: str | None = None) -> str:
+def to_rule(persona: Persona, path: str | None = None, defined_as: Persona | None = None) -> str:
     """Return a rule that imports back equal, from a file of this path."""
-    return to_agent_markdown(persona, path or file_of(persona, ".mdc"))
+    return to_agent_markdown(persona, path or file_of(persona, ".mdc"), defined_as)
