@@ -6,6 +6,7 @@ import ast
 import io
 import os
 import re
+import select
 import subprocess
 import sys
 import threading
@@ -183,6 +184,7 @@ def test_long_work_is_told_on_a_terminal_until_it_prints(tmp_path: Path) -> None
     os.close(theirs)
     shown = b""
     while b"at work" not in shown:  # it waits for the file, as for a slow disk
+        assert select.select([ours], [], [], 60)[0], "a minute of work, and nothing is told"
         shown += os.read(ours, 65_536)
     process.communicate(b"Maya: {role: Guide}")
     shown += b"".join(until_closed(ours))
@@ -198,8 +200,8 @@ def test_progress_says_how_far_it_is_and_ends_for_good() -> None:
     stream = io.StringIO()
     progress = Progress(stream, first=0, every=0)
     progress.reached = "file 3 of 12, "
-    while "file 3 of 12, 0 s" not in stream.getvalue():
-        threading.Event().wait(0.001)
+    pause = threading.Event()
+    assert any("file 3 of 12, 0 s" in stream.getvalue() or pause.wait(0.001) for _ in range(60_000))
     progress.end()
     ended = stream.getvalue()
     assert ended.endswith(ERASE)
