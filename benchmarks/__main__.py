@@ -5,7 +5,7 @@ import sys
 import pages
 from harness import ask
 
-QUESTIONS = ("warm_render", "kinds_of_request", "steered", "scale", "loading", "cold_start")
+QUESTIONS = ("warm_render", "kinds_of_request", "steered", "scale", "loading", "cold_start", "command_line")
 
 
 def main() -> None:

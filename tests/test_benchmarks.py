@@ -22,6 +22,7 @@ MODULES = (
     "scale",
     "loading",
     "cold_start",
+    "command_line",
     "pages",
     "harness",
     "cache_bill",
