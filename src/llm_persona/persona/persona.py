@@ -420,6 +420,22 @@ class Persona(Fields):
                 shown.append(f"{name}={_short(value)}")
         return f"Persona({', '.join(shown)})"
 
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: its fields as a table, in which every text is text."""
+        from ..prompts.notebooks import table_html
+
+        return table_html(self.key, self._notebook_fields())
+
+    def _repr_markdown_(self) -> str:
+        """Return what notebooks without HTML show: its fields as they would stand in a file."""
+        from ..files.writing import dump_yaml
+        from ..prompts.notebooks import block
+
+        return block(dump_yaml({self.key: self._notebook_fields()}).rstrip("\n"), "yaml")
+
+    def _notebook_fields(self) -> dict[str, Any]:
+        return {name: value for name, value in self.to_dict().items() if name != "name"}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that were given, as plain data: `Persona(**data)` is equal to this one.
 

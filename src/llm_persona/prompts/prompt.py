@@ -399,7 +399,22 @@ class Prompt(str):
         )
 
     def __repr__(self) -> str:
-        return f"<Prompt {self.ref} in {self.template!r}: {len(self.text)} characters, {self.stable_length} stable>"
+        return f"<Prompt {self.ref} in {self.template!r}: {self._sizes()}>"
+
+    def _sizes(self) -> str:
+        return f"{len(self.text)} characters, {self.stable_length} stable"
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: the text, with a bar beside its stable part. It is text there, whatever it says."""
+        from .notebooks import prompt_html
+
+        return prompt_html(self.ref, f"in {self.template}: {self._sizes()}", self.stable, self.rest)
+
+    def _repr_markdown_(self) -> str:
+        """Return what notebooks without HTML show: the text, as a block of code."""
+        from .notebooks import block, code
+
+        return f"{code(self.ref)} in {code(self.template)}: {self._sizes()}\n\n{block(self.text)}"
 
 
 _new = str.__new__
