@@ -19,9 +19,9 @@ ACME = Path(__file__).parents[1] / "examples/acme/personas.yaml"
 NOTHING = "a Python that does nothing"
 COMMANDS = {
     NOTHING: ["-c", "pass"],
-    "--help": ["-m", "llm_persona", "--help"],
-    "--version": ["-m", "llm_persona", "--version"],
-    "list of the example product": ["-m", "llm_persona", "list", "-f", str(ACME)],
+    "llm-persona --help": ["-m", "llm_persona", "--help"],
+    "llm-persona --version": ["-m", "llm_persona", "--version"],
+    "llm-persona list, of the example product": ["-m", "llm_persona", "list", "-f", str(ACME)],
 }
 
 
