@@ -26,6 +26,8 @@ _KEY = {
     ),
     "+++": re.compile(r"""[ \t]*(?:\[|[^=\n]+=)"""),
 }
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_BLANKS = " \t\r"
 _COMMENT = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\r?\n|\Z)")
 _REASON: Final = "quote it: "  # how the hint begins for a plain text that YAML takes for something else
 
@@ -97,17 +99,17 @@ def read_front(parts: Parts, path: str, limits: Limits) -> Front:
 def plain_line(key: str, value: object) -> str | None:
     """Return the line of a value that stands as it is, to the end of its line; None where it would not."""
     text = value if isinstance(value, str) else ""
-    fits = text and text == text.strip() and "\n" not in text and _KEY["---"].fullmatch(f"{key}:")
+    fits = text and text == text.strip(_BLANKS) and "\n" not in text and _KEY["---"].fullmatch(f"{key}:")
     return f"{key}: {text}\n" if fits else None
 
 
 def _has_keys(front: str, fence: str) -> bool:
-    first = next((line for line in front.splitlines() if not _COMMENT.fullmatch(line)), "")
+    first = next((line for line in _LINE.findall(front) if not _COMMENT.fullmatch(line)), "")
     return _KEY[fence].match(first) is not None or (fence == "---" and bool(parse(front, "", kind="yaml").data))
 
 
 def _is_blank(front: str) -> bool:
-    return all(_COMMENT.fullmatch(line) for line in front.splitlines())
+    return all(_COMMENT.fullmatch(line) for line in _LINE.findall(front))
 
 
 def read_keys(front: str, above: int, path: str, limits: Limits) -> Front | None:
@@ -160,23 +162,37 @@ def _as_written(value: object, document: Document, way: tuple[str | int, ...]) -
 def _lenient(front: str, above: int, path: str, limits: Limits) -> Front:
     """Read each top-level key for itself. Of two equal ones the last counts, as it does to other readers."""
     data: dict[str, object] = {}
-    plain: list[str] = []
+    plain: dict[str, None] = {}
     warnings: list[Problem] = []
     for line, entry in _entries(front, above + 1):
-        found = read_keys(entry, line - 1, path, limits) or _rest_of_line(entry, line, path, limits)
+        found = _entry_of(entry, line, path, limits)
         for key in found.data.keys() & data.keys():
             message = "the key stands here once more: what it said before is left out"
             warnings.append(Problem(path, line, 1, None, key, message, "keep one of them", "warning"))
+            plain.pop(key, None)
         data |= found.data
-        plain = [key for key in plain if key not in found.data] + list(found.plain)
+        plain |= dict.fromkeys(found.plain)
         warnings += found.warnings
     return Front(Document(path, data), tuple(plain), tuple(warnings))
+
+
+def _entry_of(entry: str, line: int, path: str, limits: Limits) -> Front:
+    """Read one key, as if it were alone: blank lines above it would cost more than it does."""
+    try:
+        found = read_keys(entry, 0, path, limits) or _rest_of_line(entry, path, limits)
+    except PersonaFileError as error:
+        raise PersonaFileError(_below(problem, line - 1) for problem in error.problems) from None
+    return replace(found, warnings=tuple(_below(warning, line - 1) for warning in found.warnings))
+
+
+def _below(problem: Problem, lines: int) -> Problem:
+    return replace(problem, line=(problem.line or 1) + lines)
 
 
 def _entries(front: str, line: int) -> Iterator[tuple[int, str]]:
     """Yield each top-level key with all that follows it up to the next one, and the number of its line."""
     entry, start = "", line
-    for number, text in enumerate(front.splitlines(keepends=True), line):
+    for number, text in enumerate(_LINE.findall(front), line):
         if _KEY["---"].match(text) and not _is_blank(entry):
             yield start, entry
             entry = ""
@@ -186,26 +202,29 @@ def _entries(front: str, line: int) -> Iterator[tuple[int, str]]:
         yield start, entry
 
 
-def _rest_of_line(entry: str, line: int, path: str, limits: Limits) -> Front:
+def _rest_of_line(entry: str, path: str, limits: Limits) -> Front:
     """Take what follows a key as a text, with a warning that says why it is no YAML."""
     skipped = sum(1 for _ in _leading_comments(entry))
-    first, _, below = "".join(entry.splitlines(keepends=True)[skipped:]).partition("\n")
+    first, _, below = "".join(_LINE.findall(entry)[skipped:]).partition("\n")
     found = _KEY["---"].match(first)
-    key, text = (found["key"].strip("\"'"), first[found.end() :].strip()) if found else ("", first)
+    key, text = (found["key"].strip("\"'"), first[found.end() :].strip(_BLANKS)) if found else ("", first)
     more = not _is_blank(below)
     value = "\n".join(filter(None, [text, below.rstrip().replace("\r\n", "\n")])) if more else text
-    problem = next(iter(parse("\n" * (line - 1) + entry, path, kind="yaml", limits=limits).problems), None)
-    reason = f"; {problem.message}" if problem else ""
-    column = len(first) - len(first[found.end() :].lstrip()) + 1 if found else 1
-    place = (problem.line, problem.column) if problem else (line + skipped, column)
-    taken = "these lines are" if more else "the rest of the line is"
-    message = f"is no YAML, and {taken} taken as the text{reason}"
-    warning = Problem(path, *place, None, key or None, message, "quote the text", "warning")
+    warning = _why_no_yaml(entry, key, "these lines are" if more else "the rest of the line is", path, limits)
     return Front(Document(path, {key: value}), (key,) if plain_line(key, value) else (), (warning,))
 
 
+def _why_no_yaml(entry: str, key: str, taken: str, path: str, limits: Limits) -> Problem:
+    problem = next(iter(parse(entry, path, kind="yaml", limits=limits).problems), None)
+    line, column = (problem.line, problem.column) if problem else (1, 1)
+    # What names a line counts from the key on, which its reader does not.
+    reason = f"; {problem.message}" if problem and " line " not in problem.message else ""
+    message = f"is no YAML, and {taken} taken as the text{reason}"
+    return Problem(path, line, column, None, key or None, message, "quote the text", "warning")
+
+
 def _leading_comments(entry: str) -> Iterator[str]:
-    for text in entry.splitlines():
+    for text in _LINE.findall(entry):
         if not _COMMENT.fullmatch(text):
             return
         yield text
