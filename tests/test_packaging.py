@@ -81,6 +81,7 @@ def test_core_needs_three_packages(repository: Path) -> None:
         "cli",
         "dev",
         "docs",
+        "engines",
         "live",
         "recipes",
         "testing",

@@ -48,6 +48,7 @@ COMMANDS = {
         "export_personas",
         "Write personas as agents, rules, crews or character cards, or check those that are there.",
     ),
+    "batch": Entry("batch", "batch", "Make request files for batch services of a file of rows."),
     "completion": Entry("completion", "completion", "Print what makes bash, zsh or fish complete these words."),
 }
 

@@ -52,6 +52,13 @@ class Progress:
             self._ended.set()
 
 
+def reached(row: int, of: int | None, noun: str) -> None:
+    """Say on the terminal, where there is one, how far work is."""
+    progress: Progress | None = getattr(sys.stderr, "progress", None)
+    if progress is not None:
+        progress.reached = f"{noun} {row:,}, " if of is None else f"{noun} {row:,} of {of:,}, "
+
+
 def going_through(items: Sequence[T], noun: str) -> Iterator[T]:
     """Yield the items; the progress on the terminal, where there is one, says at which of them it is."""
     progress: Progress | None = getattr(sys.stderr, "progress", None)

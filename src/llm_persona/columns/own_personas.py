@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from json import dumps
@@ -46,6 +46,17 @@ class OwnPersonas:
         self.fields = fields  # a field -> its column
         self.asked = tuple(asked)  # fields that every batch has to have
         self._fills: dict[tuple[str, ...], Fills] = {}
+
+    @property
+    def columns_asked(self) -> tuple[str, ...]:
+        """The columns that every batch has to have beside those of the session."""
+        return tuple([self.fields[field] for field in self.asked])
+
+    def personas(self, batch: Batch) -> Iterator[Callable[[], Persona]]:
+        """Yield for each row what returns its persona, and raises what is wrong with it."""
+        columns = self.columns(batch)
+        for row in range(len(batch)):
+            yield partial(self.persona, given_fields(columns, row))
 
     def content(self) -> tuple[bytes, bytes]:
         """Return all that decides what comes of a batch."""
@@ -139,8 +150,13 @@ class _PersonaRows:
         return prompt
 
     def _persona(self, row: int) -> Persona:
-        fields = {name: column[row] for name, column in self._columns.items()}
-        return self._source.persona({name: _given(value) for name, value in fields.items() if not is_missing(value)})
+        return self._source.persona(given_fields(self._columns, row))
+
+
+def given_fields(columns: Mapping[str, list[Any]], row: int) -> dict[str, Any]:
+    """Return the fields that a row gives."""
+    fields = {name: column[row] for name, column in columns.items()}
+    return {name: _given(value) for name, value in fields.items() if not is_missing(value)}
 
 
 def _given(value: Any) -> Any:

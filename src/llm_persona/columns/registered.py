@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from json import dumps
 
@@ -15,7 +15,7 @@ from ..templating.session import PLAIN, Family
 from .batches import Batch
 from .fills import MAX_FILLS, Fills
 from .options import Options
-from .rendered import Rendered
+from .rendered import Rendered, of_row
 from .sessions import Sessions
 from .values import is_missing
 
@@ -32,6 +32,24 @@ class Registered:
         self._personas: dict[Hashable, Persona] = {}  # by what a call is given: a name, or a name and a unit
         self._fills: dict[tuple[str, ...], Fills] = {}  # by the variables that not every row has a text for
         self._tries: dict[Hashable, int] = {}
+
+    @property
+    def columns_asked(self) -> tuple[str, ...]:
+        """The columns that are read beside those of the session."""
+        return (self.persona_column,) if self.unit_column is None else (self.persona_column, self.unit_column)
+
+    def personas(self, batch: Batch) -> Iterator[Callable[[], Persona]]:
+        """Yield for each row what returns its persona, and raises what is wrong with it."""
+        names = batch.column(self.persona_column)
+        units = [None] * len(batch) if self.unit_column is None else batch.column(self.unit_column)
+        for name, unit in zip(names, units, strict=True):
+            yield partial(self._named, name, unit)
+
+    def _named(self, name: object, unit: object) -> Persona:
+        try:
+            return self.get(name, unit)
+        except PersonaError as error:
+            raise of_row(error, name) from None
 
     def content(self) -> tuple[PersonaRegistry, bytes]:
         """Return all that decides what comes of a batch."""

@@ -40,10 +40,10 @@ class Rendered:
         try:
             self.prompts[row] = render()
         except PersonaError as error:
-            self._fail(row, named(error, name))
+            self._fail(row, of_row(error, name))
         except Exception as error:
             let_through(error)
-            self._fail(row, named(PersonaError(f"cannot be rendered: {type(error).__name__}"), name))
+            self._fail(row, of_row(PersonaError(f"cannot be rendered: {type(error).__name__}"), name))
 
     def _fail(self, row: int, error: PersonaError) -> None:
         if self._options.error is None:
@@ -54,16 +54,16 @@ class Rendered:
         """Note what a prompt is made from: all of the persona and its template that can reach it, and the session."""
         template: Template = persona.own_template(self._options.template)
         values = neutralise(session, template.family).values
-        made_of = [texts_of(persona).fingerprint(template), template.fingerprint, persona.ref, written(values)]
+        made_of = [texts_of(persona).fingerprint(template), template.fingerprint, persona.ref, values_of(values)]
         self.fingerprints[row] = fingerprint("row", made_of)
 
 
-def written(session: dict[str, Any]) -> list[list[str]]:
+def values_of(session: dict[str, Any]) -> list[list[str]]:
     """Return neutralised values as data: equal for equal ones, and for others different."""
     return [[name, type(value).__name__, repr(value)] for name, value in sorted(session.items())]
 
 
-def named(error: PersonaError, name: object) -> PersonaError:
+def of_row(error: PersonaError, name: object) -> PersonaError:
     """Return an error that says whose row it is."""
     if error.persona is None and isinstance(name, str):
         error.persona = shorten(str(name))

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from json import dumps, loads
 from typing import Any, Self
 
 from ..arguments import is_path, path_of, text_of
-from ..errors import InvalidValueError
+from ..errors import InvalidValueError, PersonaError
 from ..fields import FIELDS
 from ..kinds import plain
 from ..names import did_you_mean, kind_of, shorten
 from ..persona.binding import bundled
 from ..persona.file_keys import Folders
+from ..prompts.prompt import Prompt
 from ..registry.registry import PersonaRegistry
+from ..templating.session import printable
 from .batches import opened, with_texts
 from .options import Options
 from .own_personas import OPTIONAL, OwnPersonas
 from .registered import Registered
+from .rendered import of_row
+from .sessions import Sessions
+from .values import is_missing
 
 Source = Registered | OwnPersonas
 
@@ -120,8 +125,40 @@ class BatchRenderer:
         table = opened(batch)
         return with_texts(table, self._source.render(table, self._options).columns())
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads, but those that a batch may lack."""
+        return (*self._source.columns_asked, *self._options.columns)
+
+    def prompts(self, batch: Any, message: str | None = None) -> Iterator[tuple[Prompt | None, str | None, str | None]]:
+        """Yield for each row its prompt, as `Persona.render` returns it, with the text in the column `message`; or what is wrong.
+
+        Raises as a call does.
+        """
+        table = opened(batch)
+        sessions = Sessions(table, self._options)
+        texts = [None] * len(table) if message is None else table.column(message)
+        for row, found in enumerate(self._source.personas(table)):
+            name = None
+            try:
+                persona = found()
+                name = persona.name
+                said = None if message is None else _message(texts[row], message)
+                yield persona.render(self._options.template, **sessions.given(row)), said, None
+            except PersonaError as error:
+                yield None, None, str(of_row(error, name))
+
     def __reduce__(self) -> tuple[object, ...]:
         return _restored, (type(self), *self._source.content(), dumps(self._options).encode())
+
+
+def _message(value: object, column: str) -> str:
+    text = None if is_missing(value) else printable(plain(value))
+    if text is None or not text.strip():
+        raise InvalidValueError(
+            f"the row has no text in {shorten(column)!r}", hint="a request says something to the model"
+        )
+    return text
 
 
 def _taken(source: object) -> PersonaRegistry:
