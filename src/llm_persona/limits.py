@@ -33,7 +33,7 @@ class Limits:
     steps: int = 500_000
     size: int = 20_000_000
     template_bytes: int = 1_000_000
-    template_tokens: int = 50_000
+    template_tokens: int = 32_000
 
     def __post_init__(self) -> None:
         for limit in fields(self):

@@ -16,7 +16,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ..templating.assembly import Assembled, Section
-from ..templating.cost import CHARACTERS, running, spend
+from ..templating.cost import CHARACTERS, PIECES, running, spend
 from ..templating.events import Watch, flat
 from ..templating.markers import Machine, Marker, Unfollowed, answered, defaulted, token_of
 from ..templating.session import Family, Record, at_once, escape, printable, shown
@@ -105,7 +105,7 @@ class Recording(Machine):
 
     def caught(self, pieces: list[Any], concat: object = None) -> Marker:
         self.made += 1
-        spend(running.get().ticks, len(pieces) // 8)
+        spend(running.get().ticks, len(pieces) // PIECES)
         return Marker(self, pieces)
 
     def joined(self, environment: Any, parts: tuple[object, ...]) -> Marker:

@@ -119,6 +119,7 @@ class Recording(Machine):
         self._turns = turns
         self._known: dict[object, Any] = {}
         self._facts: dict[object, Facts] = {}
+        self._lengths: dict[int, tuple[object, int]] = {}  # each with what it is of, which keeps its number
         self.asked: list[tuple[Asked, Any]] = []
         self.doubtful: list[Line | None] = []
         self.looked = False  # at what a text of the persona says, and not only at whether it is there
@@ -128,10 +129,20 @@ class Recording(Machine):
     def stand_for(
         self, value: Any, parts: tuple[Part, ...], *, of: frozenset[Path] | None = None, **more: Any
     ) -> Marker:
-        spend(running.get().ticks, FOLLOWED + (len(parts) if len(parts) > MANY else 0))
+        steps = FOLLOWED + (len(parts) if len(parts) > MANY else 0) + self._length(more.get("how")) // MANY
+        running.get().take(steps)
         if of is None:
             of = frozenset([part.path for part in parts if part.path is not None])
         return Marker(self, Token(value, parts, of=of, **more))
+
+    def _length(self, how: object) -> int:
+        """Return how much there is to look at in what a value is, to know a question again: all of it, each time."""
+        if type(how) is not tuple:
+            return 1
+        known = self._lengths.get(id(how))
+        if known is None:
+            known = self._lengths[id(how)] = how, 1 + sum(map(self._length, how))
+        return known[1]
 
     def variable(self, name: str, value: object, *, unknown: bool, wild: bool) -> Marker:
         """Return what stands for a variable of the session."""

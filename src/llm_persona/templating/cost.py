@@ -10,7 +10,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextvars import ContextVar
+from decimal import Decimal
 from itertools import chain, islice, repeat
+from math import log2
 from operator import itemgetter, length_hint
 from typing import Any
 
@@ -19,15 +21,23 @@ from ..frozen import FrozenDict
 from ..limits import Limits, setting
 
 _BUNDLED = 10_000  # tokens, of the bundled templates and of texts between braces
-MANY = 64  # pieces of a text that are gone through within its step
+PIECES = 4  # of a text that are gone through in a step
 CALL = 8  # steps of a call of a macro or a block
 SHORT = 256  # characters of a text that is made within its step
 CHARACTERS = 64  # that are made in a step
-_CUTTING = frozenset(("split", "rsplit", "splitlines"))  # methods of texts that make many small ones
+BITS = 64  # of a number that is written or read in a step
+LARGE = 2**60  # from which on Python gives different whole numbers one place in a mapping
+_CUTTING = frozenset(("split", "rsplit", "splitlines", "title"))  # methods of texts that make many small ones
 _PRODUCTS = frozenset(("rsplit", "strip", "lstrip", "rstrip"))  # that may look for each character of one in another
 _NESTING = frozenset((list, tuple, dict, str))
 _TEXT = {str}
 _SCALARS = frozenset((int, float, bool, type(None)))
+_LONG = frozenset((int, Decimal))  # numbers of any number of digits
+_ALIKE = frozenset((int, Decimal, tuple))  # keys that somebody may choose so that Python gives them one place
+_SEARCHING = frozenset(("count", "index"))
+MANY = 16  # of anything that is gone through at once
+MAX_DIGITS = 4_300  # of a whole number: as many as Python prints
+MAX_BITS = int(MAX_DIGITS * log2(10))
 _FIRST = itemgetter(0)
 
 
@@ -70,6 +80,64 @@ class Cost:
             raise too_large("a list of", length, "items", self.limits)
         spend(self.ticks, length)
 
+    def turns(self, values: Any, steps: int) -> Any:
+        """Return what a loop goes through, its turns of so many steps taken: before the first, where it is known how
+        many there are, else one by one."""
+        kind = type(values)
+        if hasattr(kind, "__len__"):
+            self.take(length_of(values) * steps)
+        elif issubclass(kind, Iterator):
+            return self.each(values, steps) if steps <= MANY else self._turns(values, steps)
+        return values
+
+    def _turns(self, values: Iterator[Any], steps: int) -> Iterator[Any]:
+        for value in values:
+            spend(self.ticks, steps)
+            yield value
+
+    def take(self, steps: int) -> None:
+        spend(self.ticks, min(steps, sys.maxsize))
+
+    def handed(self, values: Any) -> Any:
+        """Return what is handed over argument by argument."""
+        return self.turns(values, 1)
+
+    def listed(self, values: Any) -> Any:
+        """Return what a filter goes through as what can be gone through twice."""
+        if not issubclass(type(values), Iterator):
+            return values
+        found = list(self.each(values))
+        self.list_room(len(found))
+        return found
+
+    def number(self, value: Any) -> None:
+        """Take the steps of writing or reading a number; a whole one grows to no more digits than can be printed."""
+        kind = type(value)
+        if kind is int:
+            if (bits := value.bit_length()) > BITS:
+                if bits > MAX_BITS:
+                    raise TemplateError(
+                        f"a number of more than {MAX_DIGITS:,} digits is made here", hint="make less of it"
+                    )
+                spend(self.ticks, bits // BITS)
+        elif kind is Decimal:
+            spend(self.ticks, CALL)
+
+    def hashed(self, keys: Iterable[Any]) -> None:
+        """Take the steps of looking for keys in a mapping, of which those that Python gives one place are gone through."""
+        kept: dict[int, int] = {}
+        for key in keys:
+            if type(key) in _ALIKE:
+                place = hash(key)
+                kept[place] = before = kept.get(place, -1) + 1
+                if before > MANY:
+                    spend(self.ticks, before // MANY)
+
+    def repeated(self, value: Any, times: int) -> None:
+        """Take the steps of a text that may be gone through so many times."""
+        if issubclass(type(value), str) and len(value) > SHORT:
+            self.take(len(value) // CHARACTERS * times)
+
     def made(self, value: Any) -> Any:
         """Return what a filter or a call made, its steps taken."""
         kind = type(value)
@@ -78,6 +146,8 @@ class Cost:
                 self.room(len(value))
         elif issubclass(kind, list | tuple | dict):
             self.list_room(len(value))
+        elif kind in _LONG:
+            self.number(value)
         return value
 
     def looked(self, value: Any) -> Any:
@@ -94,35 +164,48 @@ class Cost:
                 length = sum(map(len, items))
                 if length > SHORT:
                     spend(self.ticks, length // CHARACTERS)
-            elif not kinds <= _SCALARS:
+            elif kinds <= _SCALARS:
+                bits = sum(each.bit_length() for each in items if type(each) is int) if int in kinds else 0
+                if bits > BITS * len(value):
+                    spend(self.ticks, bits // BITS)
+            else:
                 for each in items:
                     self.looked(each)
         elif issubclass(kind, Sequence | Mapping):  # a persona's own, whose texts are filled when they are reached
             spend(self.ticks, length_of(value))
+        elif kind in _LONG:
+            self.number(value)
         return value
 
     def held(self, value: Any) -> Any:
         """Return what is written as a list or a mapping; one that has others in it counts all that these hold."""
         inner = value.values() if type(value) is dict else value
+        if type(value) is dict:
+            self.hashed(value)
         return value if _NESTING.isdisjoint(map(type, inner)) else self.looked(value)
 
-    def method(self, text: str, name: str, arguments: tuple[Any, ...]) -> None:
-        """Take the steps of a method of a text, before it is called."""
+    def method(self, owner: Any, name: str, arguments: tuple[Any, ...]) -> None:
+        """Take the steps of a method of a text or a list, before it is called."""
+        if not issubclass(type(owner), str):
+            if name in _SEARCHING:
+                self.looked(owner)
+            return
+        text = owner
         length = len(text)
         if name in _PRODUCTS:
             length *= 1 + sum([len(each) for each in arguments if issubclass(type(each), str)])
         if length > SHORT:
-            spend(self.ticks, length // (4 if name in _CUTTING else CHARACTERS))
+            spend(self.ticks, length // (2 if name in _CUTTING else CHARACTERS))
 
-    def each(self, values: Iterable[Any]) -> Iterator[Any]:
-        """Yield values, which a filter does something to: two steps for each."""
-        return map(_FIRST, zip(values, self.ticks, self.ticks))  # noqa: B905 - the ticks never end
+    def each(self, values: Iterable[Any], steps: int = 2) -> Iterator[Any]:
+        """Yield values, which something is done to: so many steps for each."""
+        return map(_FIRST, zip(values, *[self.ticks] * steps))  # noqa: B905 - the ticks never end
 
 
 def printed_again(caught: Any) -> list[Any]:
     """Return the pieces of what was caught, to be printed: their steps taken."""
-    if len(caught.pieces) > MANY:
-        spend(running.get().ticks, len(caught.pieces) // 8)
+    if len(caught.pieces) > PIECES:
+        spend(running.get().ticks, len(caught.pieces) // PIECES)
     return ["", *caught.pieces, ""]
 
 
@@ -173,7 +256,15 @@ class Compiling:
         self._ticks = chain(repeat(None, 3 * limits.template_tokens + _BUNDLED), map(_compiled, repeat(limits)))
 
     def each(self, tokens: Iterable[Any]) -> Iterator[Any]:
-        return map(_FIRST, zip(tokens, self._ticks))  # noqa: B905 - the ticks never end
+        for token in tokens:
+            value = token[2]
+            if type(value) is int and value >= LARGE:
+                self.take(MANY + value.bit_length())
+            self.take(1 + (len(value) // 4 if token[1] == "name" else 0))
+            yield token
+
+    def take(self, tokens: int) -> None:
+        spend(self._ticks, tokens)
 
 
 def _compiled(limits: Limits) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .cost import MANY, SHORT, running, spend
+from .cost import PIECES, SHORT, running, spend
 
 # The block that bundled templates keep the others in; it is where they stand, not one of them.
 OUTER = "prompt"
@@ -71,18 +71,18 @@ class Pieces(str):
         kept = list(pieces)
         texts = [piece for piece in kept if type(piece) is not Begin and type(piece) is not End]
         length = sum(map(len, texts))
-        if length > SHORT or len(kept) > MANY:
+        if length > SHORT or len(kept) > PIECES:
             cost = running.get()
             cost.room(length)
-            spend(cost.ticks, len(kept) // 8)
+            spend(cost.ticks, len(kept) // PIECES)
         made = super().__new__(cls, "".join(texts))
         made.pieces = kept
         return made
 
     def tidied(self) -> str:
         """Return the text for a filter, tidied inside; the white space at its two ends is kept."""
-        if len(self.pieces) > MANY:
-            spend(running.get().ticks, len(self.pieces) // 8)
+        if len(self.pieces) > PIECES:
+            spend(running.get().ticks, len(self.pieces) // PIECES)
         text = ""
         written = ""
         for piece in flat(self.pieces):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import decimal
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any
 
 from jinja2 import Environment, Undefined, pass_environment
@@ -17,7 +17,7 @@ from jinja2 import filters as jinja
 from markupsafe import Markup
 
 from ..errors import TemplateError, let_through
-from .cost import SHORT, running, spend
+from .cost import MANY, SHORT, running, spend
 from .events import Pieces
 from .messages import described, unprintable
 from .session import ARITHMETIC, MAX_DIGITS, Record, SessionText, Verbatim, escape, printable
@@ -76,7 +76,10 @@ def text_of(value: object) -> str:
         return joined(value.pieces)
     if type(value) is Undefined:  # an inline `if` without `else`
         return ""
+    running.get().number(value)
     text = printable(value)
+    if text is not None and len(text) > SHORT:
+        running.get().room(len(text))
     return unprintable(value) if text is None else text
 
 
@@ -105,6 +108,7 @@ def capitalize(value: object) -> str:
 
 def title(value: object) -> str:
     text = text_of(value)
+    running.get().method(text, "title", ())
     return type(text)(jinja.do_title(text)) if isinstance(text, Markup) else jinja.do_title(text)
 
 
@@ -272,7 +276,6 @@ _OF_JINJA = [
     "selectattr",
     "sort",
     "sum",
-    "unique",
 ]
 _ESCAPES: dict[str, Callable[[object], str]] = {
     "e": _escaped,
@@ -296,17 +299,28 @@ def summed(environment: Environment, value: Iterable[Any], attribute: str | int 
     return kind(joined_)
 
 
+@pass_environment
+def unique(
+    environment: Environment, value: Any, case_sensitive: bool = False, attribute: str | int | None = None
+) -> Any:
+    running.get().hashed(map(jinja.make_attrgetter(environment, attribute), value))
+    return jinja.FILTERS["unique"](environment, value, case_sensitive, attribute)
+
+
 _CALCULATED = {"abs": calculating(jinja.FILTERS["abs"]), "sum": calculating(summed)}
 _ALL: dict[str, Callable[..., Any]] = {
     **{n: jinja.FILTERS[n] for n in _OF_JINJA},
     **_CALCULATED,
+    "unique": unique,
     **_OWN,
     **_ESCAPES,
 }
 
 _ITEM_BY_ITEM = frozenset(("map", "reject", "rejectattr", "select", "selectattr"))  # look at each when it is asked for
 _OF_LISTS = frozenset(("dictsort", "groupby", "join", "list", "max", "min", "reverse", "sort", "sum", "unique"))
-_OF_ANY = frozenset(("int", "float"))  # all others of texts ask `text_of`, and what makes longer ones asks for room
+_OF_ANY = frozenset(
+    ("int", "float", "round", "abs")
+)  # all others of texts ask `text_of`, and what makes longer ones asks for room
 LOOKING = (  # tests that look at all of what they are given
     *("eq", "equalto", "==", "ne", "!=", "lt", "lessthan", "<", "le", "<=", "gt", "greaterthan", ">", "ge", ">=", "in"),
     *("lower", "upper"),
@@ -333,17 +347,26 @@ def _weighed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def looked(*arguments: Any, **named: Any) -> Any:
-        running.get().looked(arguments[at] if len(arguments) > at else None)
-        return function(*arguments, **named)
+        value, cost = arguments[at] if len(arguments) > at else None, running.get()
+        cost.looked(value)
+        if isinstance(value, str):
+            spend(cost.ticks, min(len(value), MAX_DIGITS) // MANY)
+        return cost.made(function(*arguments, **named))
 
     @functools.wraps(function)
     def of_list(*arguments: Any, **named: Any) -> Any:
-        value, cost = arguments[at] if len(arguments) > at else None, running.get()
+        cost = running.get()
+        if len(arguments) <= at:
+            return function(*arguments, **named)
+        value = cost.listed(arguments[at])
         if isinstance(value, str):
             cost.list_room(len(value))
         cost.looked(value)
         cost.looked(value)  # and an attribute of each, or how it compares
-        return cost.made(function(*arguments, **named))
+        for other in (*arguments[at + 1 :], *named.values()):
+            if isinstance(other, str) and isinstance(value, Sized):  # it may stand for each
+                cost.repeated(other, len(value))
+        return cost.made(function(*arguments[:at], value, *arguments[at + 1 :], **named))
 
     @functools.wraps(function)
     def item_by_item(*arguments: Any, **named: Any) -> Any:

@@ -21,7 +21,7 @@ _OF_PERSONAS = (".yaml", ".yml", ".json")
 MAX_TEMPLATES = 10_000  # files in one folder
 MAX_FOLDERS = 32  # folders within one another
 
-_OPENING = re.compile(r"\{[{%]")
+_OPENING = re.compile(r"\{[{%#]")
 _TOKEN = re.compile(r"'[^']*'|\"[^\"]*\"|\w+|[^\w\s]")
 _PART = re.compile(r"[A-Za-z0-9_.-]+")
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # names that Windows opens as devices
@@ -181,8 +181,13 @@ def _tokens(text: str) -> Iterator[tuple[int, int]]:
     line += before.count("\n")
     for part in parts:
         end = min((at for at in (part.find("}}"), part.find("%}")) if at >= 0), default=len(part))
-        yield line, 2 + len(_TOKEN.findall(part, 0, end))
+        yield line, 2 + sum(map(_count, _TOKEN.findall(part, 0, end)))
         line += part.count("\n")
+
+
+def _count(token: str) -> int:
+    """Return how many tokens one counts as: a very long name or number takes long to read."""
+    return 1 if token[0] in "'\"" else 1 + len(token) // 16
 
 
 def plain_name(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from jinja2.runtime import BlockReference, Context
 from jinja2.utils import missing
 
 from .assembly import Beginning, Known, Remembered, condensed, joined, put_together
-from .cost import CALL, Cost, running
+from .cost import CALL, CHARACTERS, LARGE, Cost, running
 from .events import Pieces, Watch, tidy
 from .jinja_internals import PRINTED_ALONE, OpenReference, Unfolded, calling_parents, read_directly
 
@@ -103,39 +103,86 @@ def _sets(node: nodes.Node) -> bool:
 
 
 _STATEMENTS = (nodes.For, nodes.If, nodes.Macro, nodes.CallBlock, nodes.FilterBlock, nodes.AssignBlock, nodes.With)
+_CALLED = (nodes.For, nodes.Macro, nodes.CallBlock)  # those of which each turn or call takes steps
 _COSTLY = (nodes.For, nodes.Filter, nodes.Concat, nodes.Call)  # what of the persona alone may take steps
 _APART = (nodes.Block, nodes.Include, nodes.Import, nodes.FromImport)  # run code of their own
 _PARTS = 16  # of a step, which are what nodes take; one where nothing is said
+_FREE = 2  # steps of statements within others that are not counted where they are run, but with these others
 _TAKES: dict[type[nodes.Node], int] = {
     nodes.TemplateData: 2,
-    nodes.Getattr: 8,
-    nodes.Getitem: 8,
-    nodes.Test: 6,
-    nodes.Filter: 12,
-    nodes.Concat: 8,
-    **dict.fromkeys((nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod), 12),
-    nodes.Call: 32,
+    nodes.Getattr: 20,
+    nodes.Getitem: 20,
+    nodes.Operand: 6,
+    nodes.Pair: 4,
+    nodes.Test: 16,
+    nodes.Filter: 24,
+    nodes.Concat: 16,
+    nodes.With: _PARTS,
+    nodes.AssignBlock: 3 * _PARTS,
+    nodes.FilterBlock: _PARTS * CALL,
+    nodes.Macro: 2 * _PARTS,
+    **dict.fromkeys((nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod), 16),
+    **dict.fromkeys((nodes.Neg, nodes.Pos), 24),
+    nodes.Call: 64,
     nodes.CallBlock: _PARTS * CALL,
     **dict.fromkeys(_APART, _PARTS * CALL),
 }
+_OF_ROOT = 8  # what a look-up in `persona` or `session` takes
 
 
 def _weight(statements: Iterable[nodes.Node]) -> int:
     """Return the steps that statements take, each run once; those within others are counted where they are run."""
+    return _parts(statements) // _PARTS
+
+
+def _parts(statements: Iterable[nodes.Node]) -> int:
     parts = 0
     waiting = list(statements)
     while waiting:
         node = waiting.pop()
-        parts += _TAKES.get(type(node), 1)
+        parts += _own_parts(node)
         if isinstance(node, nodes.Block):
             continue
-        if isinstance(node, nodes.Output):
-            parts += sum(8 for part in node.nodes if not isinstance(part, nodes.TemplateData))
-        within = {id(each) for each in getattr(node, "body", ())} if isinstance(node, _STATEMENTS) else set()
-        if isinstance(node, nodes.For | nodes.If):
-            within |= {id(each) for each in node.else_}
-        waiting += [each for each in node.iter_child_nodes() if id(each) not in within]
-    return parts // _PARTS
+        within = _within(node)
+        if not isinstance(node, _CALLED):
+            parts += sum(few for each in within if (few := _parts(each)) < (_FREE + 1) * _PARTS)
+        inside = {id(each) for body in within for each in body}
+        waiting += [each for each in node.iter_child_nodes() if id(each) not in inside]
+    return parts
+
+
+def _within(node: nodes.Node) -> list[list[nodes.Node]]:
+    """Return the statements within another that are counted apart from it."""
+    if isinstance(node, nodes.For | nodes.If):
+        return [node.body, node.else_]
+    return [node.body] if isinstance(node, _STATEMENTS) else []
+
+
+def _own_parts(node: nodes.Node) -> int:
+    """Return what a node takes but for those in it."""
+    if isinstance(node, nodes.Output):
+        return 1 + sum(8 for part in node.nodes if not isinstance(part, nodes.TemplateData))
+    if (
+        isinstance(node, nodes.Getattr | nodes.Getitem)
+        and isinstance(node.node, nodes.Name)
+        and node.node.name in ROOTS
+    ):
+        return _OF_ROOT
+    if isinstance(node, nodes.Compare):  # it takes as long as what is written there
+        written = [each.value for each in node.find_all(nodes.Const) if isinstance(each.value, str)]
+        return 1 + sum(map(len, written)) * _PARTS // CHARACTERS
+    if isinstance(node, nodes.Dict):
+        return 1 + _alike(node) ** 2
+    return _TAKES.get(type(node), 1)
+
+
+def _alike(node: nodes.Dict) -> int:
+    """Return how many keys of a mapping may be looked for in one and the same place: Python spreads only small numbers."""
+    return sum(isinstance(pair.key, nodes.Const) and not _is_small(pair.key.value) for pair in node.items)
+
+
+def _is_small(key: object) -> bool:
+    return isinstance(key, str) or (isinstance(key, int) and abs(key) < LARGE)
 
 
 class Generator(Unfolded):
@@ -146,7 +193,9 @@ class Generator(Unfolded):
         self._constants: list[str] = []
         self._remembering = self._stepping = False
         self._turns: list[list[nodes.Node]] = []  # what is run in each turn of the loops around
+        self._paid: set[int] = set()  # of loops that take the steps of their turns before the first
         self._calls: list[list[nodes.Node]] = []  # of macros that are about to be written
+        self._arguments: list[int] = []  # the steps that theirs take
         self._within: dict[int, tuple[str, str]] = {}  # what is written before and after a node
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - jinja2's name
@@ -184,19 +233,46 @@ class Generator(Unfolded):
         return made
 
     def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        """A loop takes the steps of its turns before the first, where it is known what each takes."""
+        steps = max(_weight(node.body), 1)
+        apart = any(isinstance(each, _APART) for each in node.body)
         if node.test is not None:
             self._within[id(node.test)] = "next(ticks) or ", ""
+        elif not node.recursive and not apart:
+            self._within[id(node.iter)] = "cost.turns(", f", {steps})"
+            self._paid.add(id(node.body))
         self._turns.append(node.body)
         super().visit_For(node, frame)
         self._turns.pop()
 
+    def signature(
+        self,
+        node: nodes.Call | nodes.Filter | nodes.Test,
+        frame: Frame,
+        extra_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """What a list or a mapping is handed over as, argument by argument, takes steps for each."""
+        for each in (node.dyn_args, node.dyn_kwargs):
+            if each is not None:
+                self._within[id(each)] = "running.get().handed(", ")"
+        super().signature(node, frame, extra_kwargs)
+
+    def dump_local_context(self, frame: Frame) -> str:
+        """Write all names that are set, for what runs on its own: each as often as it is written, as if it stood there."""
+        names = frame.symbols.dump_stores()
+        self.environment.compiling.take(len(names))  # type: ignore[attr-defined]  # a Sandbox
+        return "{" + ", ".join(f"{name!r}: {target}" for name, target in names.items()) + "}"
+
     def macro_body(self, node: nodes.Macro | nodes.CallBlock, frame: Frame) -> tuple[Frame, MacroRef]:
         # It may be called in another run than the one that made it: what is imported is kept.
         self._calls.append(node.body)
+        self._arguments.append((4 * len(node.args) + _parts(node.defaults)) // _PARTS)
         return super().macro_body(node, frame)
 
     def _count(self, statements: list[nodes.Node]) -> None:
         """Write that statements take their steps: a turn of a loop takes one at least."""
+        if id(statements) in self._paid:
+            return
         steps = _weight(statements)
         is_turn = bool(self._turns) and statements is self._turns[-1]
         is_call = bool(self._calls) and statements is self._calls[-1]
@@ -204,7 +280,7 @@ class Generator(Unfolded):
             self._calls.pop()
             self.writeline("cost = running.get()")
             self.writeline("ticks = cost.ticks")
-            steps += CALL // 2
+            steps += CALL // 2 + self._arguments.pop()
         if (is_turn or is_call) and any(isinstance(node, _APART) for node in statements):
             self.writeline(f"cost.settle({steps})")
         elif (is_turn or is_call or self._turns) and steps > 2:
@@ -281,9 +357,9 @@ class Generator(Unfolded):
         """Append one piece after the other, for the watch to count; only what looks at nothing comes with its neighbours."""
         if frame.require_output_check and self.has_known_extends:
             return
-        parts = list(node.nodes)
-        while parts:
-            parts = parts[self._visit_line(parts, frame) or self._visit_part(parts[0], frame) :]
+        at = 0
+        while at < len(node.nodes):
+            at += self._visit_line(node.nodes[at : at + 3], frame) or self._visit_part(node.nodes[at], frame)
 
     def _visit_line(self, parts: list[nodes.Expr], frame: Frame) -> int:
         """Write the lines of most lists, `- {{ item }}`, as one text where the item is one; return how many parts it had."""
@@ -327,7 +403,7 @@ class Generator(Unfolded):
         if node.with_context:
             self.writeline(f"context.include(template, {frame.buffer}, {self.dump_local_context(frame)})", node)
         else:
-            self.writeline(f"{frame.buffer}.extend({PRINTED_ALONE})", node)
+            self.writeline(f"{frame.buffer}.extend(environment.standing({PRINTED_ALONE}))", node)
 
     def visit_Block(self, node: nodes.Block, frame: Frame) -> None:  # noqa: N802 - jinja2's name
         if frame.toplevel and self.has_known_extends:
@@ -406,7 +482,10 @@ class Generator(Unfolded):
 
     def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:  # noqa: N802 - jinja2's name
         self._visit_literal(
-            super().visit_Dict, node, frame, all(isinstance(pair.value, nodes.Const) for pair in node.items)
+            super().visit_Dict,
+            node,
+            frame,
+            all(isinstance(each, nodes.Const) for pair in node.items for each in (pair.key, pair.value)),
         )
 
     def _visit_literal(
@@ -556,6 +635,7 @@ class EventContext(Context):
         self.way: Any = ()  # the steps to begin with, or what notes them
         self.cost = running.get()
         self.ticks = self.cost.ticks
+        self.cost.settle(CALL)
         self.persona = self.parent.get("persona", missing)
         self.session = self.parent.get("session", missing)
 
@@ -615,5 +695,4 @@ class EventContext(Context):
         """Run another template in this context, which appends to a list."""
         inner: Any = template.new_context(self.get_all(), True, locals)
         inner.pieces, inner.watch, inner.known = pieces, self.watch, self.known
-        inner.cost.settle(CALL)
         template.root_render_func(inner)

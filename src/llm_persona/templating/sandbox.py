@@ -23,13 +23,13 @@ from markupsafe import Markup
 from ..errors import TemplateError
 from ..limits import DEFAULTS, Limits
 from .assembly import Known
-from .cost import SHORT, Compiling, exceeding, printed_again, running, spend
+from .cost import CALL, PIECES, SHORT, Compiling, exceeding, printed_again, running, spend
 from .events import Begin, End, Pieces, TemplateText, Watch, trimmed, white_ends
 from .filters import FILTERS, LOOKING, TESTS, XML_FILTERS, calculating, escaped, joined, looking, sequence, text_of
 from .generation import NOTHING_KNOWN, EventContext, Generator, Reached, Start, SuperReference, appending
 from .jinja_internals import GroupTuple, OpenEnvironment, subject_of
 from .messages import Unsaid, absent, described
-from .session import ARITHMETIC, Record, SessionText, Verbatim, escape
+from .session import ARITHMETIC, Record, Verbatim, escape
 from .views import Lines, PersonaView, SessionView, Table, Texts
 
 MAX_NUMBER = 10**9  # in arithmetic
@@ -147,7 +147,9 @@ class Sandbox(OpenEnvironment):
         self.compiling = compiling or Compiling(limits)
         self.filters = dict(self.available)
         self.tests = {name: test for name, test in self.tests.items() if name in TESTS or not name.isalpha()}
-        self.tests |= {name: calculating(cast(Any, self.tests[name])) for name in ("divisibleby", "even", "odd")}
+        self.tests |= {
+            name: looking(calculating(cast(Any, self.tests[name]))) for name in ("divisibleby", "even", "odd")
+        }
         self.tests |= {name: looking(cast(Any, self.tests[name])) for name in LOOKING if name in self.tests}
         self.tests |= {"defined": _defined, "undefined": lambda value: not _defined(value), "sequence": sequence}
         self.globals = dict(GLOBALS)
@@ -198,6 +200,11 @@ class Sandbox(OpenEnvironment):
     def captured(self, pieces: list[Any]) -> Any:
         """Return what a block wrote, without the white space that the template writes at its two ends."""
         return self.concat(trimmed(list(pieces)))
+
+    def standing(self, pieces: list[Any]) -> list[Any]:
+        """Return the pieces of a template that is included without what is around it: the same each time."""
+        spend(running.get().ticks, CALL + len(pieces) // PIECES)
+        return pieces
 
     def framed(self, pieces: list[Any], filtered: object) -> Any:
         """Return what the filter of a block gave, within the white space at the block's two ends."""
@@ -273,6 +280,8 @@ class Sandbox(OpenEnvironment):
                 )
             return self._calculated(context, operator, left, right)
         if operator in _UNBOUND:
+            running.get().number(left)
+            running.get().number(right)
             return super().call_binop(context, operator, left, right)
         for operand in (left, right):
             if not isinstance(operand, int | float):
@@ -292,11 +301,12 @@ class Sandbox(OpenEnvironment):
         if type(__obj) is not BuiltinMethodType and __self.is_safe_callable(__obj):
             return __context.call(__obj, *args, **kwargs)  # what a template wrote weighs what it makes by itself
         cost, owner = running.get(), getattr(__obj, "__self__", None)
-        if type(owner) in _PLAIN:
-            cost.method(owner, __obj.__name__, args)  # type: ignore[arg-type]  # a text
+        if owner is not None and type(owner) is not dict:
+            cost.method(owner, __obj.__name__, args)
         return cost.made(super().call(__context, __obj, *args, **kwargs))
 
     def call_unop(self, context: Context, operator: str, arg: Any) -> Any:
+        running.get().number(arg)
         with localcontext(ARITHMETIC):
             return super().call_unop(context, operator, arg)
 
@@ -323,7 +333,6 @@ class XmlSandbox(Sandbox):
 
 
 _COMPARED = 200  # names that may have been meant by another
-_PLAIN = frozenset((str, SessionText, Verbatim))
 _LISTS = (Texts, list, tuple)
 _UNBOUND = frozenset(("-", "/", "//"))  # operators that make no number much longer
 

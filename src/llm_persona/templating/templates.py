@@ -43,6 +43,8 @@ VERBATIM = "verbatim"  # prints foreign prompts, which say themselves who they a
 BUNDLED_PREFIX = "llm_persona/"
 _LISTED = 12  # names of templates in a message
 _QUOTED = re.compile(r"""'[^']*\w[^']*'|"[^"]*\w[^"]*\"""")  # more than an operator
+MAX_USED = 500  # templates that one uses
+MAX_FILES = 4  # of the largest that may be, which these have the characters of
 MAX_DEPTH = 32  # templates that extend or include one another in a chain
 
 Folder = str | os.PathLike[str]
@@ -342,10 +344,14 @@ class Templates:
                     raise syntax.error(f"templates use one another in a circle: {circle}", line)
                 if len(path) >= MAX_DEPTH:
                     raise syntax.error(f"more than {MAX_DEPTH} templates use one another in a chain", line)
+                if len(chain) > MAX_USED:
+                    raise syntax.error(f"more than {MAX_USED} templates use one another", line)
                 if used not in chain:
                     add(used, (*path, current))
 
         add(name, ())
+        if sum(len(each.source) for each in chain.values()) > MAX_FILES * self.limits.template_bytes:
+            raise chain[name].error(f"is larger than {MAX_FILES} files may be, with all that it uses", 1)
         return chain
 
     def _syntax(self, name: str) -> Syntax:
