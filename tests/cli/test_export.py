@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,30 @@ def test_what_is_not_what_the_registry_would_write_is_told(folder: Path) -> None
     assert export("Maya", "-o", "agents/Maya.md", "--check").exit_code == 1
     assert export("Maya", "-o", "agents", "--force").exit_code == 0
     assert export("Maya", "-o", "agents", "--check").output == "1 file up to date\n"
+
+
+def test_an_imported_file_goes_out_as_it_was_wherever_it_goes(folder: Path) -> None:
+    """To standard output, into a folder, to a file of its name; under another one it says its own."""
+    text = "---\ndescription: Use: it\n---\n\nYou are {b}.\n"
+    (folder / "b.md").write_text(text)
+    imported = CliRunner().invoke(cli, ["import", "b.md", "-o", "b.yaml"])
+    assert imported.exit_code == 0
+    assert export("b", "-f", "b.yaml").output == text
+    export("-f", "b.yaml", "-o", "out/")
+    assert (folder / "out" / "b.md").read_text() == text
+    export("b", "-f", "b.yaml", "-o", "c.md")
+    assert (folder / "c.md").read_text() == text.replace("it\n", "it\nllm_persona:\n  name: b\n")
+    assert import_files("c.md").personas == import_files("b.md").personas
+
+
+def test_macros_go_out_as_macros(folder: Path) -> None:
+    """In the registry `{name}` is filled already; the card has it as it was."""
+    card = (
+        '{"spec": "chara_card_v3", "spec_version": "3.0", "data": {"name": "Ann", "description": "{{char}}, {{user}}"}}'
+    )
+    (folder / "ann.json").write_text(card)
+    CliRunner().invoke(cli, ["import", "ann.json", "-o", "ann.yaml"])
+    assert json.loads(export("Ann", "-f", "ann.yaml", "--format", "card").output) == json.loads(card)
 
 
 def test_a_file_that_was_cut_off_or_is_no_text_is_not_up_to_date(folder: Path) -> None:

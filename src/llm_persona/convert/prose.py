@@ -30,7 +30,7 @@ def persona_of(
     """Return the persona of a prompt and its keys; `own_name` is the key, where a file of ours says it."""
     name = front.get("name", _NO_NAME)
     key = str(own_name or safe_name(name) or name_of_file(path))
-    form = dict(form) if name is not _NO_NAME or own_name else {**form, "name": "file"}
+    form = dict(form) if name is not _NO_NAME else {**form, "name": "file"}
     fields, metadata = _fields(front)
     fields |= {"template": "verbatim", "variables": {}}
     if text:

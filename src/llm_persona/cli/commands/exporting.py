@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -53,7 +54,7 @@ def export_personas(names: tuple[str, ...], form: str, check: bool, output: Outp
         raise click.UsageError("--check needs -o: the file, or the folder, to compare")
     registry = files.registry()
     chosen = [asked_for(registry, name) for name in names or registry.list_names()]
-    texts = _texts(WRITTEN[form], chosen, registry, output.path, folder)
+    texts = _texts(WRITTEN[form], chosen, registry, output)
     if check:
         _compare(texts, _left_over(folder, texts) if not names else ())
     else:
@@ -66,26 +67,24 @@ def _folder(output: Output) -> str | None:
     return output.path if is_folder else None
 
 
-def _texts(
-    form: Format, chosen: list[Persona], registry: PersonaRegistry, path: str, folder: str | None
-) -> dict[str, str]:
+def _texts(form: Format, chosen: list[Persona], registry: PersonaRegistry, output: Output) -> dict[str, str]:
     """Return the texts to write, by their paths. Raises PersonaError where two would be one file."""
+    folder = _folder(output)
+
+    def text(persona: Persona, path: str) -> str:
+        return form.text_of(persona, None if output.printed else path, registry.definition(persona.ref))
+
     if form.joins or folder is None:
         if len(chosen) > 1 and not form.joins:
             raise PersonaError(f"{form.name} holds one persona in a file", hint="name a folder with -o")
-        target = path if folder is None else os.path.join(folder, form.file_name)
-        return {
-            target: "\n".join(form.text_of(persona, target, registry.definition(persona.ref)) for persona in chosen)
-        }
-    texts: dict[str, str] = {}
-    for persona in chosen:
-        target = os.path.join(folder, file_of(persona, form.endings[0]))
-        if target in texts:
-            raise PersonaError(
-                f"two personas would be written to {path_text(target)}", hint="export one of them by its name"
-            )
-        texts[target] = form.text_of(persona, target, registry.definition(persona.ref))
-    return texts
+        target = output.path if folder is None else os.path.join(folder, form.file_name)
+        return {target: "\n".join(text(persona, target) for persona in chosen)}
+    targets = [os.path.join(folder, file_of(persona, form.endings[0])) for persona in chosen]
+    if twice := next((path for path, count in Counter(targets).items() if count > 1), None):
+        raise PersonaError(
+            f"two personas would be written to {path_text(twice)}", hint="export one of them by its name"
+        )
+    return {path: text(persona, path) for path, persona in zip(targets, chosen, strict=True)}
 
 
 def _write(texts: Mapping[str, str], output: Output, files: PersonaFiles, registry: PersonaRegistry) -> None:
