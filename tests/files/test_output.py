@@ -390,6 +390,8 @@ def test_what_the_system_refuses_is_told(run: Run, shop: Path, command: tuple[st
     target, message = REFUSED[case]
     if target == "/dev/full" and not os.path.exists(target):
         pytest.skip("this system has no /dev/full")
+    if (case, command[0]) == ("folder", "export"):
+        pytest.skip("export writes into folders")
     (shop / "round").symlink_to("round")
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind("socket")
