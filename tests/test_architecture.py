@@ -50,6 +50,7 @@ ALONE = {
     "pytest": {"testing"},
     "syrupy": {"testing"},
     "watchfiles": {"live"},
+    "fsspec": {"live"},
 }
 
 # To be removed, one by one: (module, what it may not import).

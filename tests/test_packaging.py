@@ -84,6 +84,7 @@ def test_core_needs_three_packages(repository: Path) -> None:
         "engines",
         "live",
         "recipes",
+        "store",
         "testing",
     ]
     assert version("llm-persona") == llm_persona.__version__

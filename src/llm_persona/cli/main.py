@@ -41,6 +41,7 @@ COMMANDS = {
     "preview": Entry("preview", "preview", "Make a page of every persona, to look at in a browser."),
     "check": Entry("check", "check", "Check persona files and their templates."),
     "diff": Entry("diff", "diff", "Show what changed between versions, personas or files, or since a git reference."),
+    "publish": Entry("publish", "publish", "Publish a checked set of personas to a store, for a fleet to take up."),
     "schema": Entry("schema", "schema", "Print the JSON Schema of persona files."),
     "import": Entry("importing", "import_personas", "Make a persona file of agents, rules, crews and character cards."),
     "export": Entry(

@@ -1,4 +1,4 @@
-"""A registry that renews itself while it serves: from files and folders of this machine."""
+"""A registry that renews itself while it serves: from files of this machine, or from the store of a fleet."""
 
 from .generations import Status
 from .registry import LiveRegistry

@@ -26,6 +26,8 @@ class Taken(NamedTuple):
 class FilesSource:
     """Files and folders of this machine."""
 
+    is_current = False  # a look that finds nothing new says nothing of what was refused before
+
     def __init__(self, files: LocalFiles, name: str, settle: float, *, told: bool = True) -> None:
         self.name = name
         self._files = files
@@ -89,6 +91,10 @@ class FilesSource:
     def writing(self) -> PersonaError:
         """Return what is wrong while nothing was whole yet."""
         return PersonaError(f"{self.name} is being written", hint=f"it is read when quiet for {self._settle:g} seconds")
+
+    def kept(self) -> Taken | None:
+        """Nothing is kept of files: they are there."""
+        return None
 
     def accepted(self) -> None:
         """Nothing is kept of files: they are there."""

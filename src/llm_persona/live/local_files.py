@@ -61,7 +61,7 @@ class LocalFiles:
     def __init__(self, paths: Sequence[str], arguments: Arguments, tools: str | None = None) -> None:
         """`tools` is the path of the arguments' catalogue, where that is a file."""
         self._paths = paths
-        self._arguments = arguments
+        self.arguments = arguments
         self._templates = tuple(os.fspath(folder) for folder in arguments.templates)
         self._tools = tools
         self._limits = arguments.limits
@@ -100,8 +100,8 @@ class LocalFiles:
 
     def registry(self, found: FileSet) -> PersonaRegistry:
         """Return the registry of a set. Raises PersonaError for all that is wrong with it."""
-        tools = self._arguments.tools if self._tools is None else found.catalogue
-        arguments = self._arguments._replace(tools=tools, held=found.held)
+        tools = self.arguments.tools if self._tools is None else found.catalogue
+        arguments = self.arguments._replace(tools=tools, held=found.held)
         return registry_of(load_documents(found.documents, arguments), Generation)
 
     def _candidates(self) -> Iterator[str]:

@@ -28,6 +28,8 @@ from ..registry.registry import PersonaRegistry, fingerprint_of
 from .files_source import FilesSource, Taken
 from .generations import Status, problems_of
 from .local_files import LocalFiles
+from .store_source import StoreSource
+from .stores import Store
 
 if TYPE_CHECKING:
     from ..persona.provenance import Explanation
@@ -41,13 +43,17 @@ log = logging.getLogger("llm_persona.live")
 
 
 class LiveRegistry:
-    """A registry of what its source has now: files, folders and patterns of this machine.
+    """A registry of what its source has now: files, folders and patterns of this machine, or a store of a fleet.
 
     Every set that loads whole and has the names of `require` is taken up, in one step; what does not load leaves the last
     good one serving, for as long as it takes, and `status` says so. A file that was put in place whole is taken up at
     once, one that is written in place when it was quiet for `settle` seconds. `templates`, `default_template`, `tools`,
     `limits` and `precompile` are those of PersonaRegistry. The system is asked to tell of changes where watchfiles is
     installed and `watch` is not false; else the files are looked at four times a second.
+
+    A store is the URL of a pointer that `llm-persona publish` moves, such as `s3://bucket/current.json`. It is asked every
+    `poll` seconds, and waited for at most `timeout`; `storage_options` are fsspec's. The last good set is kept in the
+    folder `keep` (the user's cache, where none is named), and serves where a process starts and the store is away.
 
     Safe for threads, event loops and forks: nobody who is served waits for anything. A thread of its own looks; `close()`
     ends it, and what was served last goes on being served. Raises InvalidValueError for arguments that cannot be any, and
@@ -66,6 +72,10 @@ class LiveRegistry:
         limits: Limits | None = None,
         precompile: bool = True,
         watch: bool = True,
+        poll: float = 10.0,
+        timeout: float = 10.0,
+        keep: str | os.PathLike[str] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._require = tuple(str(name) for name in items_of(require, "require", "names"))
         self._lock = ForkedLock()
@@ -76,7 +86,15 @@ class LiveRegistry:
         arguments = Arguments.of(templates, default_template, None if _is_file(tools) else tools, limits, precompile)
         path = path_of(tools, "tools") if _is_file(tools) else None
 
-        def opened() -> FilesSource:
+        if is_store(paths[0]) and (len(paths) > 1 or arguments[:3] != ((), None, None)):
+            raise InvalidValueError("a store has whole sets", hint="pass its one URL, and neither templates nor tools")
+        poll, timeout = _seconds(poll, "poll"), _seconds(timeout, "timeout")
+        kept = path_of(keep, "keep") if keep is not None else _cache()
+
+        def opened() -> FilesSource | StoreSource:
+            if is_store(paths[0]):
+                store = Store(paths[0], storage_options, timeout)
+                return StoreSource(store, poll, kept, limits, precompile)
             files = LocalFiles(paths, arguments, path)
             return FilesSource(files, ", ".join(paths), settle, told=watch)
 
@@ -210,7 +228,12 @@ class LiveRegistry:
                 taken = self._source.take()
                 if taken is not None:
                     self._take_up(taken)
+                elif self._source.is_current and self._status.refused:
+                    self._status = replace(self._status, refused=())
+                    log.info("%s is served as it is, again", self._source.name)
             except PersonaError as error:
+                if self._last is None and (kept := self._source.kept()) is not None:
+                    self._take_up(kept)
                 self._refuse(error)
         return self._status
 
@@ -316,6 +339,16 @@ def _said(status: Status, registry: PersonaRegistry) -> str:
 
 def _gone(old: PersonaRegistry | None, new: PersonaRegistry) -> tuple[str, ...]:
     return () if old is None else tuple(name for name in old.references() if name not in new)
+
+
+def is_store(source: str) -> bool:
+    """Tell whether a source is a URL of a store, and no path."""
+    return "://" in source
+
+
+def _cache() -> str:
+    folder = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(folder, "llm-persona")
 
 
 def _is_file(tools: object) -> bool:

@@ -85,7 +85,7 @@ def diff(
             if each.files:
                 line(painted(one_line(f"{each.files}:"), bold=True))
             print_change(each.change, side_by_side=side_by_side)
-    broken = [_hold(each) for each in found] if frozen else []
+    broken = [hold(each) for each in found] if frozen else []
     if any(broken):
         sys.exit(1)
 
@@ -178,7 +178,7 @@ def _is_file(name: str) -> bool:
     return name == "-" or name.lower().endswith(ENDINGS)
 
 
-def _hold(compared: Comparison) -> bool:
+def hold(compared: Comparison) -> bool:
     """Say what was not kept of what conversations may be pinned to, and tell whether anything was not."""
     change = compared.change
     if change.unversioned:

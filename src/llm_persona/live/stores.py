@@ -1,0 +1,215 @@
+"""A store for a fleet: a small pointer that moves, and immutable bundles beside it. Any file system of fsspec's."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from ..errors import PersonaError, let_through, one_line, shorten
+from .bundles import digest
+
+MOST_POINTER = 65_536  # bytes
+MOST_BUNDLE = 256 * 2**20
+MOST_HANGING = 4  # calls that did not come back, before no other is made
+
+_MARKS = ("ETag", "etag", "LastModified", "last_modified", "mtime", "created", "generation", "md5Hash", "content_md5")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What a pointer says: which bundle, who moved it there, when and why, and where it was before."""
+
+    bundle: str
+    sha256: str
+    by: str
+    at: str
+    message: str
+    previous: Mapping[str, str] | None = None
+
+    def content(self) -> bytes:
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1).encode()
+
+    def release(self) -> tuple[tuple[str, str], ...]:
+        return tuple((name, getattr(self, name)) for name in ("bundle", "by", "at", "message"))
+
+
+class Store:
+    """What stands at a URL, and beside it. No call takes longer than `timeout` seconds; each raises PersonaError."""
+
+    def __init__(self, url: str, options: Mapping[str, Any] | None = None, timeout: float = 10.0) -> None:
+        self.url = url
+        self._options = dict(options or {})
+        self._timeout = timeout
+        self._made: tuple[int, Any, str] | None = None  # of which process, the file system and the path
+        self._hanging: list[threading.Thread] = []
+
+    def mark(self) -> object:
+        """Return what changes with the pointer, such as its ETag; None where the store has nothing of the kind."""
+        found = self._asked(lambda: self._system()[0].info(self._system()[1]))
+        told = tuple(str(found[key]) for key in _MARKS if found.get(key) is not None)
+        return (*told, found.get("size")) if told else None
+
+    def pointer(self) -> tuple[Pointer, bytes] | None:
+        """Return what the pointer says, and its bytes; None where there is none."""
+        content = self._asked(lambda: self._content(None, MOST_POINTER))
+        return None if content is None else (read_pointer(content, self.url), content)
+
+    def bundle(self, pointer: Pointer | Mapping[str, str]) -> bytes:
+        """Return a bundle's bytes. Raises PersonaError where they are not those that the pointer names."""
+        name, sha256 = _named(pointer)
+        content = self._asked(lambda: self._content(name, MOST_BUNDLE))
+        if content is None:
+            raise PersonaError(f"the bundle {name} is missing")
+        if digest(content) != sha256:
+            raise PersonaError(f"the bundle {name} is not what the pointer names: its SHA-256 differs")
+        return content
+
+    def add(self, name: str, content: bytes) -> None:
+        """Write a bundle, unless it is there as it should be."""
+        there = self._asked(lambda: self._content(name, MOST_BUNDLE))
+        if there != content:
+            self._asked(lambda: self._system()[0].pipe_file(self._beside(name), content))
+
+    def move(self, pointer: Pointer, before: bytes | None) -> None:
+        """Write the pointer where it still says what it did before.
+
+        Raises PersonaError where somebody else moved it meanwhile: by the store's own word where it has conditional
+        writes, else as it is seen right before and right after.
+        """
+        content = pointer.content()
+        try:
+            self._asked(lambda: self._move(content, before))
+        except PersonaError as error:
+            self._compare(before, error)
+            raise
+        self._compare(content)
+
+    def _move(self, content: bytes, before: bytes | None) -> None:
+        system, path = self._system()
+        protocol = (system.protocol,) if isinstance(system.protocol, str) else system.protocol
+        if before is None:
+            system.pipe_file(path, content, mode="create")
+        elif "s3" in protocol:
+            # What is there now is what was read, or the write is refused: the ETag is of the content that was compared.
+            etag = system.info(path)["ETag"]
+            self._is_still(before)
+            system.pipe_file(path, content, IfMatch=etag)
+        else:
+            self._is_still(before)
+            system.pipe_file(path, content)
+
+    def _is_still(self, before: bytes) -> None:
+        if self._content(None, MOST_POINTER) != before:
+            raise PersonaError("the pointer is another than before")
+
+    def _compare(self, expected: bytes | None, error: PersonaError | None = None) -> None:
+        """Raise where the pointer says what neither we nor who was before us wrote."""
+        content = self._asked(lambda: self._content(None, MOST_POINTER))
+        if content != expected:
+            other = "" if content is None else f" by {read_pointer(content, self.url).by}"
+            raise PersonaError(
+                f"{self.url}: moved meanwhile{other}", hint="look at what it serves now, and publish again"
+            )
+        if error is not None:
+            raise error
+
+    def _content(self, name: str | None, most: int) -> bytes | None:
+        system, path = self._system()
+        place = path if name is None else self._beside(name)
+        try:
+            content: bytes = system.cat_file(place)
+        except FileNotFoundError:
+            return None
+        if len(content) > most:
+            raise PersonaError(f"{name or 'the pointer'} has more than {most:,} bytes")
+        return content
+
+    def _beside(self, name: str) -> str:
+        path = self._system()[1]
+        return f"{path.rpartition('/')[0]}/{name}" if "/" in path else name
+
+    def _system(self) -> tuple[Any, str]:
+        """Return the file system and the path: of this process, with no list of what was there once."""
+        if self._made is None or self._made[0] != os.getpid():
+            try:
+                from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # it has no types
+            except ImportError:
+                hint = "pip install 'llm-persona[store]', and what fsspec needs for this one"
+                raise PersonaError("a store needs fsspec", hint=hint) from None
+            options = {"skip_instance_cache": True, "use_listings_cache": False, **self._options}
+            self._made = os.getpid(), *url_to_fs(self.url, **options)
+        return self._made[1:]
+
+    def _asked(self, call: Callable[[], T]) -> T:
+        """Return what a call returns that may hang, and may raise anything."""
+        self._hanging = [each for each in self._hanging if each.is_alive()]
+        if len(self._hanging) >= MOST_HANGING:
+            raise self._silent()
+        ended: list[T] = []
+        failed: list[Exception] = []
+
+        def run() -> None:
+            try:
+                ended.append(call())
+            except Exception as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=run, daemon=True, name="llm-persona-store")
+        thread.start()
+        thread.join(self._timeout)
+        if ended:
+            return ended[0]
+        if failed:
+            raise self._told(failed[0]) from None
+        self._hanging.append(thread)
+        self._made = None
+        raise self._silent()
+
+    def _silent(self) -> PersonaError:
+        return PersonaError(f"the store does not answer within {self._timeout:g} seconds")
+
+    def _told(self, error: Exception) -> PersonaError:
+        if isinstance(error, PersonaError):
+            return error
+        if isinstance(error, FileNotFoundError):
+            return PersonaError("the pointer is missing", hint="publish a set: llm-persona publish")
+        if isinstance(error, ImportError):
+            return PersonaError(
+                "fsspec lacks a package for this store", hint=f"install {error.name or 'what it names'}"
+            )
+        said = shorten(one_line(str(error)), 200)
+        return PersonaError(f"the store cannot be used: {type(error).__name__}: {said}")
+
+
+def read_pointer(content: bytes, url: str) -> Pointer:
+    """Return what a pointer says. Raises PersonaError for what is none."""
+    try:
+        data = json.loads(content)
+        previous = data["previous"] and dict(zip(("bundle", "sha256"), _named(data["previous"]), strict=True))
+        name, sha256 = _named(data)
+        return Pointer(name, sha256, str(data["by"]), str(data["at"]), str(data["message"]), previous)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        let_through(error)
+        raise PersonaError(f"{url} is no pointer to a bundle", hint="publish a set: llm-persona publish") from None
+
+
+def _named(pointer: Pointer | Mapping[str, str]) -> tuple[str, str]:
+    """Return a bundle's name, which leads nowhere else, and its SHA-256. Raises ValueError for others."""
+    each = {"bundle": pointer.bundle, "sha256": pointer.sha256} if isinstance(pointer, Pointer) else pointer
+    name, sha256 = each["bundle"], each["sha256"]
+    if not isinstance(sha256, str) or name != bundle_name(sha256):
+        raise ValueError(name)
+    return name, sha256
+
+
+def bundle_name(sha256: str) -> str:
+    """Return the name of the bundle with this digest. Raises ValueError for what is none."""
+    if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+        raise ValueError(sha256)
+    return f"bundle-{sha256}.json"

@@ -1,0 +1,307 @@
+"""A fleet over a store: what is published reaches all, and what goes wrong with the store takes nothing from anybody."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from llm_persona import InvalidValueError, PersonaError, PersonaRegistry
+from llm_persona.cli.main import cli
+from llm_persona.live import LiveRegistry
+from llm_persona.live.publishing import move_to, published
+from llm_persona.live.stores import Pointer, Store
+
+fsspec = pytest.importorskip("fsspec", reason="a store needs fsspec")
+
+POLL = 0.05
+TEXT = "$templates: t\n$default_template: d\n$tools: tools.json\nMaya: {role: Guide, version: 1, tools: [find]}\n"
+TOOLS = '[{"name": "find", "description": "finds", "input_schema": {"type": "object"}}]'
+
+
+def until(true: Callable[[], object], seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came to be"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def personas(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    (folder / "t").mkdir(parents=True)
+    (folder / "t" / "d.j2").write_text("{{ persona.name }} the {{ persona.role }}")
+    (folder / "tools.json").write_text(TOOLS)
+    (folder / "personas.yaml").write_text(TEXT)
+    return folder / "personas.yaml"
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A store of its own for each test."""
+    return f"memory://{tmp_path.name}/current.json"
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, ["publish", *map(str, arguments)], standalone_mode=False)
+    if isinstance(done.exception, Exception) and not isinstance(done.exception, SystemExit):
+        return 1, str(done.exception)
+    return done.exit_code if done.return_value is None else done.return_value, done.output
+
+
+def edit(personas: Path, number: int) -> None:
+    personas.write_text(TEXT.replace("Guide", f"Guide {number}").replace("version: 1", f"version: {number}"))
+
+
+def kept(personas: Path, number: int, *before: int) -> None:
+    """Edit, with a line for each version that goes."""
+    edit(personas, number)
+    with personas.open("a") as file:
+        file.writelines(f"Maya@{each}: {{replaced_by: {number}}}\n" for each in before)
+
+
+def live_of(url: str, tmp_path: Path, **options: Any) -> LiveRegistry:
+    return LiveRegistry(url, poll=POLL, keep=tmp_path / "kept", **options)
+
+
+def test_what_is_published_is_served_to_the_byte(personas: Path, url: str, tmp_path: Path) -> None:
+    """A set in a store makes the prompts of its files, with their templates and tools, wherever they lie."""
+    assert run("-f", personas, url, "-m", "first", "--by", "ana") == (0, f"{url}: {_pointer(url)['bundle']}\n")
+    with live_of(url, tmp_path) as live:
+        here = PersonaRegistry.from_file(personas)
+        assert live.get("Maya").build_system_prompt() == here.get("Maya").build_system_prompt() == "Maya the Guide"
+        assert live.current == here
+        assert dict(live.status.release)["by"] == "ana"
+        personas.with_name("tools.json").unlink()  # nothing of it is read from a disk again
+        kept(personas, 2, 1)
+        personas.with_name("tools.json").write_text(TOOLS)
+        assert run("-f", personas, url)[0] == 0
+        until(lambda: live.get("Maya").version == "2")
+        assert run("--previous", url)[0] == 0
+        until(lambda: live.get("Maya").version == "1")
+        assert run("--previous", url)[0] == 0
+        until(lambda: live.get("Maya").version == "2")
+
+
+def _pointer(url: str) -> Any:
+    with fsspec.open(url) as file:
+        return json.load(file)
+
+
+def _write(url: str, content: bytes) -> None:
+    with fsspec.open(url, "wb") as file:
+        file.write(content)
+
+
+def test_arguments_are_published_too(personas: Path, url: str, tmp_path: Path) -> None:
+    """What the command line passes for files that say nothing travels in the bundle."""
+    personas.write_text("Maya: {role: Guide, tools: [find]}\n")
+    folder = personas.parent
+    given = ("--templates", folder / "t", "--default-template", "d", "--tools", folder / "tools.json")
+    assert run("-f", personas, *given, url)[0] == 0
+    with live_of(url, tmp_path) as live:
+        assert live.get("Maya").build_system_prompt() == "Maya the Guide"
+
+
+def test_nothing_is_published_that_would_not_hold(personas: Path, url: str) -> None:
+    """What check finds, and what `diff --frozen` refuses against what is served, is not published."""
+    assert run("-f", personas, url)[0] == 0
+    before = _pointer(url)
+    personas.write_text(TEXT.replace("Guide", "Other"))
+    code, said = run("-f", personas, url)
+    assert (code, "changed under an unchanged version" in said) == (1, True)
+    edit(personas, 2)
+    assert "leave a line" in run("-f", personas, url)[1]
+    personas.write_text(TEXT.replace("role", "rol"))
+    assert run("-f", personas, url)[0] == 1
+    personas.write_text(TEXT)
+    personas.with_name("t").joinpath("d.j2").write_text("{{ persona.nam }}")
+    assert run("-f", personas, url)[0] == 1
+    assert _pointer(url) == before
+
+
+def test_a_set_that_cannot_be_read_is_held_until_somebody_says_so(personas: Path, url: str) -> None:
+    """Nothing can be held against a broken bundle: the publisher says that it is so."""
+    assert run("-f", personas, url)[0] == 0
+    _write(url.replace("current.json", _pointer(url)["bundle"]), b"{}")
+    kept(personas, 2, 1)
+    code, said = run("-f", personas, url)
+    assert (code, "cannot be read" in said, "--afresh" in said) == (1, True, True)
+    assert run("-f", personas, "--afresh", url)[0] == 0
+
+
+@pytest.mark.parametrize("what", ["half", "invalid", "wrong hash", "no bundle", "no pointer", "no JSON", "elsewhere"])
+def test_what_is_wrong_in_a_store_is_not_served(personas: Path, url: str, tmp_path: Path, what: str) -> None:
+    """Everybody goes on with the last good set, and says so; who starts then serves what was kept; and it ends with it."""
+    run("-f", personas, url)
+    good = fsspec.open(url).open().read()
+    pointer = _pointer(url)
+    with live_of(url, tmp_path) as live:
+        store = fsspec.filesystem("memory")
+        bundle = store.cat_file(url.replace("current.json", pointer["bundle"]))
+        _break(url, pointer, bundle, what)
+        until(lambda: live.status.refused)
+        assert (live.status.ready, live.get("Maya").role) == (True, "Guide")
+        with live_of(url, tmp_path) as late:
+            assert (late.status.ready, bool(late.status.refused), late.get("Maya").role) == (True, True, "Guide")
+            assert late.status.fingerprint == live.status.fingerprint
+        with LiveRegistry(url, poll=POLL, keep=tmp_path / "none") as new:
+            with pytest.raises(PersonaError):
+                new.get("Maya")
+            assert not new.status.ready
+        _write(url, good)
+        until(lambda: not live.status.refused)
+
+
+def _break(url: str, pointer: dict[str, Any], bundle: bytes, what: str) -> None:
+    from llm_persona.live.bundles import digest
+
+    store = fsspec.filesystem("memory")
+    changed = bundle.replace(b"Guide", b"Scout") if what != "invalid" else bundle.replace(b"role", b"rol")
+    sha256 = digest(changed)
+    name = "../bundle.json" if what == "elsewhere" else f"bundle-{sha256}.json"
+    place = url.replace("current.json", f"bundle-{sha256}.json")
+    content = {"half": changed[:-20], "wrong hash": bundle}.get(what, changed)
+    if what != "no bundle":
+        _write(place, content)
+    if what == "no pointer":
+        store.rm(url)
+    elif what == "no JSON":
+        _write(url, b'{"bundle": ')
+    else:
+        _write(url, json.dumps({**pointer, "bundle": name, "sha256": sha256}).encode())
+
+
+def test_a_store_that_is_no_store_is_refused(personas: Path, tmp_path: Path) -> None:
+    """A protocol that nobody knows, and arguments that belong to files."""
+    with (
+        live_of("nostore://a/current.json", tmp_path) as live,
+        pytest.raises(PersonaError, match="the store cannot be used"),
+    ):
+        live.get("Maya")
+    with pytest.raises(InvalidValueError, match="a store has whole sets"):
+        LiveRegistry("memory://a/current.json", templates=personas.parent)
+    assert run("-f", personas, "current.json")[1].startswith("'current.json' is no URL of a store")
+
+
+def test_a_bundle_is_the_same_wherever_it_is_made(personas: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """Neither the folder nor the way to it is in it."""
+    assert run("-f", personas, f"memory://{tmp_path.name}/a.json")[0] == 0
+    monkeypatch.chdir(personas.parent)
+    assert run(f"memory://{tmp_path.name}/b.json")[0] == 0
+    first, second = (_pointer(f"memory://{tmp_path.name}/{name}.json")["bundle"] for name in "ab")
+    assert first == second
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[tuple[Any, dict[str, Any]]]:
+    """moto's S3 on loopback, and what s3fs is told of it."""
+    server = pytest.importorskip("moto.server", reason="the double of S3 is moto's")
+    pytest.importorskip("s3fs", reason="S3 by fsspec is s3fs")
+    moto = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    options = {"endpoint_url": f"http://{host}:{port}", "key": "x", "secret": "y"}
+    yield moto, options
+    moto.stop()
+
+
+@pytest.fixture
+def bucket(s3: tuple[Any, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket that the command line and every process finds, as they do in a fleet: by the environment."""
+    for name, value in s3[1].items():
+        monkeypatch.setenv(f"FSSPEC_S3_{name.upper()}", value)
+    from fsspec.config import conf, set_conf_env
+
+    set_conf_env(conf)
+    fsspec.filesystem("s3", skip_instance_cache=True).makedirs("fleet", exist_ok=True)
+    yield f"s3://fleet/{tmp_path.name}/current.json"
+    conf.pop("s3")
+
+
+def _serve(url: str, keep: str, said: Any, stop: Any) -> None:
+    """Serve in a process of a fleet, and tell each change of what is served."""
+    with LiveRegistry(url, poll=POLL_OF_FLEET, timeout=5, keep=keep) as live:
+        last = None
+        while not stop.wait(0.02):
+            now = live.get("Maya").version if live.status.ready else None, bool(live.status.refused)
+            if now != last:
+                said.put((os.getpid(), *now))
+                last = now
+
+
+def _told(said: Any, count: int, expected: tuple[object, ...], seconds: float) -> None:
+    """Wait until each of so many processes told that it serves this."""
+    end = time.monotonic() + seconds
+    states: dict[int, tuple[object, ...]] = {}
+    while [*states.values()].count(expected) < count:
+        process, *now = said.get(timeout=max(0.01, end - time.monotonic()))
+        states[process] = tuple(now)
+
+
+def test_one_of_two_publishers_wins_and_the_other_is_told(personas: Path, bucket: str) -> None:
+    """The second write is refused by S3 itself, also where it comes between the last look and the write."""
+    assert run("-f", personas, bucket)[0] == 0
+    store = Store(bucket)
+    before = published(store)
+    assert before is not None
+    pointers: list[Pointer] = []
+    lost: list[PersonaError] = []
+    start = threading.Barrier(2)
+
+    def publisher(name: str) -> None:
+        mine = Store(bucket)
+        start.wait()
+        try:
+            pointers.append(move_to(mine, before_bundle + name.encode(), before, "", name))
+        except PersonaError as error:
+            lost.append(error)
+
+    before_bundle = store.bundle(before.pointer)
+    threads = [threading.Thread(target=publisher, args=(name,)) for name in ("ana", "bo")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(pointers), len(lost)) == (1, 1)
+    assert f"moved meanwhile by {pointers[0].by}" in str(lost[0])
+    assert published(store) == (pointers[0], pointers[0].content())
+    assert pointers[0].previous == {"bundle": before.pointer.bundle, "sha256": before.pointer.sha256}
+
+
+POLL_OF_FLEET = 1.0
+FLEET = 3
+
+
+def test_a_fleet_over_s3(personas: Path, bucket: str, s3: tuple[Any, dict[str, Any]], tmp_path: Path) -> None:
+    """An edit and a roll-back reach every process; without its store the fleet goes on, and says so."""
+    assert run("-f", personas, bucket)[0] == 0
+    context = multiprocessing.get_context("spawn")
+    said, stop = context.Queue(), context.Event()
+    fleet = [
+        context.Process(target=_serve, args=(bucket, str(tmp_path / str(n)), said, stop), daemon=True)
+        for n in range(FLEET)
+    ]
+    for process in fleet:
+        process.start()
+    try:
+        _told(said, FLEET, ("1", False), 60)
+        kept(personas, 2, 1)
+        assert run("-f", personas, bucket)[0] == 0
+        _told(said, FLEET, ("2", False), 30)
+        assert run("--previous", bucket)[0] == 0
+        _told(said, FLEET, ("1", False), 30)
+        s3[0].stop()
+        _told(said, FLEET, ("1", True), 30)
+    finally:
+        stop.set()
+        for process in fleet:
+            process.join(20)
