@@ -46,6 +46,8 @@ fronts = st.lists(
 @settings(max_examples=120)
 @example([("globs", "**/*")], ["  - a: b: c", "x"], "\n")
 @example([("description", "'a' b"), ("description", "|")], [], "\n")
+@example([("description", '"a" b')], ["c: "], "\n")
+@example([("k k", "")], [" - x", "? : y"], "\r\n")
 def test_any_lines_of_keys_come_in_and_go_out(front: list[tuple[str, str]], below: list[str], line_break: str) -> None:
     """No line is refused and none raises; the prompt is the text below; what is exported is read as the same persona."""
     lines = ["---", "model: m", *(f"{key}: {text}" for key, text in front), "last: x", *below, "---"]
@@ -53,7 +55,10 @@ def test_any_lines_of_keys_come_in_and_go_out(front: list[tuple[str, str]], belo
     persona = agent(text, "x.md")
     assert persona.build_system_prompt() == f"Be {{kind}}.{line_break}"
     assert persona.metadata["model"] == "m"
-    assert agent(to_agent_markdown(persona, "x.md"), "x.md") == persona
+    exported = to_agent_markdown(persona, "x.md")
+    assert agent(exported, "x.md") == persona
+    # Quotes that are not closed on their line may go on where the lines are written otherwise.
+    assert "sha256:" not in exported or any(mark in text for mark in "'\"")
 
 
 @given(

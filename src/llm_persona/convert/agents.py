@@ -111,7 +111,7 @@ def _persona(front: Front, parts: Parts, path: str) -> Persona:
     text, form = _prompt(parts)
     if order := unusual_order(data):
         form["keys"] = order
-    if plain := [key for key in front.plain if key in data]:
+    if plain := [key for key in data if key in front.plain]:
         form["plain"] = plain
     return persona_of(data, text, form, path, own.get("name"))
 

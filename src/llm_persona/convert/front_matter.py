@@ -211,7 +211,14 @@ def _rest_of_line(entry: str, path: str, limits: Limits) -> Front:
     more = not _is_blank(below)
     value = "\n".join(filter(None, [text, below.rstrip().replace("\r\n", "\n")])) if more else text
     warning = _why_no_yaml(entry, key, "these lines are" if more else "the rest of the line is", path, limits)
-    return Front(Document(path, {key: value}), (key,) if plain_line(key, value) else (), (warning,))
+    return Front(Document(path, {key: value}), (key,) if _is_no_yaml(key, value, limits) else (), (warning,))
+
+
+def _is_no_yaml(key: str, value: str, limits: Limits) -> bool:
+    """Whether the value, when it is written to the end of its line, is once more what only this reader takes for it."""
+    line = plain_line(key, value)
+    found = read_keys(line, 0, "", limits) if line else None
+    return line is not None and (found is None or key in found.plain)
 
 
 def _why_no_yaml(entry: str, key: str, taken: str, path: str, limits: Limits) -> Problem:
