@@ -26,6 +26,7 @@ MODULES = (
     "pages",
     "harness",
     "cache_bill",
+    "columns",
 )
 NAMES = re.compile(r"^\| (?!`|-)([^|\n]+) \|", re.MULTILINE)
 
@@ -188,3 +189,16 @@ def test_readmes_call_costs_hardly_more_than_the_best_order(benchmarks: dict[str
         costs = bill.bills(product, 150, "GPT-5.6")
         assert 0.99 <= costs[bill.LETTER] / costs[bill.BEST] <= (1.10 if "," in product else 1.05)
         assert costs[bill.UNMARKED] > 1.2 * costs[bill.BEST]
+
+
+def test_tables_come_to_the_same_prompts(
+    benchmarks: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An f-string, plain Jinja2, a loop over rows and a renderer of batches say the same of each row."""
+    columns = benchmarks["columns"]
+    monkeypatch.setattr(columns, "ROWS", 60)
+    monkeypatch.setattr(columns, "ROUNDS", 1)
+    for table, functions in columns.questions().values():
+        path = tmp_path / "rows.parquet"
+        columns.parquet.write_table(columns.pa.table(table), path)
+        assert columns.measured(path, functions).keys() == functions.keys()

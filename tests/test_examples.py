@@ -427,3 +427,20 @@ def test_a_limit_of_the_session_leaves_the_rest_of_the_desk_cached(repository: P
     prompt = registry.get("Maya").render("desk", limit="$50", user_name="Jo", plan="pro")
     assert [text in prompt.stable for text in texts] == [True, False, True]
     assert "Refund less than $50" in prompt.rest
+
+
+def test_the_job_makes_prompts_and_request_files(repository: Path, tmp_path: Path) -> None:
+    """Each row has its prompt or its error, and is in the request files or among their errors."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="no wheel for this Python")
+    job = load(repository / "examples" / "batch" / "job.py")
+    rows, prompts = tmp_path / "rows.parquet", tmp_path / "prompts.parquet"
+    job.make_rows(rows, 5_000)
+    job.with_arrow(rows, prompts)
+    made = parquet.read_table(prompts).to_pylist()
+    registry = PersonaRegistry.from_file(job.PERSONAS)
+    assert [row["id"] for row in made] == [*range(5_000)]
+    assert [row["id"] for row in made if row["prompt_error"]] == [*range(999, 5_000, 1_000)]
+    for row in made[:9]:
+        session = {name: row[name] for name in ("user_name", "plan")}
+        assert row["prompt"] == registry.get(row["agent"]).build_system_prompt(**session)
+    assert job.requests(rows, tmp_path / "requests") == "4,995 requests in 1 files, 5 errors"

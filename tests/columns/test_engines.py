@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import shutil
 import sys
@@ -172,6 +173,20 @@ def test_ray_goes_on_by_the_key(ray: Any, render: BatchRenderer, tmp_path: Path)
     good = [number for number, error in zip(rest["id"], rest["prompt_error"], strict=True) if error is None]
     before = {number for number, (_, _, error, _) in expected(render).items() if error is None and number < 150}
     assert sorted(good) == sorted({n for n, (_, _, error, _) in expected(render).items() if error is None} - before)
+
+
+def test_the_example_runs_in_ray(ray: Any, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it writes with Ray is what it writes without."""
+    from pyarrow import dataset
+
+    monkeypatch.syspath_prepend(repository / "examples" / "batch")
+    job = importlib.import_module("job")
+    job.make_rows(tmp_path / "rows.parquet", 5_000)
+    job.with_arrow(tmp_path / "rows.parquet", tmp_path / "alone.parquet")
+    job.with_ray(tmp_path / "rows.parquet", tmp_path / "prompts")
+    tables = [dataset.dataset(tmp_path / name).to_table().sort_by("id") for name in ("alone.parquet", "prompts")]
+    names = ("id", "prompt", "prompt_ref", "prompt_error", "prompt_key")
+    assert tables[0].select(names).to_pydict() == tables[1].select(names).to_pydict()
 
 
 def test_daft(render: BatchRenderer) -> None:

@@ -110,28 +110,37 @@ class _PersonaRows:
 
     def _fill(self) -> None:
         usual = UsualRows(self._columns, self._sessions.count)
-        masks = self._sessions.masks() if self._sessions.varying else [()] * self._sessions.count
-        keys: Sequence[Hashable] = [*zip(usual.shapes, masks, strict=True)] if self._sessions.varying else usual.shapes
         fills = self._source.fills(self._sessions.varying)
-        if self._sessions.columns:
-            texts = self._sessions.rows(self._template.family)
-            rows = [(*row, *more) for row, more in zip(usual.rows, texts, strict=True)]
-        else:
-            rows = usual.rows
-        prompts = [fills[key](row) for key, row in zip(keys, rows, strict=True)]
-        for number, prompt in enumerate(prompts):
-            if prompt is None and usual.shapes[number] is not None:
-                if keys[number] not in fills:
-                    self._learn(fills, keys[number], usual, number, masks[number])
-                prompts[number] = fills[keys[number]](rows[number])
+        pairs = zip(self._keys(usual), self._rows(usual), strict=True)
+        prompts = [fills[key](row) for key, row in pairs]
+        for row in usual.odd:
+            prompts[row] = None
+        if None in prompts:
+            for row in [row for row, prompt in enumerate(prompts) if prompt is None and row not in usual.odd]:
+                prompts[row] = self._learned(fills, usual, row)
         self.rendered.prompts = prompts
-        self.rendered.refs = [None if text is None else row[1] for text, row in zip(prompts, usual.rows, strict=True)]
+        names = self._columns["name"]
+        self.rendered.refs = [None if text is None else name for text, name in zip(prompts, names, strict=True)]
 
-    def _learn(self, fills: Fills, key: Hashable, usual: UsualRows, row: int, mask: Sequence[int]) -> None:
+    def _keys(self, usual: UsualRows) -> Iterator[Hashable]:
+        return zip(usual.shapes(), self._sessions.masks(), strict=True) if self._sessions.varying else usual.shapes()
+
+    def _rows(self, usual: UsualRows) -> Iterator[tuple[str, ...]]:
+        if not self._sessions.columns:
+            return usual.rows()
+        texts = self._sessions.rows(self._template.family)
+        return ((*row, *more) for row, more in zip(usual.rows(), texts, strict=True))
+
+    def _learned(self, fills: Fills, usual: UsualRows, number: int) -> str | None:
+        """Return the prompt of a row, where rows of its kind can be filled."""
+        shape, row = usual.at(number)
+        mask = self._sessions.mask(number)
+        key = (shape, mask) if self._sessions.varying else shape
+        texts = self._sessions.row(self._template.family, number)
         has_text = self._sessions.has_text(mask)
-        if has_text is not None:
-            texts = self._sessions.rows(self._template.family)[row]
-            fills.keep(key, alike_fill(self._template, usual.shapes[row], usual.rows[row], has_text, texts))
+        if key not in fills and has_text is not None:
+            fills.keep(key, alike_fill(self._template, shape, row, has_text, texts))
+        return fills[key]((*row, *texts))
 
     def _run(self) -> None:
         for row, prompt in enumerate(self.rendered.prompts):
@@ -165,32 +174,42 @@ def _given(value: Any) -> Any:
 
 
 class UsualRows:
-    """The texts of rows, and the shape of each: None where a row has to be made a persona first."""
+    """The texts of rows, and the shape of each; `odd` are those that have to be made personas first."""
 
     def __init__(self, columns: Mapping[str, list[Any]], count: int) -> None:
-        self._odd: set[int] = set()
+        self.odd: set[int] = set()
         self._count = count
         self._columns = {name: column for name, column in columns.items() if name in (*TEXTS, *LISTS)}
         self._mark_others({name: column for name, column in columns.items() if name not in self._columns})
         sections = self._sections(columns.get("custom_sections"))
         texts = {name: self._texts(name) for name in TEXTS}
         lists = {name: self._lists(name) for name in LISTS}
-        given = [[bool(text) for text in texts[name]] for name in ("company", "greeting")]
-        none = [False] * count  # no version, no display_name
+        given = [[*map(bool, texts[name])] for name in ("company", "greeting")]
         lengths = [[*map(len, column)] for column in lists.values()]
-        self.shapes: list[Any] = [*zip(*given, none, none, *lengths, [names for names, _ in sections], strict=True)]
+        no = [False] * count  # version, and display_name
+        self._shapes: list[Sequence[Any]] = [*given, no, no, *lengths, [names for names, _ in sections]]
         names, roles, tones, companies, greetings = texts.values()
-        heads = zip(names, names, roles, tones, companies, greetings, [""] * count, [""] * count, strict=True)
-        rest = zip(heads, *lists.values(), sections, strict=True)
-        self.rows = [(*head, *first, *second, *more) for head, first, second, (_, more) in rest]
-        for row in self._odd:
-            self.shapes[row] = None
+        none = [""] * count
+        self._heads = [names, names, roles, tones, companies, greetings, none, none]
+        self._rest = [*lists.values(), [more for _, more in sections]]
+
+    def shapes(self) -> Iterator[tuple[Any, ...]]:
+        return zip(*self._shapes, strict=True)
+
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        rest = zip(zip(*self._heads, strict=True), *self._rest, strict=True)
+        return ((*head, *first, *second, *more) for head, first, second, more in rest)
+
+    def at(self, row: int) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+        """Return the shape of a row, and its texts."""
+        texts = chain.from_iterable(column[row] for column in self._rest)
+        return tuple([column[row] for column in self._shapes]), (*[column[row] for column in self._heads], *texts)
 
     def _mark_others(self, columns: Mapping[str, list[Any]]) -> None:
         """Mark the rows that give what is not looked at by columns."""
         for name, column in columns.items():
             if name != "custom_sections":
-                self._odd.update(row for row, value in enumerate(column) if not is_missing(value))
+                self.odd.update(row for row, value in enumerate(column) if not is_missing(value))
 
     def _texts(self, name: str) -> list[str]:
         column: list[Any] | None = self._columns.get(name)
@@ -206,7 +225,7 @@ class UsualRows:
             return default
         if type(value) is str and _are_ready((value,)) and (name != "name" or are_usual_names((value,))):
             return value
-        self._odd.add(row)
+        self.odd.add(row)
         return ""
 
     def _lists(self, name: str) -> Sequence[Sequence[str]]:
@@ -221,7 +240,7 @@ class UsualRows:
         if type(value) is list and _are_ready(value):
             return value
         if not is_missing(value):
-            self._odd.add(row)
+            self.odd.add(row)
         return ()
 
     def _sections(self, column: list[Any] | None) -> list[tuple[Any, Sequence[str]]]:
@@ -236,7 +255,7 @@ class UsualRows:
             value = {name: each for name, each in value.items() if each is not None}
             if _are_ready([*value]) and _are_ready([*value.values()]):
                 return sections_of(FrozenDict(value))
-        self._odd.add(row)
+        self.odd.add(row)
         return (), ()
 
 

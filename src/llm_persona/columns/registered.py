@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial
 from json import dumps
 
@@ -97,6 +97,7 @@ class _Rows:
         self._units = None if source.unit_column is None else batch.column(source.unit_column)
         self._sessions = Sessions(batch, options)
         self._personas: list[Persona | None] = self._found()
+        self._each = dict(zip(map(id, self._personas), self._personas, strict=True))
         self.rendered = Rendered(self._sessions.count, options)
         if self._sessions.filled:
             self._fill()
@@ -106,17 +107,11 @@ class _Rows:
     def _found(self) -> list[Persona | None]:
         """Return the persona of each row, None where there is none: its run says why."""
         asked = self._names if self._units is None else [*zip(self._names, self._units, strict=True)]
-        known: dict[object, Persona | None] = {}
-        found: list[Persona | None] = []
-        for each in asked:
-            try:
-                found.append(known[each])
-            except KeyError:
-                known[each] = persona = self._look_up(each)
-                found.append(persona)
-            except TypeError:  # nothing that a mapping can have: no name
-                found.append(None)
-        return found
+        try:
+            known = {each: self._look_up(each) for each in {*asked}}
+        except TypeError:  # one is nothing that a mapping can have, and no name
+            return [self._look_up(each) for each in asked]
+        return [*map(known.__getitem__, asked)]
 
     def _look_up(self, asked: object) -> Persona | None:
         try:
@@ -125,22 +120,27 @@ class _Rows:
             return None
 
     def _fill(self) -> None:
-        rows = self._rows()
-        keys = self._keys()
         fills = self._source.fills(self._sessions.varying)
-        self.rendered.prompts = [fills[key](row) for key, row in zip(keys, rows, strict=True)]
+        pairs = zip(self._keys(), self._rows(), strict=True)
+        self.rendered.prompts = [fills[key](row) for key, row in pairs]
 
-    def _keys(self) -> Sequence[Hashable]:
+    def _keys(self) -> Iterable[Hashable]:
         """Return the kind of each row: whose it is, and where not all rows have a text, which of these it has."""
-        who = [None if persona is None else persona.key for persona in self._personas]
-        return [*zip(who, self._sessions.masks(), strict=True)] if self._sessions.varying else who
+        keys = {identity: None if persona is None else persona.key for identity, persona in self._each.items()}
+        who = map(keys.__getitem__, map(id, self._personas))
+        return zip(who, self._sessions.masks(), strict=True) if self._sessions.varying else who
 
-    def _rows(self) -> Sequence[tuple[str, ...]]:
-        families = {id(persona): self._family(persona) for persona in {id(p): p for p in self._personas}.values()}
+    def _key(self, row: int) -> Hashable:
+        persona = self._personas[row]
+        key = None if persona is None else persona.key
+        return (key, self._sessions.mask(row)) if self._sessions.varying else key
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        families = {identity: self._family(persona) for identity, persona in self._each.items()}
         if len({*families.values()}) <= 1:
             return self._sessions.rows(next(iter(families.values()), PLAIN))
-        of = [families[id(persona)] for persona in self._personas]
-        return [self._sessions.rows(family)[row] for row, family in enumerate(of)]
+        of = map(families.__getitem__, map(id, self._personas))
+        return (self._sessions.row(family, row) for row, family in enumerate(of))
 
     def _family(self, persona: Persona | None) -> Family:
         try:
@@ -150,20 +150,20 @@ class _Rows:
 
     def _run(self) -> None:
         prompts = self.rendered.prompts
-        left = [row for row, prompt in enumerate(prompts) if prompt is None]
-        if not left:
+        if None not in prompts:
             return
-        filled = self._sessions.filled
-        keys, rows, masks = (self._keys(), self._rows(), self._sessions.masks()) if filled else ([], [], [])
-        varying = self._sessions.varying
-        fills = self._source.fills(varying)
-        for row in left:
-            if filled:
-                prompts[row] = fills[keys[row]](rows[row])
+        for row in [row for row, prompt in enumerate(prompts) if prompt is None]:
+            if self._sessions.filled:
+                prompts[row] = self._filled(row)
             if prompts[row] is None:
                 self.rendered.attempt(row, self._names[row], partial(self._run_row, row))
-                if filled and prompts[row] is not None and keys[row] not in fills:
-                    self._learn(row, varying, keys[row], masks[row] if masks else ())
+                if self._sessions.filled and prompts[row] is not None:
+                    self._learn(row)
+
+    def _filled(self, row: int) -> str | None:
+        """Return the prompt of a row, where one of its kind was run meanwhile."""
+        fill = self._source.fills(self._sessions.varying).get(self._key(row))
+        return None if fill is None else fill(self._sessions.row(self._family(self._personas[row]), row))
 
     def _run_row(self, row: int) -> str:
         persona = self._personas[row] or self._source.get(
@@ -171,19 +171,20 @@ class _Rows:
         )
         return persona.build_system_prompt(self._options.template, **self._sessions.given(row))
 
-    def _learn(self, row: int, varying: tuple[str, ...], key: Hashable, mask: Sequence[int]) -> None:
-        has_text, persona = self._sessions.has_text(mask), self._personas[row]
-        if has_text is not None and persona is not None:
+    def _learn(self, row: int) -> None:
+        varying, key, persona = self._sessions.varying, self._key(row), self._personas[row]
+        has_text = self._sessions.has_text(self._sessions.mask(row))
+        if has_text is not None and persona is not None and key not in self._source.fills(varying):
             self._source.learn(varying, key, row_fill(plans_of(persona), self._options.template, has_text))
 
     def _tell(self) -> None:
         """Say of each prompt whose it is, and what it was made from where that is asked for."""
         rendered = self.rendered
-        refs = {id(persona): persona.ref for persona in {id(p): p for p in self._personas}.values() if persona}
-        rendered.refs = [
-            None if text is None else refs[id(persona)]
-            for text, persona in zip(rendered.prompts, self._personas, strict=True)
-        ]
+        refs = {identity: None if persona is None else persona.ref for identity, persona in self._each.items()}
+        rendered.refs = [*map(refs.__getitem__, map(id, self._personas))]
+        if None in rendered.prompts:
+            pairs = zip(rendered.prompts, rendered.refs, strict=True)
+            rendered.refs = [None if text is None else ref for text, ref in pairs]
         if self._options.fingerprint is not None:
             for row, persona in enumerate(self._personas):
                 if rendered.prompts[row] is not None and persona is not None:

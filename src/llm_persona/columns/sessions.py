@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 from ..templating.session import Family, Multiline, Trusted
@@ -23,7 +24,7 @@ class Sessions:
         }
         self._sections = {name: batch.column(column) for name, column in options.sections.items()}
         self._marked = {name: each.states for name, each in self.columns.items() if each.states is not None}
-        self._texts: dict[Family, list[tuple[str, ...]]] = {}
+        self._texts: dict[Family, list[list[str]]] = {}
 
     @property
     def varying(self) -> tuple[str, ...]:
@@ -35,15 +36,26 @@ class Sessions:
         """Whether any of them may be filled in: extra sections never are."""
         return not self._sections
 
-    def masks(self) -> Sequence[tuple[int, ...]]:
-        """Return what stands in these for each row."""
-        return [*zip(*self._marked.values(), strict=True)]
+    # Iterators, as a list of a tuple for each row is work for the garbage collector.
 
-    def rows(self, family: Family) -> list[tuple[str, ...]]:
-        """Return the texts of each row, as templates of a family print them."""
+    def masks(self) -> Iterator[tuple[int, ...]]:
+        """Yield what stands in these for each row."""
+        return zip(*self._marked.values(), strict=True)
+
+    def mask(self, row: int) -> tuple[int, ...]:
+        return tuple([states[row] for states in self._marked.values()])
+
+    def rows(self, family: Family) -> Iterator[tuple[str, ...]]:
+        """Yield the texts of each row, as templates of a family print them."""
+        columns = self._columns_of(family)
+        return zip(*columns, strict=True) if columns else repeat((), self.count)
+
+    def row(self, family: Family, row: int) -> tuple[str, ...]:
+        return tuple([column[row] for column in self._columns_of(family)])
+
+    def _columns_of(self, family: Family) -> list[list[str]]:
         if family not in self._texts:
-            columns = [column.texts(family) for column in self.columns.values()]
-            self._texts[family] = [*zip(*columns, strict=True)] if columns else [()] * self.count
+            self._texts[family] = [column.texts(family) for column in self.columns.values()]
         return self._texts[family]
 
     def has_text(self, mask: Sequence[int]) -> dict[str, bool | None] | None:
