@@ -225,8 +225,9 @@ def _merged_list(child: Persona, name: str, inherited: tuple[str, ...]) -> tuple
 
 
 def _edited(child: Persona, path: Path, edit: ListEdit, inherited: tuple[str, ...]) -> tuple[str, ...]:
+    there = frozenset(inherited) if edit.remove else frozenset()
     for index, text in enumerate(edit.remove):
-        if text not in inherited:
+        if text not in there:
             raise InheritanceError(
                 f"{shorten(text)!r} is not there to remove",
                 persona=child.key,
