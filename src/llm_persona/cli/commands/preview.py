@@ -10,6 +10,7 @@ from ...page.page import preview as page
 from ..options import PersonaFiles, persona_files, session, session_values
 from ..outputs import Output, output_file
 from ..terminal import line
+from ..watching import serve, watch
 
 DEFAULT_PAGE = "personas.html"
 
@@ -17,17 +18,25 @@ DEFAULT_PAGE = "personas.html"
 @click.command()
 @output_file(DEFAULT_PAGE, "FILE.html")
 @session_values
+@watch
 @persona_files
-def preview(output: Output, pairs: Sequence[tuple[str, object]], files: PersonaFiles) -> None:
+def preview(output: Output, pairs: Sequence[tuple[str, object]], watch: bool, files: PersonaFiles) -> None:
     """Write one HTML page of every persona, which needs no server and no network.
 
     It shows each persona with its prompts and where every part of them comes from, its versions side by side, and who
     builds on whom. Session variables that -s does not give are printed as they are written: {user_name}.
 
+    With --watch the page is served on this machine alone, at the address that is printed, and loads itself again at each
+    save of a file; what is wrong with a file stands above the last good page.
+
     \b
     Example:
       llm-persona preview -o personas.html -s user_name=Jo
     """
+    if watch:
+        values = session(pairs)
+        serve(files, lambda registry: page(registry, values))
+        return
     output.check()
     registry = files.registry()
     output.write(page(registry, session(pairs)), files.inputs(registry))
