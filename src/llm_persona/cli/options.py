@@ -215,3 +215,5 @@ session_values = click.option(
     shell_complete=session_names,
     help="A session value: key=value is a text, key:=JSON anything else. May be repeated.",
 )
+
+watch = click.option("--watch", is_flag=True, help="Do it anew at each save of a file, until Ctrl-C.")

@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-import html
+import json
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import click
 
-from ..errors import Problem
+from ..errors import PersonaError, Problem
 from ..live.registry import LiveRegistry
 from ..registry.registry import PersonaRegistry
 from .options import PersonaFiles
 from .problems import Lines, print_problems
-from .terminal import line
+from .terminal import line, painted
 
-RELOADING = """<script>
-(async () => {
-  const first = await (await fetch("/state")).text();
-  setInterval(async () => {
-    try { if (await (await fetch("/state")).text() !== first) location.reload(); } catch (gone) {}
-  }, 300);
-})();
-</script>"""
-
-watch = click.option("--watch", is_flag=True, help="Do it anew at each save of a file, until Ctrl-C.")
+# The page itself connects to nowhere: what asks for changes stands around it.
+AROUND = """<!doctype html>
+<meta charset="utf-8">
+<title>personas</title>
+<style>body { margin: 0 } pre { margin: 0; padding: 1em; background: #fdd } pre:empty { display: none }
+iframe { border: 0; width: 100%; height: 100vh }</style>
+<pre role="alert"></pre>
+<iframe src="/page" title="personas"></iframe>
+<script>
+let shown = null;
+async function look() {
+  try {
+    const now = await (await fetch("/state")).json();
+    document.querySelector("pre").textContent = now.refused.join("\\n");
+    if (shown !== null && shown !== now.fingerprint) document.querySelector("iframe").src = "/page";
+    shown = now.fingerprint;
+  } catch (gone) {}
+  setTimeout(look, 300);
+}
+look();
+</script>
+"""
 
 
 def watched(files: PersonaFiles) -> LiveRegistry:
@@ -56,18 +69,33 @@ def follow(files: PersonaFiles, show: Callable[[PersonaRegistry], None]) -> None
     with watched(files) as live:
         live.on_change(lambda old, new, change: changed.set())
         if live.status.ready:
-            show(live.current)
+            _show(live, show)
         while True:
             changed.wait()
             changed.clear()
-            show(live.current)
+            _show(live, show)
+
+
+def _show(live: LiveRegistry, show: Callable[[PersonaRegistry], None]) -> None:
+    """Show it; what cannot be shown now may be at the next save."""
+    try:
+        show(live.current)
+    except PersonaError as error:
+        line(f"{painted('error:', 'red', bold=True, err=True)} {error}", err=True)
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def serve(files: PersonaFiles, made: Callable[[PersonaRegistry], str]) -> None:
     """Serve a page on loopback that loads itself again when what it shows changed."""
-    with watched(files) as live, ThreadingHTTPServer(("127.0.0.1", 0), _handler(live, made)) as server:
+    with watched(files) as live, served(live, made) as server:
         line(f"http://127.0.0.1:{server.server_port}/")
         server.serve_forever(poll_interval=0.05)
+
+
+def served(live: LiveRegistry, made: Callable[[PersonaRegistry], str]) -> ThreadingHTTPServer:
+    """Return the server of the page, on loopback alone."""
+    return ThreadingHTTPServer(("127.0.0.1", 0), _handler(live, made))
 
 
 def _handler(live: LiveRegistry, made: Callable[[PersonaRegistry], str]) -> type[BaseHTTPRequestHandler]:
@@ -77,9 +105,11 @@ def _handler(live: LiveRegistry, made: Callable[[PersonaRegistry], str]) -> type
             if self.headers.get("Host") not in (own, own.replace("127.0.0.1", "localhost")):
                 self.send_error(403)  # a page of elsewhere, under a name that leads here
             elif self.path == "/state":
-                self._answer(repr((live.status.fingerprint, live.status.refused)), "text/plain")
+                self._answer(json.dumps(live.status.to_dict()), "application/json")
             elif self.path == "/":
-                self._answer(_page(live, made), "text/html")
+                self._answer(AROUND, "text/html")
+            elif self.path == "/page":
+                self._answer(made(live.current) if live.status.ready else "", "text/html")
             else:
                 self.send_error(404)
 
@@ -95,9 +125,3 @@ def _handler(live: LiveRegistry, made: Callable[[PersonaRegistry], str]) -> type
             """Say nothing of a request."""
 
     return Handler
-
-
-def _page(live: LiveRegistry, made: Callable[[PersonaRegistry], str]) -> str:
-    problems = "\n".join(map(str, live.status.refused))
-    told = f"<pre role='alert'>{html.escape(problems)}</pre>" if problems else ""
-    return f"{told}{made(live.current) if live.status.ready else ''}{RELOADING}"

@@ -40,6 +40,7 @@ Source = str | os.PathLike[str]
 F = TypeVar("F", bound=Callable[..., object])
 
 log = logging.getLogger("llm_persona.live")
+log.addHandler(logging.NullHandler())  # nothing is printed where a program set up no logging
 
 
 class LiveRegistry:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import click
 
 from ...page.page import preview as page
-from ..options import PersonaFiles, persona_files, session, session_values
+from ..options import PersonaFiles, persona_files, session, session_values, watch
 from ..outputs import Output, output_file
 from ..terminal import line
-from ..watching import serve, watch
 
 DEFAULT_PAGE = "personas.html"
 
@@ -34,6 +33,8 @@ def preview(output: Output, pairs: Sequence[tuple[str, object]], watch: bool, fi
       llm-persona preview -o personas.html -s user_name=Jo
     """
     if watch:
+        from ..watching import serve
+
         values = session(pairs)
         serve(files, lambda registry: page(registry, values))
         return

@@ -7,7 +7,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -17,7 +17,7 @@ from ...prompts.prompt import Prompt
 from ...registry.registry import PersonaRegistry
 from ..completions import personas, templates
 from ..explained import print_explained
-from ..options import PersonaFiles, asked_for, persona_files, session, session_values
+from ..options import PersonaFiles, asked_for, persona_files, session, session_values, watch
 from ..terminal import line, painted, print_json, write
 
 _ABSENT = re.compile("session has no '([^']+)'; where it may be absent")  # what no name that is given is close to
@@ -54,6 +54,7 @@ FIND_IT = "take the commit that it was made with; docs/stamps.md has a recipe th
     show_default=True,
     help="text is the prompt and nothing else; json says all that is known of it; the others are what the SDKs take.",
 )
+@watch
 @persona_files
 def render(
     name: str | None,
@@ -64,6 +65,7 @@ def render(
     greeting: bool,
     explain: bool,
     form: str,
+    watch: bool,
     files: PersonaFiles,
 ) -> None:
     """Print the system prompt of the persona NAME (or NAME@VERSION) exactly as a model gets it.
@@ -72,6 +74,8 @@ def render(
 
     --stamp FILE prints the prompt that a stamp was made with, where these files would make it again; else it ends with 1
     and says which part of them changed since.
+
+    With --watch it is printed anew at each save; what is wrong with a file is told on standard error.
 
     \b
     Example:
@@ -85,12 +89,37 @@ def render(
         raise click.UsageError("--stamp goes with -s and persona files alone: it says all else")
     if explain and (greeting or form not in ("text", "json")):
         raise click.UsageError("--explain goes with --format text or json, and not with --greeting")
+    if watch and stamp_path is not None:
+        raise click.UsageError("--watch follows files, and a stamp is of one moment")
     values = session(pairs)
     if stamp_path is not None:
         write(_prompt_of(stamp_path, files.registry(), values))
         return
     assert name is not None
-    persona = asked_for(files.registry(), name, unit)
+    asked = Asked(name, unit, template, values, greeting, explain, form)
+    if watch:
+        from ..watching import follow
+
+        follow(files, lambda registry: _show(registry, asked))
+    else:
+        _show(files.registry(), asked)
+
+
+class Asked(NamedTuple):
+    """What is to be printed, and how."""
+
+    name: str
+    unit: str | None
+    template: str | None
+    values: Mapping[str, object]
+    greeting: bool
+    explain: bool
+    form: str
+
+
+def _show(registry: PersonaRegistry, asked: Asked) -> None:
+    name, unit, template, values, greeting, explain, form = asked
+    persona = asked_for(registry, name, unit)
     with _saying_what_gives_it():
         if greeting:
             _print_text(_greeting(persona, values))
