@@ -260,6 +260,26 @@ def test_what_is_made_of_itself_costs_as_much_to_know_again(tmp_path: Path) -> N
     assert time.process_time() - before < MOST
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "".join(f"{{% if session.u == 'x{n}' %}}a{{% endif %}}" for n in range(400)),
+        "{% for a in range(9) %}{% if session.rows == session.others %}{% endif %}{% endfor %}",
+    ],
+    ids=["many questions", "questions of much"],
+)
+def test_what_check_asks_costs_as_much_as_it_has_to_look_at(source: str, tmp_path: Path) -> None:
+    """Questions of one value are many answers to tell apart; of long mappings, all that these hold."""
+    rows = {f"k{n}": "v" for n in range(20_000)}
+    made = registry(tmp_path, source, **FEW | {"template_tokens": 32_000})
+    made.define(
+        Persona("Max", "Helper", template="t", variables=dict.fromkeys(("u", "rows", "others"))),
+    )
+    before = time.process_time()
+    assert made.problems(session={"u": "Jo", "rows": rows, "others": dict(rows)}) != []
+    assert time.process_time() - before < 2 * MOST
+
+
 HUNGRY = [
     "a loop that passes over all",
     "callers",

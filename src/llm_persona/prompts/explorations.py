@@ -24,6 +24,7 @@ from .texts import PersonaTexts
 MAX_RUNS = 256  # of one template, persona and set of names
 MAX_TURNS = 64  # of a loop in a template that asks which turn it is in
 MAX_SPENT = 4  # times what one run may cost
+QUESTIONS = 16  # that are told to a run in a step
 MAX_GRANTED = 100  # variables that one recording takes for given
 
 
@@ -156,7 +157,7 @@ def explore(
             turns=turns,
         )
         takes.append(one)
-        spent += one.spent
+        spent += one.spent + len(one.asked) ** 2 // QUESTIONS
         if isinstance(one.error, TemplateError) and one.error.limit is not None:
             return Exploration(tuple(takes), ())  # what it would do else is no matter until it costs less
         taken: dict[object, Any] = {}

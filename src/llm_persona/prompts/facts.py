@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -25,13 +25,16 @@ class Facts:
         self._told: list[tuple[str, Any, bool]] = [] if least is None else [("ge", Fraction(least), True)]
         self._whole = whole
 
+    def __len__(self) -> int:
+        return len(self._told)
+
     def tell(self, relation: str, constant: Any, holds: bool) -> None:
         self._told.append((relation, _plain(constant), holds))
 
     def allow(self, relation: str, constant: Any, holds: bool) -> bool:
         """Tell whether some value is as told, and as this says."""
         told = [*self._told, (relation, _plain(constant), holds)]
-        return any(_all_hold(told, value) for value in self._tried(told))
+        return any(_all_hold(told, value) for value in reversed(self._tried(told)))  # new ones most often are
 
     def allow_value(self, value: Any) -> bool:
         return _all_hold(self._told, _plain(value))
@@ -44,7 +47,7 @@ class Facts:
     def constants(self) -> Iterable[int]:
         return [math.floor(constant) for _, constant, _ in self._told]
 
-    def _tried(self, told: list[tuple[str, Any, bool]]) -> Iterable[Any]:
+    def _tried(self, told: list[tuple[str, Any, bool]]) -> Sequence[Any]:
         """Return values of which one is as told where any is."""
         constants = sorted({constant for _, constant, _ in told})
         if isinstance(constants[0], str):

@@ -158,6 +158,7 @@ class Recording(Machine):
 
     def _holds(self, how: object, facts: Facts, relation: str, constant: Any, likely: bool) -> bool:
         """Return whether a relation holds for a value, as far as what was told of it leaves that open."""
+        running.get().take(len(facts) // 2)  # each is gone through
         possible = [holds for holds in (likely, not likely) if facts.allow(relation, constant, holds)]
         if len(possible) == 1:
             return possible[0]
@@ -218,6 +219,9 @@ class Recording(Machine):
         tokens = [token_of(each) for each in (marker, other) if type(each) is Marker]
         how = (kind, *map(_how, (marker, other)))
         value = tokens[0].value
+        if kind != "bool":
+            for token in tokens:
+                running.get().looked(token.value)
         try:
             answer = answered(kind, value, actual(other))
         except TypeError:
