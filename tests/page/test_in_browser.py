@@ -33,6 +33,9 @@ SWITCHES = (
     "--disable-sync",
 )
 OPEN_ALL = "for (const each of document.querySelectorAll('main details')) each.open = true;"
+FILLED = (
+    "return [...document.querySelectorAll('details.prompt')].every((each) => !each.open || each.querySelector('.text'))"
+)
 KEYSTROKE = 50  # milliseconds
 
 ELEMENTS = "return [...new Set([...document.querySelectorAll('*')].map((each) => each.localName))].sort();"
@@ -122,7 +125,7 @@ class Browser:
         options.set_capability("unhandledPromptBehavior", "ignore")
         self.driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
 
-    def open(self, path: Path, size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> None:
+    def open(self, path: Path, size: tuple[int, int] = DESKTOP, *, dark: bool = False, address: str = "") -> None:
         width, height = size
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE}
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -131,7 +134,17 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
         for log in ("browser", "performance"):
             self.driver.get_log(log)
-        self.driver.get(path.as_uri())
+        self.driver.get(path.as_uri() + address)
+        self.until("return document.documentElement.dataset.ready !== undefined")
+
+    def until(self, script: str) -> None:
+        """Wait until something is true in the page."""
+        WebDriverWait(self.driver, 60, poll_frequency=0.05).until(lambda _: self.run(script))
+
+    def open_all(self) -> None:
+        """Open what can be opened, and wait until the prompts are there."""
+        self.run(OPEN_ALL)
+        self.until(FILLED)
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -225,7 +238,7 @@ def many(shared: Path) -> PersonaRegistry:
 def test_a_page_asks_for_nothing_and_complains_of_nothing(browser: Browser, acme_page: Path) -> None:
     """The file itself is all that is read, whatever is opened in it."""
     browser.open(acme_page)
-    browser.run(OPEN_ALL)
+    browser.open_all()
     assert browser.requests() == [acme_page.as_uri()]
     assert browser.complaints() == []
 
@@ -233,15 +246,10 @@ def test_a_page_asks_for_nothing_and_complains_of_nothing(browser: Browser, acme
 def test_nothing_of_a_hostile_persona_runs(browser: Browser, acme_page: Path, hostile_page: Path) -> None:
     """No dialog, no element that other pages have not, no complaint, no request; and the texts stand there."""
     browser.open(acme_page)
-    browser.run(OPEN_ALL)
+    browser.open_all()
     elements = set(browser.run(ELEMENTS))
     browser.open(hostile_page)
-    browser.run(OPEN_ALL)
-    WebDriverWait(browser.driver, 60).until(
-        lambda _: browser.run(
-            "return [...document.querySelectorAll('details.prompt')].every((e) => e.children.length > 1)"
-        )
-    )
+    browser.open_all()
     assert set(browser.run(ELEMENTS)) <= elements | {"figure", "figcaption", "br"}
     assert browser.run("return document.scripts.length") == 2
     assert browser.requests() == [hostile_page.as_uri()]
@@ -254,7 +262,7 @@ def test_every_hostile_text_is_shown_as_it_is(
 ) -> None:
     """In cards and in prompts, to the character; the HTML standard turns a carriage return into a line feed."""
     browser.open(hostile_page)
-    browser.run(OPEN_ALL)
+    browser.open_all()
     names = browser.run("return [...document.querySelectorAll('h2 bdi')].map((each) => each.textContent)")
     assert names == [name for name in hostile.references() if "@" not in name]
     shown = "return [...document.querySelectorAll('.can bdi')].map((each) => each.textContent)"
@@ -277,7 +285,7 @@ def test_persona_text_cannot_reorder_the_words_of_the_page(
         registry.define(Persona(name=name, role=name, company=name, description=name, capabilities=[name], version="1"))
         registry.define(Persona(name=f"{name}@2", parent=name, tone=name))
     browser.open(written(registry, tmp_path_factory))
-    browser.run(OPEN_ALL)
+    browser.open_all()
     number, reordered = browser.run(REORDERED)
     assert number > 50
     assert reordered == []
@@ -288,7 +296,7 @@ def test_persona_text_cannot_reorder_the_words_of_the_page(
 def test_the_stable_part_is_shaded(browser: Browser, acme: PersonaRegistry, acme_page: Path) -> None:
     """It has a ground of its own, and its text is the prompt's stable part."""
     browser.open(acme_page)
-    browser.run(OPEN_ALL)
+    browser.open_all()
     stable, varying = (
         browser.driver.find_element(By.CSS_SELECTOR, f"#persona-Maya .{each}") for each in ("stable", "varying")
     )
@@ -300,7 +308,7 @@ def test_the_stable_part_is_shaded(browser: Browser, acme: PersonaRegistry, acme
 def test_each_ancestor_has_a_colour_and_the_legend_says_whose(browser: Browser, acme_page: Path) -> None:
     """What Acme gave to Maya has Acme's colour, and the place in the file stands beside it."""
     browser.open(acme_page)
-    browser.run(OPEN_ALL)
+    browser.open_all()
     line = browser.driver.find_element(
         By.XPATH, "//*[@id='persona-Maya']//*[contains(@class, 'line')][contains(., 'delivery dates')]"
     )
@@ -311,7 +319,7 @@ def test_each_ancestor_has_a_colour_and_the_legend_says_whose(browser: Browser, 
     acme_item = legend.find_element(By.CSS_SELECTOR, ".a1")
     assert acme_item.value_of_css_property("color") == given.value_of_css_property("color")
     assert re.fullmatch(
-        r"Acme · constraints\[1\] · personas\.yaml:\d+", line.find_element(By.CSS_SELECTOR, ".origin").text
+        r"personas\.yaml:\d+ · Acme · constraints\[1\]", line.find_element(By.CSS_SELECTOR, ".origin").text
     )
 
 
@@ -319,8 +327,7 @@ def test_each_ancestor_has_a_colour_and_the_legend_says_whose(browser: Browser, 
 def test_every_text_has_the_contrast_of_wcag_aa(browser: Browser, acme_page: Path, dark: bool) -> None:
     """At least 4.5 to 1, in both colour schemes, with all that can be opened open."""
     browser.open(acme_page, dark=dark)
-    browser.run(OPEN_ALL)
-    WebDriverWait(browser.driver, 10).until(lambda _: browser.run("return !!document.querySelector('.text')"))
+    browser.open_all()
     number, faint = browser.run(FAINT)
     assert number > 100
     assert faint == []
@@ -330,7 +337,7 @@ def test_every_text_has_the_contrast_of_wcag_aa(browser: Browser, acme_page: Pat
 def test_a_phone_needs_no_scrolling_sideways(browser: Browser, page: str, request: pytest.FixtureRequest) -> None:
     """At 375 pixels everything wraps, with all that can be opened open."""
     browser.open(request.getfixturevalue(page), PHONE)
-    browser.run(OPEN_ALL)
+    browser.open_all()
     assert browser.run("return document.documentElement.scrollWidth") == PHONE[0]
     assert browser.run("return document.getElementById('tree').open") is False
 
@@ -381,7 +388,10 @@ def test_a_link_of_the_tree_leads_to_its_card(browser: Browser, acme_page: Path)
     """Also where the search has put the card away."""
     browser.open(acme_page)
     browser.press("/", "documentation")
-    browser.driver.find_element(By.LINK_TEXT, "Sam").click()
+    assert not browser.run("return document.querySelector('#tree a[href=\"#persona-Sam\"]').checkVisibility()")
+    browser.run("location.hash = 'persona-Sam'")
+    browser.until("return document.getElementById('persona-Sam').checkVisibility()")
+    assert browser.run("return document.getElementById('search').value") == ""
     assert browser.run("return document.getElementById('persona-Sam').checkVisibility()")
     assert browser.run("return document.querySelector(':target').id") == "persona-Sam"
 
@@ -437,4 +447,53 @@ def test_search_in_many_personas_answers_while_typing(
     times = sorted(browser.driver.execute_async_script(TYPE, ["python", "sql expert", "zzz"]))
     record_property("keystrokes in ms", times)
     assert times[len(times) // 2] < KEYSTROKE
+    assert browser.complaints() == []
+
+
+def test_a_search_stands_in_the_address_filters_the_tree_and_marks(browser: Browser, acme_page: Path) -> None:
+    """Whoever opens the address finds what was searched for; what matches in a prompt is opened, and marked."""
+    browser.open(acme_page)
+    browser.press("/", "lawyer")
+    browser.until("return location.hash === '#search=lawyer'")
+    browser.until("return document.querySelector('#persona-Maya details.prompt').open")
+    browser.until("return CSS.highlights.get('found').size > 0")
+    browser.open(acme_page, address="#search=lawyer")
+    browser.until("return document.getElementById('search').value === 'lawyer'")
+    leaves = (
+        "return [...document.querySelectorAll('#tree a')].filter((a) => a.checkVisibility()).map((a) => a.textContent)"
+    )
+    assert browser.run(leaves) == ["Acme", "Maya", "Maya@2"]
+    browser.run("document.getElementById('search').focus()")
+    browser.press(Keys.ESCAPE)
+    browser.until("return location.hash === ''")
+    assert browser.run("return document.querySelectorAll('#tree li[hidden]').length") == 0
+
+
+def test_a_prompt_has_an_address(browser: Browser, acme_page: Path) -> None:
+    """It is opened there; a version has one, too."""
+    browser.open(acme_page, address="#prompt-Maya%402")
+    browser.until("return !!document.querySelector('[id=\"persona-Maya%402\"] .text')")
+    assert browser.run("return document.querySelectorAll('.text').length") == 1
+
+
+def test_two_prompts_stand_side_by_side(browser: Browser, acme: PersonaRegistry, acme_page: Path) -> None:
+    """Any two, by an address or by the keyboard; both texts are there."""
+    browser.open(acme_page, address="#compare=Dora%401&Sam%401")
+    browser.until("return document.querySelectorAll('#compared tr').length > 3")
+    for side, name in (("left", "Dora"), ("right", "Sam")):
+        cells = (
+            f"[...document.querySelectorAll('#compared tr:not(.{'added' if side == 'left' else 'removed'}) td.{side}')]"
+        )
+        shown = browser.run(f"return {cells}.map((each) => each.textContent).join('\\n')")
+        assert shown == acme.get(name).render(**acme.get(name).sample_session())
+
+
+def test_all_prompts_open_at_once(browser: Browser, acme_page: Path) -> None:
+    """And each says its sizes by section, as the library counted them."""
+    browser.open(acme_page)
+    browser.run("document.getElementById('open-all').focus()")
+    browser.press(Keys.ENTER)
+    browser.until(
+        "return [...document.querySelectorAll('details.prompt')].every((each) => each.querySelector('.sizes'))"
+    )
     assert browser.complaints() == []

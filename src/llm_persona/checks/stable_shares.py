@@ -27,6 +27,12 @@ BEHIND = 200  # characters behind a placeholder that are worth a word
 Count = Callable[[str], int]
 
 
+def token_range(text: str) -> tuple[int, int]:
+    """Return how many tokens a text has, at least and at most, by its bytes."""
+    size = len(text.encode("utf-8", "replace"))
+    return size // MOST_BYTES, -(-size // FEWEST_BYTES)
+
+
 @dataclass(frozen=True, slots=True)
 class StableShare:
     """How many characters of a prompt are stable, and what ended them.
@@ -61,8 +67,7 @@ class StableShare:
         Raises InvalidValueError where the function returns no whole number, and what it raises.
         """
         if count is None:
-            size = len(self.prefix.encode("utf-8", "replace"))
-            return size // MOST_BYTES, -(-size // FEWEST_BYTES)
+            return token_range(self.prefix)
         number = count(self.prefix)
         if type(number) is not int or number < 0:
             raise InvalidValueError(f"what counts tokens must return a whole number, not {kind_of(number)}")

@@ -76,6 +76,15 @@ class Repository:
         """Tell whether that commit is checked out, and no file differs from it."""
         return self._told("rev-parse", "HEAD").strip() == commit and not self._read("status", "--porcelain")
 
+    def last_change(self, path: str) -> tuple[str, str, bool]:
+        """Return the commit that changed a file last and its date, both short, and whether the file differs from it now.
+
+        Before a first commit of it both are empty.
+        """
+        whole = os.path.abspath(path)
+        commit, _, date = self._told("log", "-1", "--format=%h %cs", "--", whole).strip().partition(" ")
+        return commit, date, bool(self._read("status", "--porcelain", "--", whole))
+
     def content(self, commit: str, path: str) -> bytes:
         """Return a file as a checkout of that commit would have it."""
         return self._read("cat-file", "--filters", f"{commit}:{path}")

@@ -1,3 +1,3 @@
 """A registry as one HTML page to look at."""
 
-__all__ = ["page"]
+__all__ = ["findings", "page"]

@@ -12,11 +12,12 @@ from ..frozen import ALL, thaw
 from ..names import split_reference
 from ..persona.inheritance import texts
 from ..persona.persona import Persona
-from ..persona.provenance import Provenance
+from ..persona.provenance import Explanation, Origin, Provenance, located
 from ..registry.comparison import PersonaChange, compare
-from ..registry.registry import PersonaRegistry
+from ..registry.registry import PersonaRegistry, state_of
 from .diffs import Row, side_by_side
-from .prompts import PromptBody, prompt_body
+from .findings import FileHistory, Finding
+from .prompts import PromptBody, prompt_body, shown_place
 
 COLOURS = 6  # the persona's own and five ancestors'; those above share the last
 
@@ -69,6 +70,7 @@ class Version:
     """
 
     key: str
+    anchor: str
     version: str | None
     served: bool
     share: int | None
@@ -81,10 +83,16 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One name of a registry, with all its versions. The fields are the served one's."""
+    """One name of a registry, with all its versions. The fields are the served one's.
+
+    `place` is where it stands in its file, `written` what is known of that file, `findings` what `check` says of it.
+    """
 
     name: str
     anchor: str
+    place: str
+    written: FileHistory | None
+    findings: tuple[Finding, ...]
     abstract: bool
     parent: str | None
     role: Value | None
@@ -108,23 +116,35 @@ class Card:
 
 
 def anchor(key: str) -> str:
-    """Return the id of a persona's card: ASCII without blanks, and never a name that the page's script knows."""
-    return f"persona-{quote(split_reference(key)[0], safe='')}"
+    """Return the id of a persona's card, or of a version in it: ASCII without blanks, and no name that the script knows."""
+    return f"persona-{quote(key, safe='')}"
 
 
-def cards(registry: PersonaRegistry, session: Mapping[str, object]) -> Iterator[Card]:
+def cards(
+    registry: PersonaRegistry,
+    session: Mapping[str, object],
+    files: Mapping[str, FileHistory],
+    found: Mapping[str | None, Sequence[Finding]],
+) -> Iterator[Card]:
     """Yield a card for every name, abstract ones included, in order of definition."""
     keys: dict[str, list[str]] = {}
     for key in registry.references(abstract=True):
         keys.setdefault(split_reference(key)[0], []).append(key)
     for name, each in keys.items():
         each.sort(key=lambda key: key != name)
-        yield _card(registry, each, session)
+        yield _card(registry, each, session, files, tuple(found.get(name, ())))
 
 
-def _card(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[str, object]) -> Card:
+def _card(
+    registry: PersonaRegistry,
+    keys: Sequence[str],
+    session: Mapping[str, object],
+    files: Mapping[str, FileHistory],
+    findings: tuple[Finding, ...],
+) -> Card:
     key = keys[0]
     persona, explanation = registry.complete(key), registry.explain(key)
+    stands = located(Origin(key), state_of(registry).places)
     givers = {ancestor.key: ancestor for ancestor in _ancestors(registry, key)[1:]}
 
     def value(text: str, origin: Provenance) -> Value:
@@ -144,7 +164,10 @@ def _card(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[str, 
 
     return Card(
         name=persona.name,
-        anchor=anchor(key),
+        anchor=anchor(persona.name),
+        place=shown_place(stands.path, stands.line),
+        written=files.get(stands.path or ""),
+        findings=findings,
         abstract=persona.abstract,
         parent=registry.definition(key).parent,
         role=text("role"),
@@ -160,7 +183,7 @@ def _card(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[str, 
         variables=tuple(Variable(name, default) for name, default in (persona.variables or {}).items()),
         template=persona.template,
         further=tuple((_title(name), found) for name in _FURTHER if (found := tuple(values(name)))),
-        versions=tuple(_versions(registry, keys, session)),
+        versions=tuple(_versions(registry, keys, session, explanation)),
     )
 
 
@@ -179,18 +202,22 @@ def _ancestors(registry: PersonaRegistry, key: str) -> tuple[Ancestor, ...]:
     return tuple(found)
 
 
-def _versions(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[str, object]) -> Iterator[Version]:
+def _versions(
+    registry: PersonaRegistry, keys: Sequence[str], session: Mapping[str, object], of_served: Explanation
+) -> Iterator[Version]:
     served = registry.complete(keys[0])
     rollout = registry.rollouts.get(served.name)
     shares = dict(rollout.weights) if rollout else {}
     for key in keys:
         persona = registry.complete(key)
         ancestors = _ancestors(registry, key)
-        prompt, error = _prompt(persona, session, ancestors)
+        explanation = of_served if key == keys[0] else registry.explain(key)
+        prompt, error = _prompt(persona, session, ancestors, explanation)
         change = compare(served, persona, session) if persona is not served and not served.abstract else None
         prompts = (change.prompt_before, change.prompt_after) if change else (None, None)
         yield Version(
             key=key,
+            anchor=anchor(key),
             version=persona.version,
             served=key == served.name,
             share=shares.get(persona.version or "", 0 if shares else None),
@@ -203,13 +230,13 @@ def _versions(registry: PersonaRegistry, keys: Sequence[str], session: Mapping[s
 
 
 def _prompt(
-    persona: Persona, session: Mapping[str, object], ancestors: tuple[Ancestor, ...]
+    persona: Persona, session: Mapping[str, object], ancestors: tuple[Ancestor, ...], explanation: Explanation
 ) -> tuple[PromptBody | None, str | None]:
     if persona.abstract:
         return None, None
     try:
         colours = tuple((ancestor.key, ancestor.colour) for ancestor in ancestors)
-        return prompt_body(persona, session, colours), None
+        return prompt_body(persona, session, colours, explanation), None
     except PersonaError as error:
         return None, str(error)
 

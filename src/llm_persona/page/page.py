@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -14,24 +16,35 @@ from markupsafe import Markup
 
 from ..errors import let_through
 from ..files.invisible import runs
-from ..registry.registry import PersonaRegistry
+from ..files.reading import NO_PATH
+from ..registry.registry import PersonaRegistry, state_of
 from ..templating.jinja_internals import Unfolded
 from .cards import Card, anchor, cards
+from .findings import FileHistory, Finding, by_persona
 from .tree import tree
 
+_SCRIPTS = ("page.js", "prompts.js", "search.js", "compare.js")
+_LEVEL = 9  # of zlib: a page is read more often than it is made
 
-def preview(registry: PersonaRegistry, session: Mapping[str, Any] | None = None) -> str:
+
+def preview(
+    registry: PersonaRegistry, session: Mapping[str, Any] | None = None, files: Iterable[FileHistory] = ()
+) -> str:
     """Return one self-contained HTML page of every persona, with its prompt and where each part of that comes from.
 
-    Prompts are rendered with the session given; variables that it lacks are printed as they are written. The same
-    registry always makes the same page.
+    Prompts are rendered with the session given; variables that it lacks are printed as they are written. `files` says
+    what is known of the registry's files. The same registry always makes the same page.
     """
-    shown = list(cards(registry, session or {}))
-    style, script = _asset("page.css"), _asset("page.js")
+    found = by_persona(registry.problems())
+    written = {each.path: each for each in files}
+    shown = list(cards(registry, session or {}, written, found))
+    style, script = _asset("page.css"), _script()
     return _template().render(
         cards=shown,
+        findings=[each for name in found.keys() - {card.name for card in shown} for each in found[name]],
+        files=[written.get(path) or FileHistory(path) for path in _paths(registry)],
         tree=tree(registry),
-        counts=_counts(shown),
+        counts=_counts(shown, found),
         replaced=dict(_replaced(registry)),
         prompts=_data_block([version.prompt.data() for version in _with_prompts(shown)]),
         numbers={version.key: number for number, version in enumerate(_with_prompts(shown))},
@@ -39,6 +52,11 @@ def preview(registry: PersonaRegistry, session: Mapping[str, Any] | None = None)
         script=Markup(script),
         policy=_policy(style, script),
     )
+
+
+def _paths(registry: PersonaRegistry) -> list[str]:
+    paths = dict.fromkeys(document.path for document in state_of(registry).places.values())
+    return [path for path in paths if path != NO_PATH]
 
 
 def _with_prompts(shown: list[Card]) -> Iterator[Any]:
@@ -51,10 +69,12 @@ def _replaced(registry: PersonaRegistry) -> Iterator[tuple[str, tuple[str, str] 
         yield key, (registry.complete(key).ref, anchor(registry.complete(key).key)) if key in registry else None
 
 
-def _counts(shown: list[Card]) -> dict[str, int]:
+def _counts(shown: list[Card], found: Mapping[str | None, Sequence[Finding]]) -> dict[str, int]:
+    levels = Counter(each.level for findings in found.values() for each in findings)
     further = {
         "abstract base": sum(card.abstract for card in shown),
         "side version": sum(len(card.on_trial) for card in shown),
+        **{level: levels[level] for level in ("error", "warning")},
     }
     return {"persona": sum(not card.abstract for card in shown)} | {noun: n for noun, n in further.items() if n}
 
@@ -71,6 +91,11 @@ def _template() -> Template:
     except TemplateSyntaxError as error:
         let_through(error)
         raise
+
+
+def _script() -> str:
+    """Return the page's script: one function, of which each asset is a part."""
+    return "\n".join(['"use strict";', "(() => {", *map(_asset, _SCRIPTS), "})();", ""])
 
 
 def _asset(name: str) -> str:
@@ -90,9 +115,9 @@ def pieces(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _data_block(data: object) -> Markup:
-    """Return JSON that may stand in a script element: no `<`, so nothing in it can end or begin an element."""
+    """Return JSON as it may stand in a script element: compressed, in letters of base64 alone."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))
+    return Markup(base64.b64encode(zlib.compress(text.encode(), _LEVEL)).decode())
 
 
 def _policy(style: str, script: str) -> str:

@@ -62,12 +62,28 @@ def explain(
 
     The session's values are those that were neutralised for it. Raises as `render` does.
     """
+    taken = _followed(persona, template, session)
+    return tuple([_line(each, template, explanation) for each in lines_of(segments(taken))])
+
+
+def explain_parts(
+    persona: Persona, template: Template, session: Mapping[str, object], explanation: Explanation | None
+) -> tuple[Span, ...]:
+    """Return what `explain` does, not cut into lines: a text of a hundred lines is one span. Together they are the text."""
+    found: list[Span] = []
+    for segment in segments(_followed(persona, template, session)):
+        if segment.text:
+            _add(found, _span(segment, template, explanation))
+    return tuple(found)
+
+
+def _followed(persona: Persona, template: Template, session: Mapping[str, object]) -> Take:
     taken = take(texts_of(persona), template, session)
     if taken.error is not None:
         raise taken.error
     if taken.doubtful:
         raise PersonaError(f"template {template.name!r} does what cannot be followed", persona=persona.key)
-    return tuple([_line(each, template, explanation) for each in lines_of(segments(taken))])
+    return taken
 
 
 def segments(taken: Take) -> Iterator[Segment]:
