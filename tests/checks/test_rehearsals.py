@@ -353,6 +353,8 @@ RENDER = [
     "{% if session.u in {'a': 'x'} %}{{ {'a': 'x'}[session.u] }}{% endif %}",
     "{% if session.u in persona.custom_sections %}{{ persona.custom_sections[session.u] }}{% endif %}",
     "{{ 'x' if session.u not in 'abc' and 'a' in session.u }}{{ 'y' if session.u in persona.tone }}",
+    "{% for n, items in session.o|groupby('n') %}{{ n }}{% for x in items %}{{ x.n }}{% endfor %}{% endfor %}",
+    "{% for group in session.o|groupby('n') %}{{ group[0] }}{{ group.grouper }}{{ group.list|length }}{% endfor %}",
     "{% if session.n > 0 %}{{ 10 / session.n }}{% endif %}",
     "{% if session.n > 3 and session.n < 4 %}{{ persona.tools }}{% endif %}",
     "{{ {'a': 'k'}.get(session.u, '') }}",

@@ -23,7 +23,7 @@ from ..templating.cost import length_of, running, spend
 from ..templating.events import Pieces
 from ..templating.filters import items as items_of
 from ..templating.filters import text_of
-from ..templating.jinja_internals import running_at
+from ..templating.jinja_internals import GroupTuple, running_at
 from ..templating.markers import Machine, Marker, answered, defaulted, machine_of, token_of
 from ..templating.recorder import ARRANGING
 from ..templating.session import printable
@@ -300,6 +300,8 @@ class Recording(Machine):
             return value
         if isinstance(value, bool) and not token.unknown:
             return value
+        if type(value) is GroupTuple:  # always a pair
+            return GroupTuple(*[self._of(token, each, (how, index)) for index, each in enumerate(value)])
         if parts is None:
             parts = mixed(token.parts, value)
         return self.stand_for(value, parts, unknown=token.unknown, whole=False, how=how, of=token.of, wild=token.wild)
