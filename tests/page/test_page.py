@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
+import subprocess
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
@@ -249,6 +251,28 @@ def test_the_command_calls_the_page_personas(repository: Path, tmp_path: Path, m
     result = CliRunner().invoke(command, ["-f", file], catch_exceptions=False)
     assert result.output == "personas.html\n"
     assert (tmp_path / "personas.html").is_file()
+
+
+def test_the_page_says_what_git_knows_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commit that changed each last, its date, and whether it was changed since; nothing without a repository."""
+    monkeypatch.chdir(tmp_path)
+    Path("personas.yaml").write_text("Maya: {role: Guide}\n", encoding="utf-8")
+    assert "<time" not in CliRunner().invoke(command, ["-o", "-"], catch_exceptions=False).stdout
+    who = {f"GIT_{role}_{what}": "a@b.c" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    when = {"GIT_COMMITTER_DATE": "2026-01-02T03:04:05Z", "GIT_CONFIG_GLOBAL": os.devnull}
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], env={**os.environ, **who, **when}, capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    git("init", "-q")
+    git("add", "personas.yaml")
+    git("commit", "-qm", "x")
+    page = CliRunner().invoke(command, ["-o", "-"], catch_exceptions=False).stdout
+    assert f'<bdi>{git("log", "-1", "--format=%h")}</bdi>, <time datetime="2026-01-02">' in page
+    assert "changed since" not in page
+    Path("personas.yaml").write_text("Maya: {role: Guide, tone: kind}\n", encoding="utf-8")
+    assert "changed since" in CliRunner().invoke(command, ["-o", "-"], catch_exceptions=False).stdout
 
 
 def test_what_is_gone_is_told() -> None:

@@ -172,10 +172,17 @@ const find = () => {
   }
   const before = hits;
   show([...named, ...others], searching);
-  if (before !== hits) filterTree(searching);
+  if (before !== hits) filterSoon(searching);
   found.textContent = !searching ? "" : hits.length === 0 ? "Nothing found" : `${hits.length.toLocaleString("en")} of ${cards.length.toLocaleString("en")}`;
   markSoon();
   putSoon();
+};
+
+// After the keystroke: cards come first.
+let filtering = null;
+const filterSoon = (searching) => {
+  clearTimeout(filtering);
+  filtering = setTimeout(() => filterTree(searching), 60);
 };
 
 const putSoon = () => {
