@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import os
 import re
 import select
@@ -63,6 +64,10 @@ SHOWN: tuple[tuple[str, ...], ...] = (
     ("export", "Maya", "-o", "/dev/stdout"),
     ("export", "Maya", "-o", OWN_DEVICE),
     ("init", NAME),
+    ("publish", "memory://evil/current.json", "-m", EVIL),
+    ("publish", f"no{NAME}://x/y.json"),
+    ("batch", f"{NAME}.jsonl", "--as", "text", "-o", f"out{NAME}"),
+    ("batch", f"no{NAME}.jsonl", "--as", "text", "-o", f"out{NAME}"),
     (f"no{NAME}",),
     ("list", f"--no{NAME}"),
     ("list", f"extra{NAME}"),
@@ -85,6 +90,8 @@ def evil(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f'Maya:\n  role: "a"\n  "{NAME}": b # {EVIL}\n'.replace("\x1b", "\\e"), "utf-8"
     )
     (folder / f"{NAME}.md").write_text(f"---\nname: agent\n---\n{EVIL}", "utf-8", newline="")
+    rows = [{"agent": "Maya", "user": EVIL}, {"agent": f"No{NAME}"}, {"agent": EVIL}]
+    (folder / f"{NAME}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     (folder / f"broken{NAME}.md").write_text(f"---\nname: {EVIL}: x\n---\nHi", "utf-8", newline="")
     return folder
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import pickle
+import re
 import tempfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -216,4 +219,6 @@ def test_it_goes_out_and_comes_in(registry: PersonaRegistry, tmp_path: Path) -> 
     assert items == [["Base", "-", "Pay", "$5"], ["Kim", "-", "Smile"], ["Kim", "-", "a"], ["Kim", "-", "b"]]
     page = tmp_path / "page.html"
     CliRunner().invoke(cli, ["preview", "-f", str(tmp_path / "p.yaml"), "-s", "user=Jo", "-o", str(page)])
-    assert "Smile" in page.read_text()
+    prompts = re.search(r'<script type="application/octet-stream" id="prompts">([^<]*)', page.read_text("utf-8"))
+    assert prompts is not None
+    assert b"Smile" in zlib.decompress(base64.b64decode(prompts[1]))
