@@ -3,11 +3,8 @@
 const fold = (text) => text.normalize("NFKD").replace(/\p{M}+/gu, "").toLowerCase();
 const entries = cards.map((card) => ({ card, names: null, texts: null, prompts: [] }));
 
-const nameOf = (entry) => {
-  const head = entry.card.querySelectorAll("h2 bdi, .role bdi");
-  entry.names ??= fold([...head].map((bdi) => bdi.textContent).join("\n"));
-  return entry.names;
-};
+const headOf = (card) => [...card.querySelectorAll("h2 bdi, .role bdi")].map((bdi) => bdi.textContent);
+const nameOf = (entry) => (entry.names ??= fold(headOf(entry.card).join("\n")));
 const read = (entry) => {
   if (entry.texts !== null) return;
   nameOf(entry);
