@@ -390,7 +390,7 @@ def test_a_link_of_the_tree_leads_to_its_card(browser: Browser, acme_page: Path)
     """Also where the search has put the card away."""
     browser.open(acme_page)
     browser.press("/", "documentation")
-    assert not browser.run("return document.querySelector('#tree a[href=\"#persona-Sam\"]').checkVisibility()")
+    browser.until("return !document.querySelector('#tree a[href=\"#persona-Sam\"]').checkVisibility()")
     browser.run("location.hash = 'persona-Sam'")
     browser.until("return document.getElementById('persona-Sam').checkVisibility()")
     assert browser.run("return document.getElementById('search').value") == ""

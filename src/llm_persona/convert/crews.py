@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ..errors import PersonaError, PersonaFileError, Problem
+from ..files.merge_keys import read_plainly, what_is_taken
 from ..files.reading import Document, parse, read_text
 from ..files.writing import dump_yaml
 from ..limits import Limits
@@ -44,7 +45,7 @@ _TAKEN = "name"  # always the persona's own
 def why_left(path: str, folder: str, limits: Limits) -> str | None:
     """Return why a file of a folder is no crew; None where an entry is an agent of one."""
     try:
-        data = _document(path, limits).data
+        data = _document(path, Reading(limits)).data
     except PersonaFileError:
         return None if os.path.basename(path) == _FILE else "no YAML of a crew"
     return None if any(map(_is_agent, data.values())) else f"no entry has {', '.join(TEXTS)}"
@@ -52,8 +53,7 @@ def why_left(path: str, folder: str, limits: Limits) -> str | None:
 
 def read_crew(path: str, reading: Reading) -> tuple[Persona, ...]:
     """Return a persona for each agent of a crew; what is none is told. Raises PersonaFileError."""
-    document = _document(path, reading.limits)
-    return crew(document, reading)
+    return crew(_document(path, reading), reading)
 
 
 def crew(document: Document, reading: Reading) -> tuple[Persona, ...]:
@@ -78,13 +78,19 @@ def to_crew(persona: Persona, path: str | None = None, defined_as: Persona | Non
     return dump_yaml(_with_definition(persona) if found is None else found)
 
 
-def _document(path: str, limits: Limits) -> Document:
-    text = read_text(path, limits)
-    found = parse_keys(text, 0, path, limits)
-    if found is None:
-        raise PersonaFileError(map(reworded, parse(text, path, kind="yaml", limits=limits).problems))
-    found.problems = ()
-    return found
+def _document(path: str, reading: Reading) -> Document:
+    text = read_text(path, reading.limits)
+    found = parse_keys(text, 0, path, reading.limits)
+    if found is not None:
+        found.problems = ()
+        return found
+    strict = parse(text, path, kind="yaml", limits=reading.limits)
+    data = read_plainly(strict, text)
+    if data is None:
+        raise PersonaFileError(map(reworded, strict.problems))
+    for problem, how in what_is_taken(strict):
+        reading.warn(path, how, place=(problem.line or 1, problem.column or 1), key=problem.persona)
+    return Document(path, {str(key): value for key, value in data.items()})
 
 
 def _is_agent(entry: object) -> bool:
