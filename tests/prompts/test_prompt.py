@@ -139,6 +139,43 @@ def test_extra_sections_that_the_template_drops_are_unused(tmp_path: Path) -> No
         assert maya.render(template, extra_sections={"a": "b"}).unused == ()
 
 
+EXTRA = "{% block extra %}{% endblock %}"
+SUPER = "{% block extra %}{{ super() }}{% endblock %}"
+PROMPT = "{% block prompt %}{% block identity %}{{ super() }}{% endblock %}"
+
+
+@pytest.mark.parametrize(
+    ("source", "unused"),
+    [
+        (f"{{% extends 'markdown.j2' %}}{EXTRA}", True),
+        (f"{{% extends 'markdown.j2' %}}{SUPER}", False),
+        ("{% extends 'markdown.j2' %}" + PROMPT + "{% endblock %}", True),
+        ("{% extends 'markdown.j2' %}" + PROMPT + SUPER + "{% endblock %}", False),
+        ("{% extends 'markdown.j2' %}" + PROMPT + "{{ self.extra() }}{% endblock %}", False),
+        ("{% extends 'markdown.j2' %}{% block prompt %}{{ super() }}{% endblock %}", False),
+        (f"{{% extends 'drops.j2' %}}{SUPER}", True),
+        ("{% extends 'drops.j2' %}", True),
+        ("{% extends 'drops.j2' %}{% block session %}{{ session.extra_sections|length }}{% endblock %}", False),
+        ("{% extends 'drops.j2' %}{% block session %}{% include 'asks.j2' %}{% endblock %}", False),
+        (
+            "{% extends 'drops.j2' %}{% block session %}{% set n = 'extra_sections' %}{{ session[n]|length }}{% endblock %}",
+            False,
+        ),
+    ],
+)
+def test_extra_sections_of_a_block_that_is_dropped_are_unused(source: str, unused: bool, tmp_path: Path) -> None:
+    """An ancestor asks for them in a block that another takes the place of: nothing prints them."""
+    (tmp_path / "own.j2").write_text(source)
+    (tmp_path / "drops.j2").write_text(f"{{% extends 'markdown.j2' %}}{EXTRA}")
+    (tmp_path / "asks.j2").write_text("{% for name, text in session.extra_sections|items %}{{ text }}{% endfor %}")
+    registry = PersonaRegistry(tmp_path)
+    registry.define(Persona("Maya", "R"))
+    prompt = registry.get("Maya").render("own", extra_sections={"a": "bcd"})
+    assert prompt.unused == (("extra_sections",) if unused else ())
+    if unused:
+        assert "bcd" not in prompt
+
+
 def test_the_reference_without_a_version_is_the_name() -> None:
     """`Maya@1`, or `Maya`; the persona's key, whatever it calls itself."""
     assert Persona(name="Maya", role="R", display_name="Alex").render().ref == "Maya"

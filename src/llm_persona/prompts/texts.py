@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import InvalidValueError, MissingVariableError, TemplateError, field_text
@@ -135,7 +135,7 @@ class PersonaTexts:
         self._check_given(self.required_by(template), values, given)
         unused = self._unused(values, template)
         self._check_unused(unused, values, f"a template is the first argument: {_right_call(values)}")
-        return unused
+        return unused if template.dynamic else self._dropped(values, template.names_in_reach)
 
     def check_template(self, template: Template) -> None:
         """Refuse a template that asks the session for a constant of the persona. Raises TemplateError."""
@@ -311,7 +311,10 @@ class PersonaTexts:
     def _unused(self, values: Mapping[str, object], template: Template) -> tuple[str, ...]:
         if template.dynamic:
             return ()
-        return tuple(name for name in values if name not in self.names and name not in template.session_names)
+        return self._dropped(values, template.session_names)
+
+    def _dropped(self, values: Mapping[str, object], asked: Set[str]) -> tuple[str, ...]:
+        return tuple(name for name in values if name not in self.names and name not in asked)
 
     def _check_unused(self, unused: Iterable[str], values: Mapping[str, object], remedy: str) -> None:
         """Refuse a template that is passed like a variable, and a slip of a name whose default would be used instead."""

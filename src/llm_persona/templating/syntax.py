@@ -210,18 +210,19 @@ def _read_names(syntax: Syntax) -> None:
     syntax.unknown = {
         name: read.get(name, 1) for name in sorted(undeclared, key=lambda name: (read.get(name, 1), name))
     }
-    syntax.fields = frozenset(name for name, _ in _attributes(syntax, "persona"))
-    for name, line in _attributes(syntax, "session"):
+    syntax.fields = frozenset(name for name, _ in asked_of("persona", syntax.nodes))
+    for name, line in asked_of("session", syntax.nodes):
         syntax.session_names.setdefault(name, line)
     syntax.any_field = _handed_on(syntax, "persona")
     syntax.dynamic = _handed_on(syntax, "session")
 
 
-def _attributes(syntax: Syntax, root: str) -> Iterator[tuple[str, int]]:
+def asked_of(root: str, among: Iterable[nodes.Node]) -> Iterator[tuple[str, int]]:
     """Yield what is asked of `persona` or `session` by a name that is written, and the line."""
-    for node in syntax.find_all((nodes.Getattr, nodes.Getitem)):
-        assert isinstance(node, nodes.Getattr | nodes.Getitem)
-        if not (isinstance(node.node, nodes.Name) and node.node.name == root):
+    for node in among:
+        if not (isinstance(node, nodes.Getattr | nodes.Getitem) and isinstance(node.node, nodes.Name)):
+            continue
+        if node.node.name != root:
             continue
         if isinstance(node, nodes.Getattr):
             yield node.attr, node.lineno
@@ -232,7 +233,7 @@ def _attributes(syntax: Syntax, root: str) -> Iterator[tuple[str, int]]:
 def _handed_on(syntax: Syntax, root: str) -> bool:
     """Say whether `persona` or `session` is used other than by asking it for a name that is written."""
     uses = sum(name.name == root for name in syntax.find_all(nodes.Name))
-    return uses > sum(1 for _ in _attributes(syntax, root))
+    return uses > sum(1 for _ in asked_of(root, syntax.nodes))
 
 
 def check_closure(chain: Iterable[Syntax], fields: Iterable[str]) -> None:
@@ -250,7 +251,7 @@ def check_closure(chain: Iterable[Syntax], fields: Iterable[str]) -> None:
                 near = did_you_mean(name, (*ROOTS, *known, *GLOBALS))
                 raise member.error(f"there is no {name!r} in a template", line, hint=near, near=name)
         for name in sorted(member.fields.difference(fields)):
-            line = next(line for field_name, line in _attributes(member, "persona") if field_name == name)
+            line = next(line for field_name, line in asked_of("persona", member.nodes) if field_name == name)
             raise place(unknown_field(name, fields), member, line, name)
         if member.extends is not None:
             _check_blocks(member, by_name)

@@ -30,6 +30,7 @@ from .folders import ENDING, Source, Sources, is_folder, name_problem, read_fold
 from .generation import NOTHING_KNOWN, parent_of
 from .jinja_internals import line_read, ran_last
 from .messages import explain
+from .reach import names_in_reach
 from .sandbox import GLOBALS, Sandbox, XmlSandbox
 from .session import MARKDOWN, PLAIN, XML, Family, Verbatim
 from .syntax import Syntax, check_closure, place, read_syntax
@@ -58,6 +59,7 @@ class Template:
     family: Family
     fingerprint: str
     session_names: frozenset[str]  # that it asks for by name
+    names_in_reach: frozenset[str]  # of these, those that a run may ask for
     dynamic: bool  # asks the session for a name that is worked out while rendering
     fields: frozenset[str]  # of the persona that it reads
     compiled: JinjaTemplate
@@ -323,6 +325,7 @@ class Templates:
                 "template", [family.name, [[used, syntax.source] for used, syntax in chain.items()]]
             ),
             session_names=frozenset().union(*(syntax.session_names for syntax in chain.values())),
+            names_in_reach=names_in_reach(name, chain),
             dynamic=any(syntax.dynamic for syntax in chain.values()),
             fields=frozenset(TEMPLATE_FIELDS)
             if any(syntax.any_field for syntax in chain.values())
