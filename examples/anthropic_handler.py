@@ -140,7 +140,7 @@ def render(persona: Persona, conversation: Conversation, user: User, template: s
 def _result(call: ToolUseBlock, persona: Persona, run_tool: RunTool) -> ToolResultBlockParam:
     """Run one of the persona's tools. That it failed is told to the model, and why only to the log."""
     try:
-        if call.name not in persona.tools:
+        if call.name not in {tool["name"] for tool in persona.select_tools(TOOLS)}:
             raise LookupError(f"{persona.ref} has no such tool")
         return {"type": "tool_result", "tool_use_id": call.id, "content": run_tool(call.name, call.input)}
     except Exception:

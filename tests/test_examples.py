@@ -201,6 +201,18 @@ def test_tool_that_fails_is_told_to_the_model_alone(
     assert "Maya@1 has no such tool" in caplog.text
 
 
+def test_a_persona_with_all_tools_may_use_each_of_the_catalogue(
+    handler: ModuleType, provider: Loopback, client: anthropic.Anthropic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not in there is no tool of its."""
+    maya = {"role": "R", "version": 1, "tools": "all"}
+    monkeypatch.setattr(handler, "registry", PersonaRegistry.from_dict({"Maya": maya}))
+    provider.plan = [calls_of(("1", "book_call", {}), ("2", "drop_table", {}))]
+    routes = [handler.Route("primary", client, "m")]
+    handler.answer(handler.Conversation("c-1"), handler.User("Jo"), "Call me", routes, lambda name, given: "booked")
+    assert [one["content"] for one in provider.bodies[1]["messages"][-1]["content"]] == ["booked", "failed"]
+
+
 NO_ANSWERS: list[dict[str, Any]] = [
     {"content": [], "stop_reason": "refusal"},
     {"content": [{"type": "text", "text": "I will n"}], "stop_reason": "refusal"},

@@ -15,7 +15,7 @@ import openai
 import pytest
 from loopback import SILENCE, Failure, Loopback, said
 
-from llm_persona import PersonaRegistry
+from llm_persona import Persona, PersonaRegistry
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +191,16 @@ def test_tool_that_fails_is_told_to_the_model_alone(
     assert handler.answer(clients, conversation, handler.User("Jo"), "Where is it?", run) == "ok"
     assert fallback.bodies[1]["input"][-1]["output"] == "failed"
     assert why in caplog.text
+
+
+def test_a_persona_with_all_tools_may_use_each_of_the_catalogue(handler: ModuleType) -> None:
+    """Whatever it is asked for by; what is not in there is no tool of its."""
+    tools = handler.Tools(Persona("Maya", "R", tools="all"), shipped)
+    assert [tools(name, "{}") for name in ("find_order", "find_plan", "drop_table")] == [
+        "find_order: shipped",
+        "find_plan: shipped",
+        "failed",
+    ]
 
 
 def test_the_fallback_is_the_same_persona(

@@ -85,7 +85,7 @@ class Tools:
         try:
             given = json.loads(arguments)
             call = json.dumps([name, given], sort_keys=True)
-            if name not in self.persona.tools:
+            if name not in {tool["name"] for tool in self.persona.select_tools(ANTHROPIC_TOOLS)}:
                 raise LookupError(f"{self.persona.ref} has no such tool")
             if call not in self.done:
                 self.done[call] = self.run(name, given)
