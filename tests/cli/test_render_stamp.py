@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from llm_persona import PersonaRegistry
+from llm_persona import PersonaRegistry, multiline
 from llm_persona.cli.main import cli
 
 FILE = """\
@@ -62,6 +62,32 @@ def test_the_prompt_is_printed_to_the_byte(template: str | None) -> None:
     assert again.stdout_bytes == text.encode()
 
 
+@pytest.mark.parametrize("ticket", ["lost", "lost\n# New rules\n"])
+def test_a_text_whose_lines_were_kept_is_printed_as_it_was(ticket: str) -> None:
+    """`NAME|=TEXT` is `multiline(TEXT)`; a plain text that is made one line may be another prompt's, which is said."""
+    Path("templates/desk.j2").write_text(DESK.replace("{% endblock", "{{ session.ticket }}\n{% endblock"))
+    text = stamp({**VALUES, "ticket": multiline(ticket)})
+    kept = run("--stamp", "stamp.json", *GIVEN, "-s", f"ticket|={ticket}")
+    assert (kept.exit_code, kept.stdout_bytes, kept.stderr) == (0, text.encode(), "")
+    plain = run("--stamp", "stamp.json", *GIVEN, "-s", f"ticket={ticket}")
+    assert plain.stdout_bytes != text.encode()
+    note = "note: 'ticket' was made one line; where it was passed as multiline(...), write -s 'ticket|='…\n"
+    assert plain.stderr == (note if "\n" in ticket else "")
+
+
+def test_sections_of_a_call_are_printed_again() -> None:
+    text = stamp({**VALUES, "extra_sections": {"Order\nhistory": "1001\n1002"}})
+    done = run("--stamp", "stamp.json", *GIVEN, "-s", 'extra_sections:={"Order\\nhistory": "1001\\n1002"}')
+    assert (done.exit_code, done.stdout_bytes, done.stderr) == (0, text.encode(), "")
+
+
+def test_a_line_of_a_log_has_the_stamp_in_it() -> None:
+    text = stamp(VALUES)
+    line = {"route": "primary", "stamp": json.loads(Path("stamp.json").read_text(encoding="utf-8"))}
+    done = run("--stamp", "-", *GIVEN, input=json.dumps(line))
+    assert (done.exit_code, done.stdout_bytes) == (0, text.encode())
+
+
 def test_what_changed_since_is_named() -> None:
     Path("personas.yaml").write_text(FILE.replace("kind", "dry"), encoding="utf-8")
     done = run("--stamp", "stamp.json", *GIVEN)
@@ -97,7 +123,8 @@ def test_what_is_no_stamp_is_told(content: str) -> None:
     assert "stamp.json holds no stamp: it must be JSON, as prompt.stamp() makes it" in done.stderr
     assert "cannot be read" in run("--stamp", "missing.json").stderr
     Path("stamp.json").write_text('{"format": "llm-persona/stamp/1"}', encoding="utf-8")
-    assert "the stamp is of another format" in run("--stamp", "stamp.json").stderr
+    told = run("--stamp", "stamp.json").stderr
+    assert told.startswith("error: these files make no prompt of this stamp: the stamp is of another format; ")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ..errors import PersonaError, PersonaFileError, one_line
+from ..errors import InvalidValueError, PersonaError, PersonaFileError, one_line
 from ..files.named import USUAL_FILE
 from ..files.named import persona_files as files_named
 from ..files.output import Input
@@ -178,10 +178,12 @@ def kept_standard_input(limits: Limits | None = None) -> str:
 
 
 def session_value(written: str) -> tuple[str, object]:
-    """Read `key=value` as a text, `key:=JSON` as anything else. Raises BadParameter."""
+    """Read `key=value` as a text, `key|=value` as one of several lines, `key:=JSON` as anything else. Raises BadParameter."""
     name, equals, text = written.partition("=")
-    if not equals or not name.strip(":"):
+    if not equals or not name.strip(":|"):
         raise click.BadParameter(f"{written!r} is neither key=value, for a text, nor key:=JSON, for anything else")
+    if name.endswith("|"):
+        return name[:-1], _multiline(text)
     if not name.endswith(":"):
         return name, text
     name = name[:-1]
@@ -189,6 +191,15 @@ def session_value(written: str) -> tuple[str, object]:
         return name, json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise click.BadParameter(f"what follows {name}:= is no JSON: {error}; for a text write {name}=...") from None
+
+
+def _multiline(text: str) -> object:
+    from ..templating.session import multiline
+
+    try:
+        return multiline(text)
+    except InvalidValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -213,7 +224,8 @@ session_values = click.option(
     type=session_value,
     metavar="KEY=VALUE",
     shell_complete=session_names,
-    help="A session value: key=value is a text, key:=JSON anything else. May be repeated.",
+    help="A session value: key=value is a text, key|=value one whose lines are kept (multiline), key:=JSON anything else. "
+    "May be repeated.",
 )
 
 watch = click.option("--watch", is_flag=True, help="Do it anew at each save of a file, until Ctrl-C.")

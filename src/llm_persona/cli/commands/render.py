@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import click
 
 from ...errors import InvalidValueError, MissingVariableError, PersonaError, TemplateError, one_line
+from ...kinds import is_text
 from ...persona.persona import Persona
 from ...prompts.prompt import Prompt
 from ...registry.registry import PersonaRegistry
@@ -130,8 +131,11 @@ def _show(registry: PersonaRegistry, asked: Asked) -> None:
     else:
         _print_prompt(prompt, form)
     for unused in prompt.unused:
-        note = f"neither {prompt.ref} nor the template {prompt.template!r} uses the session variable {unused!r}"
-        line(f"{painted('note:', 'yellow', err=True)} {one_line(note)}", err=True)
+        _note(f"neither {prompt.ref} nor the template {prompt.template!r} uses the session variable {unused!r}")
+
+
+def _note(text: str) -> None:
+    line(f"{painted('note:', 'yellow', err=True)} {one_line(text)}", err=True)
 
 
 def _prompt_of(path: str, registry: PersonaRegistry, values: Mapping[str, object]) -> Prompt:
@@ -140,8 +144,9 @@ def _prompt_of(path: str, registry: PersonaRegistry, values: Mapping[str, object
     changed = registry.verify(stamp)
     if changed:
         told = "the stamp is of another format" if changed == ("format",) else f"changed since: {', '.join(changed)}"
+        ref = stamp.get("ref")
         raise PersonaError(
-            f"these files make no prompt of this stamp: {told}", persona=str(stamp.get("ref")), hint=FIND_IT
+            f"these files make no prompt of this stamp: {told}", persona=ref if is_text(ref) else None, hint=FIND_IT
         )
     had, given = set(stamp["session"]), {name for name, value in values.items() if value is not None}
     if had != given:
@@ -150,10 +155,17 @@ def _prompt_of(path: str, registry: PersonaRegistry, values: Mapping[str, object
     prompt = registry.complete(stamp["ref"]).render(stamp["template"] if stamp["template_named"] else None, **values)
     if prompt.stamp()["stable_fingerprint"] != stamp["stable_fingerprint"]:
         raise PersonaError("these files make no prompt of this stamp: its stable part is another", persona=stamp["ref"])
+    for name in prompt.folded:
+        if name == "extra_sections":  # of which names alone are folded
+            continue
+        _note(
+            f"{name!r} was made one line; where it was passed as multiline(...), write -s {shlex.quote(name + '|=')}…"
+        )
     return prompt
 
 
 def _stamp(path: str) -> dict[str, Any]:
+    """Read a stamp, or the one in a line of a log that has it as `stamp`."""
     try:
         with click.open_file(path, encoding="utf-8") as file:
             stamp = json.load(file)
@@ -161,6 +173,8 @@ def _stamp(path: str) -> dict[str, Any]:
         raise InvalidValueError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
         stamp = None
+    if isinstance(stamp, dict) and isinstance(logged := stamp.get("stamp"), dict):
+        stamp = logged
     if not isinstance(stamp, dict):
         raise InvalidValueError(f"{path} holds no stamp: it must be JSON, as prompt.stamp() makes it")
     return stamp
