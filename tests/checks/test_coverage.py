@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import textwrap
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -645,6 +647,51 @@ def test_the_stable_share_is_that_of_the_prompt(tmp_path: Path) -> None:
     for share, name in zip(found.stable_shares(values), found, strict=True):
         prompt = found.get(name).render(**values)
         assert (share.stable, share.characters) == (prompt.stable_length, len(prompt.text))
+
+
+@pytest.mark.parametrize("session", [{"plan": "free"}, {"plan": "pro"}, {"plan"}])
+def test_the_stable_share_is_that_of_the_session_of_which_least_is(session: Any, tmp_path: Path) -> None:
+    """A question to the session may print more: a gate that looked at one answer would let the others through."""
+    more = "{% if session.plan == 'pro' %}\n" + "x" * 150 + "\n{% endif %}"
+    source = "You are {{ persona.name }}, a {{ persona.role }}.\n" + more
+    (share,) = registry(tmp_path, "$templates: templates\nMaya: {role: Poet, template: own}", own=source).stable_shares(
+        session
+    )
+    assert str(share).startswith("Maya in own: 12% stable (21 of 172 characters)")
+    assert str(share).endswith("own.j2:2")
+
+
+def test_a_name_that_is_passed_only_sometimes_ends_the_stable_part_where_it_is(tmp_path: Path) -> None:
+    """The share and the prefix are those of a session that has it."""
+    maya = {"role": "Poet", "variables": {"plan": "free"}, "capabilities": ["For {plan}"], "constraints": ["x" * 300]}
+    found = registry(tmp_path, json.dumps({"Maya": maya}))
+    (never,), (sometimes,) = found.stable_shares(()), found.stable_shares((), optional={"plan"})
+    assert (never.share, never.ended_by) == (1.0, None)
+    assert sometimes.share < 0.3
+    assert len(sometimes.prefix) == sometimes.stable < len(never.prefix)
+    assert str(sometimes.ended_by).startswith("{plan} in Maya.capabilities[1]")
+
+
+def test_tools_that_no_catalogue_has_are_told(tmp_path: Path) -> None:
+    """Their tokens would be cached and cannot be counted; without tools there are none to count."""
+    found = registry(tmp_path, "Maya: {role: Poet, tools: [sing]}\nDora: {role: Poet}\nSam: {role: Poet, tools: all}")
+    without = "without its tools, which no catalogue has (--tools), "
+    assert [without in str(share) for share in found.stable_shares()] == [True, False, True]
+    shares = found.stable_shares()
+    problems = check_bill(state_of(found), shares, Least(cached=10_000))
+    assert ["name the catalogue" in str(problem.hint) for problem in problems] == [True, False, True]
+    assert ["its tools and the stable part" in problem.message for problem in problems] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"), [(-1, "-1"), (1.5, "1.5"), (True, "a truth value (true)"), ("secret", "a text"), (None, "null")]
+)
+def test_what_counts_tokens_returns_a_whole_number(odd: Any, told: str, tmp_path: Path) -> None:
+    """numpy's is one; of what is none a number is shown, and no text, which may hold the prompt."""
+    (share,) = registry(tmp_path, "Maya: {role: Poet}").stable_shares()
+    assert share.tokens(lambda text: numpy.int64(len(text))) == (share.stable, share.stable)
+    with pytest.raises(InvalidValueError, match=rf"^what counts tokens must return a .*, not {re.escape(told)}$"):
+        share.tokens(lambda text: odd)
 
 
 def test_checking_changes_nothing_and_is_repeatable(tmp_path: Path) -> None:

@@ -85,9 +85,9 @@ def looked_for(session: SessionNames | None, optional: Iterable[str] = ()) -> li
     return always if session is None and not optional else [*always, "with a session"]
 
 
-def stable_shares(state: State, session: SessionNames | None = None) -> list[StableShare]:
+def stable_shares(state: State, session: SessionNames | None = None, optional: Iterable[str] = ()) -> list[StableShare]:
     """Return the stable share of every prompt that can be rendered, in order of definition."""
-    sample, _ = _sample(session)
+    sample, _ = _sample(session, optional)
     shares = (stable_share(each, state.places) for each in _rehearsals(state, sample))
     return [share for share in shares if share is not None]
 

@@ -6,12 +6,14 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from operator import index
+from typing import SupportsIndex
 
 from ..codes import finding
 from ..errors import InvalidValueError, Problem, field_text
 from ..files.reading import NO_PATH
 from ..frozen import ALL
-from ..names import kind_of, shorten
+from ..names import kind_of, shorten, shown
 from ..persona.persona import Persona, binding_of
 from ..persona.provenance import Origin, Places, origin_of
 from ..persona.tool_catalogue import read_catalogue
@@ -38,8 +40,10 @@ class StableShare:
     """How many characters of a prompt are stable, and what ended them.
 
     `given` of its characters come from values of the session: the share is of the others. `prefix` is what a provider's
-    cache holds, the definitions of its tools and then the stable part. `path` and `line` are those of the template; `field` is the persona's field whose text looked at the session, if
-    that was it, by its `placeholder`, and `field_path`, `field_line` the place where it was written. All None where nothing ends it.
+    cache holds, the definitions of its tools and then the stable part; `has_tools` is false where it has tools and no
+    file their definitions. `path` and `line` are those of the template; `field` is the persona's field whose text looked
+    at the session, if that was it, by its `placeholder`, and `field_path`, `field_line` the place where it was written.
+    All None where nothing ends it.
     """
 
     persona: str
@@ -54,6 +58,7 @@ class StableShare:
     field_line: int | None = None
     prefix: str = dataclasses.field(default="", repr=False)
     placeholder: str | None = None
+    has_tools: bool = True
 
     @property
     def share(self) -> float:
@@ -68,10 +73,12 @@ class StableShare:
         """
         if count is None:
             return token_range(self.prefix)
-        number = count(self.prefix)
-        if type(number) is not int or number < 0:
-            raise InvalidValueError(f"what counts tokens must return a whole number, not {kind_of(number)}")
+        number = _whole(count(self.prefix))
         return number, number
+
+    @property
+    def _of(self) -> str:
+        return "with its tools" if self.has_tools else "without its tools, which no catalogue has (--tools),"
 
     @property
     def ended_by(self) -> str | None:
@@ -95,7 +102,7 @@ class StableShare:
         stable = f"{_percent(self.share)}% stable ({self.stable:,} of {own:,} characters"
         stable += f", {self.given:,} more are the session's)" if self.given else ")"
         tokens = f"{most:,} tokens" if least == most else f"{least:,} to {most:,} tokens"
-        text = f"{self.persona} in {self.template}: {stable}; with its tools {tokens}"
+        text = f"{self.persona} in {self.template}: {stable}; {self._of} {tokens}"
         return text if self.ended_by is None else f"{text}; ended by {self.ended_by}"
 
 
@@ -124,9 +131,22 @@ class Least:
         least, most = share.tokens(self.count)
         if least < self.cached:
             tokens = f"{most:,}" if least == most else f"{least:,} to {most:,}"
-            told = f"in {share.template!r} its tools and the stable part have {tokens} tokens, and not {self.cached:,}"
+            counted = "its tools and the stable part have" if share.has_tools else "the stable part has"
+            told = f"in {share.template!r} {counted} {tokens} tokens, and not {self.cached:,}"
             more = "it takes more text, or a model that caches less" if most < self.cached else "count them: --count"
-            yield finding("cached-part-small", told, ended or more, at, persona=persona)
+            if not share.has_tools:
+                more = "name the catalogue that its tools are in, which are cached too: $tools in the file, or --tools"
+            yield finding("cached-part-small", told, (ended if share.has_tools else None) or more, at, persona=persona)
+
+
+def _whole(number: object) -> int:
+    """Return what counted tokens, as a whole number: numpy's is one. Raises InvalidValueError for any other."""
+    if isinstance(number, bool) or not isinstance(number, SupportsIndex):
+        told = shown(number) if type(number) is float else kind_of(number)  # a text may be the prompt's
+        raise InvalidValueError(f"what counts tokens must return a whole number, not {told}")
+    if (found := index(number)) < 0:
+        raise InvalidValueError(f"what counts tokens must return a number of 0 or more, not {found}")
+    return found
 
 
 def _percent(share: float) -> int:
@@ -137,16 +157,26 @@ def _percent(share: float) -> int:
 def stable_share(rehearsal: Rehearsal, places: Places) -> StableShare | None:
     """Return the stable share of a persona in its template, or None where it cannot be rendered.
 
-    Names without a value count as long as `{name}` is.
+    It is that of the sessions of which least is stable, and `prefix` that of those with the shortest one: their values
+    may decide what is printed, and names that are passed only sometimes end it where they are. Names without a value
+    count as long as `{name}` is.
     """
-    taken = rehearsal.takes[0]
-    if taken.error is not None:
+    taken = _least(rehearsal)
+    if taken is None:
         return None
     persona = rehearsal.persona
     stable, characters = taken.assembled.stable_length, len(taken.text)
-    given = _given(taken)
-    prefix = _tools(persona) + taken.text[:stable]
-    share = StableShare(persona.ref, rehearsal.template.name, stable, characters, given, prefix=prefix)
+    tools = _tools(persona)
+    shortest = min((each.text[: each.assembled.stable_length] for each in rehearsal.good), key=len)
+    share = StableShare(
+        persona.ref,
+        rehearsal.template.name,
+        stable,
+        characters,
+        _given(taken),
+        prefix=(tools or "") + shortest,
+        has_tools=tools is not None,
+    )
     if taken.touched is None or stable == characters:
         return share
     touched, where, variable = taken.touched
@@ -161,9 +191,10 @@ def stable_share(rehearsal: Rehearsal, places: Places) -> StableShare | None:
 
 def check_stable_part(rehearsal: Rehearsal, findings: Findings) -> None:
     """Find the placeholder of a persona's text that most of a prompt stands behind, and so in no cache."""
-    taken = rehearsal.takes[0]
+    if not rehearsal.once(_ends_in_text) or (taken := _least(rehearsal)) is None:
+        return
     touched, _, variable = taken.touched or (None, None, None)
-    if taken.error is not None or touched is None or variable is None:
+    if touched is None or variable is None:
         return
     stable, own = taken.assembled.stable_length, len(taken.text) - _given(taken)
     if own - stable >= max(BEHIND, stable + 1):
@@ -171,6 +202,21 @@ def check_stable_part(rehearsal: Rehearsal, findings: Findings) -> None:
         hint = "say it in a text that is printed later, or below constants where no session gives it"
         origin = origin_of(rehearsal.lineage, touched)
         findings.add(findings.at(origin, "stable-part-ends-early", message, hint), rehearsal.persona.key)
+
+
+def _ends_in_text(rehearsal: Rehearsal) -> bool:
+    """Tell whether a placeholder of the persona's texts ends the stable part, for some session."""
+    return any(taken.touched is not None and taken.touched[2] is not None for taken in rehearsal.takes)
+
+
+def _least(rehearsal: Rehearsal) -> Take | None:
+    """Return the recording of the session of which least is stable, as a share of what no session gives."""
+    return min(rehearsal.good, key=_share, default=None)
+
+
+def _share(taken: Take) -> float:
+    own = len(taken.text) - _given(taken)
+    return taken.assembled.stable_length / own if own else 1.0
 
 
 def _given(taken: Take) -> int:
@@ -182,11 +228,13 @@ def _parts(piece: object) -> tuple[Part, ...]:
     return piece.parts if isinstance(piece, Printed) else ()
 
 
-def _tools(persona: Persona) -> str:
-    """Return the definitions of its tools as JSON, from the catalogue's file; of what came from elsewhere there is none."""
-    bound = binding_of(persona)
-    if bound is None or bound.tools_path is None or not (persona.tools is ALL or persona.tools):
+def _tools(persona: Persona) -> str | None:
+    """Return the definitions of its tools as JSON, from the catalogue's file; None where there is none to look in."""
+    if not (persona.tools is ALL or persona.tools):
         return ""
+    bound = binding_of(persona)
+    if bound is None or bound.tools_path is None:
+        return None
     definitions = read_catalogue(bound.found(bound.tools_path)).definitions
     return json.dumps(persona.select_tools(definitions, unnamed="keep"), ensure_ascii=False, separators=(",", ":"))
 

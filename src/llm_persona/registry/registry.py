@@ -386,14 +386,17 @@ class PersonaRegistry:
         found = check(self._state, session, optional, accepted)
         return [*found, *accepted.unmatched(looked_for(session, optional))]
 
-    def stable_shares(self, session: Mapping[str, Any] | Iterable[str] | None = None) -> list[StableShare]:
+    def stable_shares(
+        self, session: Mapping[str, Any] | Iterable[str] | None = None, optional: Iterable[str] = ()
+    ) -> list[StableShare]:
         """Return how much of each prompt is the same for every session, and what ends that part.
 
-        A persona whose prompt cannot be made is left out. Raises as `problems` does.
+        Of the sessions that may come it is told of the one of which least is. A persona whose prompt cannot be made is
+        left out. Raises as `problems` does.
         """
         from ..checks.coverage import stable_shares
 
-        return stable_shares(self._state, session)
+        return stable_shares(self._state, session, optional)
 
     def diff(self, other: PersonaRegistry, *, session: Mapping[str, Any] | None = None) -> RegistryChange:
         """Return what `other` changes about this registry, as data.

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
-from typing import cast
+from math import isnan
+from typing import Any, cast
 
 import click
 
@@ -84,6 +85,14 @@ def counting(written: str) -> Count:
     return count
 
 
+class Percent(click.FloatRange):
+    """A number from 0 to 100; `nan` is none: nothing would fall short of it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = float(super().convert(value, param, ctx))
+        return self.fail(f"{value!r} is no number from 0 to 100.", param, ctx) if isnan(found) else found
+
+
 def acceptance(written: str) -> Acceptance:
     try:
         return Acceptance.parse(written)
@@ -120,7 +129,7 @@ def acceptance(written: str) -> Acceptance:
 )
 @click.option(
     "--min-stable",
-    type=click.FloatRange(0, 100),
+    type=Percent(0, 100),
     metavar="PERCENT",
     help="Of the characters that come from no session value, so many must be stable in every prompt.",
 )
@@ -182,7 +191,7 @@ def check(
     problems = [problem for found, _ in checked for problem in found]
     shares: list[StableShare] = []
     for registry in (registry for _, registry in checked if registry is not None and (stable or least.asked)):
-        told = registry.stable_shares(passed.session)
+        told = registry.stable_shares(passed.session, passed.optional)
         problems += check_bill(state_of(registry), told, least, acceptances)
         shares += told
     if all(registry is not None for _, registry in checked):
