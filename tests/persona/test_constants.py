@@ -136,7 +136,7 @@ CASES = {
 A: {abstract: true, greeting: "{a}{b}", constants: {a: x}}
 B: {parent: A, role: r, constants: {a: null}, variables: [b]}
 """,
-        "A.greeting: '{a}' is no declared variable; ",
+        "A.greeting: '{a}' is no declared variable; 'B' takes the constant away: leave the constant, or write",
     ),
     "foreign text that gets one": (
         'A: {abstract: true, role: r, greeting: "{x}", variables: {}}\nB: {parent: A, constants: {a: x}}\nC: {parent: B}',

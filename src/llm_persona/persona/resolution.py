@@ -175,6 +175,9 @@ def _descends_from(key: str, definitions: Definitions, bad: set[str]) -> bool:
     return False
 
 
+LEAVE_IT = "leave the constant, or write the text without it"
+
+
 def _undeclared(lineage: Lineage, guess: Guesses) -> Iterator[InvalidValueError]:
     """Yield an error for every `{identifier}` that is none of the names that a persona with some declares."""
     persona = lineage.persona
@@ -183,21 +186,25 @@ def _undeclared(lineage: Lineage, guess: Guesses) -> Iterator[InvalidValueError]
     placeholders = Placeholders(persona.variables, persona.constants)
     if not placeholders.undeclared(joined_texts(persona)):
         return
-    declaring = _first_declaring(lineage)
+    declaring, taken = _first_declaring(lineage).key, _taken_away(lineage)
     for path, text in texts(persona, "{"):
         for name in placeholders.undeclared(text) if path[0] != "constants" else ():
             from .provenance import origin_of
 
             source = origin_of(lineage, path)
-            near = guess.hint(name, (*persona.variables, *persona.constants, "name", "company"))
-            name = shorten(name)
-            because = "" if source.persona == declaring.key else f", as {shorten(declaring.key)!r} declares names"
-            yield InvalidValueError(
-                f"'{{{name}}}' is no declared variable",
-                persona=source.persona,
-                field=source.path,
-                hint=f"{near + ' If not, ' if near else ''}declare it under variables, or write '{{{{{name}}}}}' to print it{because}",
-            )
+            if name in taken:
+                hint = f"{shorten(taken[name])!r} takes the constant away: {LEAVE_IT}"
+            else:
+                near = guess.hint(name, (*persona.variables, *persona.constants, "name", "company"))
+                hint = _declare_it(shorten(name), near, None if source.persona == declaring else declaring)
+            message = f"'{{{shorten(name)}}}' is no declared variable"
+            yield InvalidValueError(message, persona=source.persona, field=source.path, hint=hint)
+
+
+def _declare_it(name: str, near: str | None, declaring: str | None) -> str:
+    because = "" if declaring is None else f", as {shorten(declaring)!r} declares names"
+    declare = f"declare it under variables, or write '{{{{{name}}}}}' to print it{because}"
+    return f"{near} If not, {declare}" if near else declare
 
 
 def _first_declaring(lineage: Lineage) -> Persona:
@@ -231,8 +238,7 @@ def _constants(lineage: Lineage) -> Iterator[InvalidValueError]:
 
                 source = origin_of(lineage, path)
                 message = f"'{{{shorten(name)}}}' is a constant that {taken[name]} takes away"
-                hint = "leave the constant, or write the text without it"
-                yield InvalidValueError(message, persona=source.persona, field=source.path, hint=hint)
+                yield InvalidValueError(message, persona=source.persona, field=source.path, hint=LEAVE_IT)
 
 
 def _taken_away(lineage: Lineage) -> dict[str, str]:
