@@ -675,7 +675,7 @@ def test_a_name_that_is_passed_only_sometimes_ends_the_stable_part_where_it_is(t
 def test_tools_that_no_catalogue_has_are_told(tmp_path: Path) -> None:
     """Their tokens would be cached and cannot be counted; without tools there are none to count."""
     found = registry(tmp_path, "Maya: {role: Poet, tools: [sing]}\nDora: {role: Poet}\nSam: {role: Poet, tools: all}")
-    without = "without its tools, which no catalogue has (--tools), "
+    without = "without its tools, which no $tools has, "
     assert [without in str(share) for share in found.stable_shares()] == [True, False, True]
     shares = found.stable_shares()
     problems = check_bill(state_of(found), shares, Least(cached=10_000))

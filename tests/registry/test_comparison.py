@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -346,3 +347,41 @@ def test_prompts_are_rendered_with_the_session() -> None:
     """`diff(session=...)` renders with the values given."""
     change = registry(Persona("A", "{x}")).diff(registry(Persona("A", "not {x}")), session={"x": "Chief"})
     assert change.changed[0].prompt_after == "You are A, a not Chief.\n\nTone: helpful and professional"
+
+
+FIND = {"name": "find", "description": "d", "input_schema": {"type": "object"}}
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "rewritten"),
+    [
+        ([FIND], []),
+        ([{**FIND, "description": "e"}], ["Maya", "Dora"]),
+        ([{**FIND, "input_schema": {"type": "object", "required": ["order"]}}], ["Maya", "Dora"]),
+        ([FIND, {"name": "refund"}], ["Dora"]),
+        ([FIND, {"type": "web_search"}], ["Maya", "Dora"]),
+    ],
+)
+def test_a_catalogue_that_changes_rewrites_the_cached_prefix(
+    catalogue: list[dict[str, Any]], rewritten: list[str], tmp_path: Path
+) -> None:
+    """The tools come first in it, though no prompt says what they are: who may use one of them pays anew."""
+
+    def holding(name: str, tools: list[dict[str, Any]]) -> PersonaRegistry:
+        personas = "$tools: tools.json\nMaya: {role: r, tools: [find]}\nDora: {role: r, tools: all}\nSam: {role: r}\n"
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "p.yaml").write_text(personas, encoding="utf-8")
+        (tmp_path / name / "tools.json").write_text(json.dumps(tools), encoding="utf-8")
+        return PersonaRegistry.from_file(tmp_path / name / "p.yaml")
+
+    change = holding("before", [FIND]).diff(holding("after", catalogue))
+    assert [each.after.key for each in change.changed] == rewritten
+    assert all(each.prefix_rewritten and not each.prompt_changed for each in change.changed)
+    assert change.thawed == ()
+
+
+@pytest.mark.parametrize("tools", [["find"], "all"])
+def test_a_catalogue_that_is_named_first_rewrites_nothing(tools: Any) -> None:
+    """What was sent before came from elsewhere."""
+    data = {"Maya": {"role": "r", "tools": tools}}
+    assert not PersonaRegistry.from_dict(data).diff(PersonaRegistry.from_dict(data, tools=[FIND]))

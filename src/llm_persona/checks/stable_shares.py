@@ -16,7 +16,6 @@ from ..frozen import ALL
 from ..names import kind_of, shorten, shown
 from ..persona.persona import Persona, binding_of
 from ..persona.provenance import Origin, Places, origin_of
-from ..persona.tool_catalogue import read_catalogue
 from ..prompts.explorations import Take
 from ..prompts.parts import Part, Printed
 from .findings import Findings
@@ -78,7 +77,7 @@ class StableShare:
 
     @property
     def _of(self) -> str:
-        return "with its tools" if self.has_tools else "without its tools, which no catalogue has (--tools),"
+        return "with its tools" if self.has_tools else "without its tools, which no $tools has,"
 
     @property
     def ended_by(self) -> str | None:
@@ -135,7 +134,7 @@ class Least:
             told = f"in {share.template!r} {counted} {tokens} tokens, and not {self.cached:,}"
             more = "it takes more text, or a model that caches less" if most < self.cached else "count them: --count"
             if not share.has_tools:
-                more = "name the catalogue that its tools are in, which are cached too: $tools in the file, or --tools"
+                more = "name the catalogue of its tools, which are cached too: $tools in the file, or --tools"
             yield finding("cached-part-small", told, (ended if share.has_tools else None) or more, at, persona=persona)
 
 
@@ -166,7 +165,7 @@ def stable_share(rehearsal: Rehearsal, places: Places) -> StableShare | None:
         return None
     persona = rehearsal.persona
     stable, characters = taken.assembled.stable_length, len(taken.text)
-    tools = _tools(persona)
+    tools = sent_tools(persona)
     shortest = min((each.text[: each.assembled.stable_length] for each in rehearsal.good), key=len)
     share = StableShare(
         persona.ref,
@@ -228,15 +227,15 @@ def _parts(piece: object) -> tuple[Part, ...]:
     return piece.parts if isinstance(piece, Printed) else ()
 
 
-def _tools(persona: Persona) -> str | None:
-    """Return the definitions of its tools as JSON, from the catalogue's file; None where there is none to look in."""
+def sent_tools(persona: Persona) -> str | None:
+    """Return the definitions of its tools as JSON, as the catalogue's file has them; None where no file has any."""
     if not (persona.tools is ALL or persona.tools):
         return ""
     bound = binding_of(persona)
-    if bound is None or bound.tools_path is None:
+    if bound is None or bound.definitions is None:
         return None
-    definitions = read_catalogue(bound.found(bound.tools_path)).definitions
-    return json.dumps(persona.select_tools(definitions, unnamed="keep"), ensure_ascii=False, separators=(",", ":"))
+    sent = persona.select_tools(bound.definitions, unnamed="keep")
+    return json.dumps(sent, ensure_ascii=False, separators=(",", ":"))
 
 
 def _place(origin: Origin, places: Places) -> tuple[str | None, int | None]:

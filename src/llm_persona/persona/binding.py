@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -28,6 +28,7 @@ class Bound:
     naming: Templates | None = None
     path: str | None = None  # of the file
     tools_path: str | None = None
+    definitions: Sequence[Mapping[str, object]] | Mapping[str, Mapping[str, object]] | None = None  # that stand there
     start: str = ""  # the folder that its relative paths begin in, where it has any
 
     def found(self, path: str) -> str:

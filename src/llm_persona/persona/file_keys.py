@@ -110,15 +110,16 @@ def _bound(
         budget,
         path=path,
         tools_path=tools_path,
+        definitions=None if tools is None or tools.path is None else tools.definitions,
         start=os.getcwd() if relative else "",
     )
 
 
 def _alike(bound: Bound, folders: Iterable[Folder], default: str | None, tools: Catalogue | None) -> bool:
     """Tell whether a file with these keys says what another one does."""
-    mine = bound.templates.folders, bound.templates.default, bound.tools
-    descriptions = None if tools is None else tools.descriptions
-    return (_real(mine[0]), *mine[1:]) == (_real(folders), plain_name(default or "default"), descriptions)
+    mine = bound.templates.default, bound.tools, bound.definitions
+    its = (None, None) if tools is None else (tools.descriptions, None if tools.path is None else tools.definitions)
+    return (_real(bound.templates.folders), *mine) == (_real(folders), plain_name(default or "default"), *its)
 
 
 class _FileKeys:

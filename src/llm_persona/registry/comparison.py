@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, Protocol
 
 from ..arguments import mapping_of
+from ..checks.stable_shares import sent_tools
 from ..errors import PersonaError, field_text
 from ..fields import LISTS, TABLES, TEXTS
 from ..frozen import ALL, thaw
@@ -130,7 +131,8 @@ class PersonaChange:
         return None not in (self.prompt_before, self.prompt_after) and self.prompt_before != self.prompt_after
 
     def __bool__(self) -> bool:
-        return bool(self.fields) or self.before.ref != self.after.ref or self.content_changed
+        told = bool(self.fields) or self.before.ref != self.after.ref or self.content_changed
+        return told or bool(self.prefix_rewritten)  # by what its tools are: the prompt may not say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ def compare(before: Persona, after: Persona, session: Mapping[str, Any] | None =
         template_changed=_template_fingerprint(before) != _template_fingerprint(after),
         prompt_before=old,
         prompt_after=new,
-        prefix_rewritten=_prefix(before, old) != _prefix(after, new) if old and new and old.shared else None,
+        prefix_rewritten=_prefix_rewritten((before, old), (after, new)) if old and new and old.shared else None,
         why_not="\n".join(f"{side}: {error}" for side, error in errors.items() if error) or None,
     )
 
@@ -370,9 +372,25 @@ def _tools(persona: Persona) -> dict[str, str | None]:
     return {name: tools.get(name) for name in (tools if persona.tools is ALL else persona.tools)}
 
 
-def _prefix(persona: Persona, prompt: Prompt) -> tuple[object, ...]:
-    """Return what a provider's cache holds of a prompt: the tools come first, and their order counts."""
-    return list(_tools(persona).items()), prompt.shared
+def _prefix_rewritten(before: tuple[Persona, Prompt], after: tuple[Persona, Prompt]) -> bool:
+    """Tell whether what a provider's cache holds differs: the tools come first, and their order counts."""
+    (one, old), (other, new) = before, after
+    return old.shared != new.shared or _tools_differ(one, other)
+
+
+def _tools_differ(before: Persona, after: Persona) -> bool:
+    """Compare as much as both know: definitions, else what tools are said to do; their names where one has no catalogue."""
+    defined, now = sent_tools(before), sent_tools(after)
+    if defined is not None and now is not None:
+        return defined != now
+    if not (_has_catalogue(before) and _has_catalogue(after)):
+        return before.tools != after.tools
+    return list(_tools(before).items()) != list(_tools(after).items())
+
+
+def _has_catalogue(persona: Persona) -> bool:
+    bound = binding_of(persona)
+    return bound is not None and bound.tools is not None
 
 
 def _template_fingerprint(persona: Persona) -> str | None:
