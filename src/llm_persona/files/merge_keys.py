@@ -12,6 +12,8 @@ from ..errors import Problem
 from .reading import Document
 
 _MERGE, _EQUAL = "merge keys ", "duplicate key "
+_PREFIX = "tag:yaml.org,2002:"
+_Pair = tuple[yaml.Node, yaml.Node]
 
 
 def read_plainly(document: Document, text: str) -> dict[str, object] | None:
@@ -48,14 +50,38 @@ def _is_taken(problem: Problem) -> bool:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which keeps each key once while it merges: a chain of merges makes no more than it holds."""
+    """PyYAML's safe loader, which keeps each key once while it merges: a chain of merges makes no more than it holds.
+
+    What counts is that of https://yaml.org/type/merge.html: a mapping's own keys, then those of the mapping that is merged
+    first. Versions of PyYAML differ there, and in the order of what they merge.
+    """
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        super().flatten_mapping(node)
-        last: dict[object, tuple[yaml.Node, yaml.Node]] = {}
-        for key, value in node.value:
-            last[(key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)] = key, value
-        node.value = list(last.values())
+        merged: dict[object, _Pair] = {}
+        own: dict[object, _Pair] = {}
+        pairs, node.value = node.value, []  # a mapping that merges itself merges nothing
+        for key, value in pairs:
+            if key.tag == _PREFIX + "merge":
+                merged |= self._merged(value)
+                continue
+            if key.tag == _PREFIX + "value":
+                key.tag = _PREFIX + "str"
+            own[_once(key)] = key, value
+        node.value = list((merged | own).values())
+
+    def _merged(self, node: yaml.Node) -> dict[object, _Pair]:
+        found: dict[object, _Pair] = {}
+        for mapping in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            if not isinstance(mapping, yaml.MappingNode):
+                raise yaml.YAMLError("a merge of what is no mapping")
+            self.flatten_mapping(mapping)
+            for pair in mapping.value:
+                found.setdefault(_once(pair[0]), pair)
+        return found
+
+
+def _once(key: yaml.Node) -> object:
+    return (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
 
 
 def _real(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> object:
@@ -67,5 +93,5 @@ def _text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> object:
     return node.value
 
 
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
-_Loader.add_constructor("tag:yaml.org,2002:float", _real)
+_Loader.add_constructor(_PREFIX + "timestamp", _text)
+_Loader.add_constructor(_PREFIX + "float", _real)
