@@ -171,6 +171,21 @@ def test_anthropic_and_vllm_get_what_they_take(tmp_path: Path) -> None:
     assert lines(tmp_path / "v" / "requests-00001.jsonl")[0]["body"]["messages"][0]["role"] == "system"
 
 
+@pytest.mark.parametrize("form", ["openai", "anthropic", "vllm"])
+def test_a_row_whose_prompt_is_blank_is_an_error_and_the_job_goes_on(tmp_path: Path, form: str) -> None:
+    """No service takes such a prompt; its row is told, and all others have their requests."""
+    persona = {"Maya": {"template": "verbatim", "custom_sections": {"A": "{user_name}"}}}
+    renderer = BatchRenderer(PersonaRegistry.from_dict(persona), session_columns=["user_name"])
+    table = [{"agent": "Maya", "user_name": name, "ticket": "Hi"} for name in ("Ana", "", "Bo")]
+    path = written(tmp_path / "rows.jsonl", table)
+    found = Job(path, tmp_path / "out", renderer, SERVICES[form], "ticket", "some-model", 100).run(lambda _: None)
+    assert (found.requests, found.errors) == (2, 1)
+    (told,) = lines(tmp_path / "out" / "errors.jsonl")
+    assert told["row"] == 1
+    assert told["error"].startswith("Maya: ")
+    assert [each["row"] for each in lines(tmp_path / "out" / "rows.jsonl")] == [0, 2]
+
+
 def test_rows_that_cannot_be_read_are_told_with_their_line(tmp_path: Path) -> None:
     for name, text, message in [
         ("a.jsonl", '{"a": 1}\n{', "a.jsonl:2: is no JSON"),

@@ -14,9 +14,8 @@ from typing import Any
 from ..errors import InvalidValueError
 from ..names import did_you_mean, kind_of, shorten
 
-_TAKEN_AS_THEY_ARE = frozenset(
-    "biuU"
-)  # kinds of numpy's types whose `tolist` says what an item says; so does float64's
+# Kinds of numpy's types whose `tolist` says what an item says; so does float64's.
+_TAKEN_AS_THEY_ARE = frozenset("biuU")
 
 
 class Batch:
@@ -129,9 +128,9 @@ def _array_items(array: Any) -> Sequence[object]:
     kind = array.dtype.kind
     if kind == "M":  # its items are numpy's own dates, which print as nothing else does
         unit = "D" if str(array.dtype) == "datetime64[D]" else "us"
-        return array.astype(f"datetime64[{unit}]").tolist()  # type: ignore[no-any-return]
+        return array.astype(f"datetime64[{unit}]").tolist()  # type: ignore[no-any-return]  # a list
     if kind in _TAKEN_AS_THEY_ARE or str(array.dtype) == "float64":
-        return array.tolist()  # type: ignore[no-any-return]
+        return array.tolist()  # type: ignore[no-any-return]  # a list
     return [*map(_item, array)]
 
 
@@ -147,7 +146,7 @@ def _arrow_items(column: Any) -> Sequence[object]:
         return [None if pairs is None else dict(pairs) for pairs in column.to_pylist()]
     if arrow.types.is_list(column.type) or arrow.types.is_large_list(column.type):
         return _arrow_lists(column)
-    return column.to_pylist()  # type: ignore[no-any-return]
+    return column.to_pylist()  # type: ignore[no-any-return]  # a list
 
 
 def _arrow_lists(column: Any) -> Sequence[object]:
@@ -163,4 +162,4 @@ def _pandas_items(series: Any) -> Sequence[object]:
     dtype = series.dtype
     if type(dtype).__module__.partition(".")[0] == "numpy" and dtype.kind in "fO":
         return _array_items(series.to_numpy())
-    return series.tolist()  # type: ignore[no-any-return]
+    return series.tolist()  # type: ignore[no-any-return]  # a list

@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from ..errors import PersonaError
+from ..errors import InvalidValueError, PersonaError
 from ..files.output import write_file
+from .rendered import of_row
 from .renderer import BatchRenderer
 from .requests import Request, Service
 from .tables import batches, with_all
@@ -119,14 +120,18 @@ class Job:
         """Return what comes of a batch by the spool's file that it goes to."""
         lines: dict[str, list[bytes]] = defaultdict(list)
         for number, (prompt, message, error) in enumerate(self.renderer.prompts(batch, self.message), first):
-            if prompt is None:
-                self.errors += 1
-                told = {"row": number, "error": error}
-                lines["errors"].append(json.dumps(told, ensure_ascii=False).encode())
-                continue
-            self.requests += 1
-            request = Request(f"row-{number}", prompt, message, self.model, self.max_tokens)
-            lines[self._number(prompt.ref)].append(self.form.written(request))
+            if prompt is not None:
+                request = Request(f"row-{number}", prompt, message, self.model, self.max_tokens)
+                try:
+                    line = self.form.written(request)
+                except InvalidValueError as refused:
+                    error = str(of_row(refused, prompt.persona))
+                else:
+                    self.requests += 1
+                    lines[self._number(prompt.ref)].append(line)
+                    continue
+            self.errors += 1
+            lines["errors"].append(json.dumps({"row": number, "error": error}, ensure_ascii=False).encode())
         return lines
 
     def _number(self, ref: str) -> str:

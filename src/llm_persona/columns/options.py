@@ -11,6 +11,15 @@ from ..kinds import is_mapping, plain
 from ..names import did_you_mean, shorten
 
 
+class Added(NamedTuple):
+    """The columns that are asked for, None for those that are not."""
+
+    prompt_column: object
+    ref_column: object
+    error_column: object
+    fingerprint_column: object
+
+
 class Options(NamedTuple):
     """How rows become prompts, whoever their personas are."""
 
@@ -32,7 +41,7 @@ class Options(NamedTuple):
         multiline: object,
         trusted: object,
         sections: object,
-        added: Mapping[str, object],
+        added: Added,
     ) -> Options:
         """Return what was passed. Raises InvalidValueError for what says nothing, or two things at once."""
         variables = columns_of(session, "session_columns")
@@ -78,8 +87,8 @@ def _names(names: object, what: str) -> tuple[str, ...]:
     return tuple([text_of(name, f"a name of {what}") for name in items_of(names, what, "a list of names")])
 
 
-def _added(added: Mapping[str, object]) -> tuple[Any, ...]:
-    named = {what: None if plain(name) is None else text_of(name, what) for what, name in added.items()}
+def _added(added: Added) -> tuple[Any, ...]:
+    named = {what: None if plain(name) is None else text_of(name, what) for what, name in added._asdict().items()}
     seen: dict[str, str] = {}
     for what, name in named.items():
         if name is not None and seen.setdefault(name, what) != what:

@@ -115,7 +115,7 @@ class _Rows:
 
     def _look_up(self, asked: object) -> Persona | None:
         try:
-            return self._source.get(asked) if self._units is None else self._source.get(*asked)  # type: ignore[misc]
+            return self._source.get(asked) if self._units is None else self._source.get(*asked)  # type: ignore[misc]  # a pair
         except PersonaError:
             return None
 

@@ -19,7 +19,7 @@ from ..prompts.prompt import Prompt
 from ..registry.registry import PersonaRegistry
 from ..templating.session import printable
 from .batches import opened, with_texts
-from .options import Options
+from .options import Added, Options
 from .own_personas import OPTIONAL, OwnPersonas
 from .registered import Registered
 from .rendered import of_row
@@ -61,12 +61,7 @@ class BatchRenderer:
         trusted: Iterable[str] = (),
         extra_sections: Mapping[str, str] | None = None,
     ) -> None:
-        added = {
-            "prompt_column": prompt_column,
-            "ref_column": ref_column,
-            "error_column": error_column,
-            "fingerprint_column": fingerprint_column,
-        }
+        added = Added(prompt_column, ref_column, error_column, fingerprint_column)
         self._options = Options.of(session_columns, template, multiline, trusted, extra_sections, added)
         unit = None if unit_column is None else text_of(unit_column, "unit_column")
         self._source: Source = Registered(_taken(source), text_of(persona_column, "persona_column"), unit)
@@ -102,12 +97,7 @@ class BatchRenderer:
             hint = did_you_mean(strange, FIELDS) or "see Persona"
             raise InvalidValueError(f"a persona has no field {shorten(strange)!r}", hint=hint)
         columns = {field: text_of(column, f"the column of {field}") for field, column in given.items()}
-        added = {
-            "prompt_column": prompt_column,
-            "ref_column": ref_column,
-            "error_column": error_column,
-            "fingerprint_column": fingerprint_column,
-        }
+        added = Added(prompt_column, ref_column, error_column, fingerprint_column)
         options = Options.of(session_columns, template, multiline, trusted, extra_sections, added)
         bound = bundled() if templates is None else PersonaRegistry(templates).bound
         bound.template(None, options.template)

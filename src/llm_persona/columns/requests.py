@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..prompts.prompt import Prompt
+from ..prompts.providers import Role
 
 
 class Request(NamedTuple):
@@ -34,7 +35,7 @@ class Service(NamedTuple):
     limits_tokens: bool = False  # so it has to be told how many there may be
 
     def written(self, request: Request) -> bytes:
-        """Return a request as its file has it."""
+        """Return a request as its file has it. Raises InvalidValueError for a blank prompt, which no service takes."""
         return json.dumps(self.body(request), ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -44,21 +45,18 @@ def _text(request: Request) -> Mapping[str, Any]:
     return {"custom_id": request.custom_id, "ref": prompt.ref, "prompt": prompt.text, **user}
 
 
-def _chat(request: Request) -> Mapping[str, Any]:
-    system = {"role": "system", "content": request.prompt.text}
-    limit = {} if request.max_tokens is None else {"max_tokens": request.max_tokens}
-    messages = [system, {"role": "user", "content": request.message}]
-    return _posted(request, {"model": request.model, "messages": messages, **limit})
+def _vllm(request: Request) -> Mapping[str, Any]:
+    return _chat(request, "system", "max_tokens")
 
 
 def _openai(request: Request) -> Mapping[str, Any]:
-    system = {"role": "developer", "content": request.prompt.text}
-    limit = {} if request.max_tokens is None else {"max_completion_tokens": request.max_tokens}
-    messages = [system, {"role": "user", "content": request.message}]
-    return _posted(request, {"model": request.model, "messages": messages, **limit})
+    return _chat(request, "developer", "max_completion_tokens")
 
 
-def _posted(request: Request, body: Mapping[str, Any]) -> Mapping[str, Any]:
+def _chat(request: Request, role: Role, limit: str) -> Mapping[str, Any]:
+    limited = {} if request.max_tokens is None else {limit: request.max_tokens}
+    messages = [request.prompt.message(role), {"role": "user", "content": request.message}]
+    body = {"model": request.model, "messages": messages, **limited}
     return {"custom_id": request.custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body}
 
 
@@ -87,6 +85,6 @@ _SERVICES = (
         most_bytes=256_000_000,
         limits_tokens=True,
     ),
-    Service("vllm", _chat),
+    Service("vllm", _vllm),
 )
 SERVICES = {form.name: form for form in _SERVICES}

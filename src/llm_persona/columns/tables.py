@@ -45,7 +45,7 @@ def _parquet(path: str) -> Any:
 
 
 def _parquet_batches(path: str) -> Iterator[Any]:
-    return _parquet(path).iter_batches(batch_size=ROWS)  # type: ignore[no-any-return]
+    return _parquet(path).iter_batches(batch_size=ROWS)  # type: ignore[no-any-return]  # record batches
 
 
 def _csv_batches(path: str) -> Iterator[Any]:

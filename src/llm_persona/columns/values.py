@@ -28,7 +28,7 @@ class SessionColumn:
         self.states: list[int] | None = None
         kinds = {*map(type, values)}
         if mark is None and kinds <= {str, type(None)}:
-            self._read_texts(values, has_none=len(kinds) > 1 or kinds == {type(None)})  # type: ignore[arg-type]
+            self._read_texts(values, has_none=len(kinds) > 1 or kinds == {type(None)})  # type: ignore[arg-type]  # texts and None
         elif mark is None and kinds == {int} and not any(abs(value) >= _FEW for value in _ends(values)):
             self._lines = [*map(str, values)]
         else:
