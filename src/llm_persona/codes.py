@@ -65,6 +65,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "constraint-cut": _error("in templates", "The template prints only the beginning of a constraint."),
         "constraint-never-printed": _error("in templates", "The template never prints a constraint."),
         "constraint-sometimes-printed": _warning("in templates", "A constraint is printed for some sessions only."),
+        "include-runs-on": _warning(
+            "in templates", "What follows an include is printed in the line that it ends with."
+        ),
         "include-not-indented": _warning("in templates", "The lines of an include will not be indented as it is."),
         "never-filled": _warning(
             "in templates", "A placeholder stands where none is filled, in a name, a default or a constant."

@@ -520,7 +520,7 @@ def test_an_include_that_loses_its_indent_is_a_warning(tmp_path: Path) -> None:
     template = (
         "Rules:\n    {% include 'many.j2' %}\n{% if persona.company %}\n    {% include 'many.j2' %}\n{% endif %}\n"
     )
-    template += "{% include 'many.j2' %}\n  {% include 'one.j2' %}\n" + EVERYTHING
+    template += "{% include 'many.j2' %}\n\n  {% include 'one.j2' %}\n\n" + EVERYTHING
     found = registry(tmp_path, own=template, many="- a\n- b\n", one="- c\n")
     assert told(found, tmp_path) == [
         (
@@ -538,6 +538,42 @@ def test_the_remedy_for_a_lost_indent_works(tmp_path: Path) -> None:
     found = registry(tmp_path, only("Poet: {role: Poet, template: own}"), own=template, many="- a\n- b\n")
     assert "Poet's rules:\n    - a\n    - b" in found.get("Poet").render().text
     assert [problem.field for problem in found.problems()] == ["role"]
+
+
+@pytest.mark.parametrize(
+    ("part", "behind", "printed"),
+    [
+        ("part\n", "Next", "partNext"),
+        ("part", "Next", "partNext"),
+        ("part\n\n", "Next", "partNext"),
+        ("part\n", "{{ persona.role }}", "partPoet"),
+        ("part\n", '{% include "part.j2" %}', "partpart"),
+        ("part\n", "\nNext", "part\nNext"),
+        ("part\n\n\n", "Next", "part\nNext"),
+        ("", "Next", "\nNext"),
+    ],
+)
+def test_an_include_that_what_follows_runs_on_behind_is_a_warning(
+    part: str, behind: str, printed: str, tmp_path: Path
+) -> None:
+    """Exactly where it is printed so; a blank line behind the include, as the warning says, begins the next line."""
+    template = '{{ persona.name }}, {{ persona.role }}\n{% include "part.j2" %}\n'
+    found = registry(tmp_path, only("Poet: {role: Poet, template: own}"), own=template + behind, part=part)
+    assert printed in found.get("Poet").build_system_prompt()
+    problems = [each for each in found.problems() if each.code == "include-runs-on"]
+    assert [each.line for each in problems] == ([2] if "\n" not in printed else [])
+
+
+def test_turns_of_a_loop_run_on_too(tmp_path: Path) -> None:
+    """What follows the last line of a loop is its first."""
+    template = "{{ persona.name }}\n{% for rule in persona.constraints %}\n{% include 'part.j2' %}\n{% endfor %}"
+    personas = only("Poet: {role: Poet, template: own, constraints: [a, b]}")
+    found = registry(tmp_path, personas, own=template, part="- {{ rule }}\n")
+    assert "- a- b" in found.get("Poet").build_system_prompt()
+    assert "include-runs-on" in [each.code for each in found.problems()]
+    mended = registry(tmp_path, personas, own=template.replace(" %}\n{% endfor", " %}\n\n{% endfor"))
+    assert "- a\n- b" in mended.get("Poet").build_system_prompt()
+    assert "include-runs-on" not in [each.code for each in mended.problems()]
 
 
 def test_a_value_that_begins_a_line_is_a_warning(tmp_path: Path) -> None:
@@ -799,3 +835,12 @@ def test_tools_are_cached_before_the_prompt(tmp_path: Path) -> None:
     assert least < share.tokens(len)[0] / 4 < most
     with pytest.raises(InvalidValueError, match=r"^what counts tokens must return a whole number, not "):
         share.tokens(lambda text: len(text) / 4)  # type: ignore[arg-type, return-value]
+
+
+def test_a_list_that_is_passed_by_its_name_alone_is_to_have_a_sample(tmp_path: Path) -> None:
+    """A name stands for texts; the remedy is no attribute of theirs."""
+    own = "{{ persona.name }}, {{ persona.role }}{% for each in session.orders %}{{ each.id }}{% endfor %}"
+    found = registry(tmp_path, only("Poet: {role: Poet, template: own}"), own=own)
+    (problem,) = [each for each in found.problems({"orders"}) if each.code == "render-fails"]
+    assert problem.hint == "if the session gives no text there, give a sample of what it gives: -s NAME:=JSON"
+    assert found.problems({"orders": [{"id": 1}]}) == []

@@ -21,7 +21,7 @@ from .borrowed_names import check_borrowed_names
 from .characters import suspicions
 from .definitions import oversights
 from .findings import Findings
-from .lines import check_line_starts, indented_includes
+from .lines import check_line_starts, includes_that_run_on, indented_includes
 from .near_placeholders import check_near_misses
 from .rehearsals import Rehearsal, SessionSample
 from .repeats import check_repeats
@@ -32,6 +32,8 @@ from .unprinted_texts import check_omissions
 
 MAX_SHAPES = 1_024  # of personas whose recordings are kept for others
 SessionNames = Mapping[str, Any] | Iterable[str]
+
+SAMPLE_IT = "if the session gives no text there, give a sample of what it gives: -s NAME:=JSON"
 
 
 def check(
@@ -174,6 +176,7 @@ def _problems_of(templates: Templates, used: set[str]) -> Iterator[Problem]:
     for name, syntax in syntaxes.items():
         if not name.startswith(BUNDLED_PREFIX):
             yield from indented_includes(syntax, sources)
+            yield from includes_that_run_on(syntax, sources)
 
 
 def _own_names(templates: Templates) -> list[str]:
@@ -228,7 +231,8 @@ def _note(error: PersonaError, rehearsal: Rehearsal, findings: Findings, when: s
     key = rehearsal.persona.key
     if isinstance(error, TemplateError):
         place = error.path, error.line, error.column
-        findings.add(finding("render-fails", f"{when}{error.message}", error.hint, place), key)
+        hint = error.hint or (SAMPLE_IT if error.message.startswith("a text has no ") else None)
+        findings.add(finding("render-fails", f"{when}{error.message}", hint, place), key)
     elif isinstance(error, InvalidValueError) and not error.field:  # of a name, whatever its value
         findings.add(finding("session-slip", error.message, error.hint), key)
     else:

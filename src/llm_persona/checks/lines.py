@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 from ..codes import finding
 from ..errors import Problem
@@ -15,6 +16,9 @@ from .findings import Findings
 from .rehearsals import Rehearsal
 
 _INCLUDE = re.compile(r"([ \t]+)\{%[-+]?\s*include\s+(['\"])(.+?)\2")
+_ALONE = re.compile(r"([ \t]*)\{%\+?\s*include\s+(['\"])(.+?)\2[^%]*[^-%]%\}[ \t]*")
+# Text, a print, the next turn of a loop, or another include.
+_PRINTS = re.compile(r"[ \t]*(?:[^\s{]|\{(?![%#])|\{%\+?\s*(?:endfor|include)\b)")
 _OPENING = re.compile(r"([ \t]*)\{%[-+]?\s*(?:if|elif|else|for|with)\b[^%]*%\}\s*")
 
 
@@ -35,6 +39,23 @@ def indented_includes(syntax: Syntax, sources: Mapping[str, str]) -> Iterator[Pr
             f"write {{% filter indent({width}, first=true) %}} before it and {{% endfilter %}} after it, or no indent",
             (syntax.path, index + 1, column),
         )
+
+
+def includes_that_run_on(syntax: Syntax, sources: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a warning for every `{% include %}` on a line of its own that what follows is printed right behind.
+
+    Jinja drops the line break behind a tag, and the one at the end of what is included.
+    """
+    lines = syntax.source.split("\n")
+    for index, (line, following) in enumerate(pairwise(lines)):
+        match = _ALONE.fullmatch(line)
+        if match is None or not _PRINTS.match(following):
+            continue
+        included = sources.get(syntax.uses.get(match[3], ""), "")
+        if included.strip() and not included.rstrip(" \t").removesuffix("\n").rstrip(" \t").endswith("\n"):
+            message = f"what follows is printed in the line that {match[3]!r} ends with"
+            at = (syntax.path, index + 1, len(match[1]) + 1)
+            yield finding("include-runs-on", message, "leave a blank line after the include", at)
 
 
 def _is_layout(lines: list[str], index: int, indent: str) -> bool:
