@@ -195,16 +195,17 @@ def _names(value: Sequence[object], path: FieldPath) -> Iterator[str]:
 def _placeholder(what: str, name: str, path: FieldPath) -> str:
     """Return the name as Python compares keyword arguments: `ﬁ` is `fi`."""
     if fault := name_fault(what, name):
-        raise _wrong(fault, path, "rename it" if normal(name) in KEPT[what] else NAME_IT)
+        message, hint = fault
+        raise _wrong(message, path, hint)
     return normal(name)
 
 
-def name_fault(what: str, name: str) -> str | None:
-    """Say why a variable or a constant may not have this name; None where it may."""
+def name_fault(what: str, name: str) -> tuple[str, str] | None:
+    """Say why a variable or a constant may not have this name, and what to do; None where it may."""
     if normal(name) in KEPT[what]:
-        return f"{what} {name!r} cannot be declared: it is kept for the persona's own"
+        return f"{what} {name!r} cannot be declared: it is kept for the persona's own", "rename it"
     if not name.isidentifier() or normal(name).startswith("_"):
-        return f"{what} {spelled(shorten(name))} is not a name that a placeholder can have"
+        return f"{what} {spelled(shorten(name))} is not a name that a placeholder can have", NAME_IT
     return None
 
 

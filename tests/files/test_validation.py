@@ -13,7 +13,7 @@ from hits import share_of_hits
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from llm_persona import validate_file
+from llm_persona import PersonaFileError, PersonaRegistry, validate_file
 from llm_persona.checks.characters import suspicions
 from llm_persona.errors import Problem
 from llm_persona.fields import FIELDS
@@ -293,3 +293,20 @@ def test_importing_the_package_imports_no_validator() -> None:
     code = "import llm_persona.files.validation, sys; print('jsonschema_rs' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_wrapper_around_personas_is_to_go() -> None:
+    """The remedy is not to make a field of the persona in it."""
+    with pytest.raises(PersonaFileError) as caught:
+        PersonaRegistry.from_dict({"personas": {"Maya": {"role": "Guide"}}})
+    assert "unknown field 'Maya'; a persona stands at the top of the file: take 'personas' away" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("folder", "is a folder"), ("*.yaml", "-f takes patterns"), ("a.yaml", "check the path")]
+)
+def test_what_is_no_file_is_told(tmp_path: Path, name: str, told: str) -> None:
+    """A folder is not to be renamed, and a pattern is no path that is wrong."""
+    (tmp_path / "folder").mkdir()
+    (problem,) = validate_file(tmp_path / name)
+    assert told in f"{problem.message}; {problem.hint}"

@@ -15,6 +15,7 @@ from llm_persona import (
     InvalidValueError,
     MissingVariableError,
     Persona,
+    PersonaError,
     PersonaFileError,
     PersonaRegistry,
     TemplateError,
@@ -302,3 +303,14 @@ def test_what_is_written_as_a_file_reads_back(constants: dict[str, str], text: s
         again = PersonaRegistry.from_file(path)
     assert again.definition("May") == registry.definition("May")
     assert again.get("May").greeting == registry.get("May").greeting
+
+
+@pytest.mark.parametrize(("kind", "name"), [("constants", "name"), ("constants", "company"), ("variables", "name")])
+def test_a_name_that_is_kept_is_to_be_another(kind: str, name: str) -> None:
+    """Letters would not help: the remedy is the same for a file and in Python."""
+    with pytest.raises(PersonaError) as from_data:
+        PersonaRegistry.from_dict({"Maya": {"role": "r", kind: {name: "x"}}})
+    with pytest.raises(PersonaError) as in_python:
+        Persona("Maya", "r", **{kind: {name: "x"}})
+    for caught in (from_data, in_python):
+        assert "it is kept for the persona's own; rename it" in str(caught.value)

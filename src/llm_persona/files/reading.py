@@ -174,6 +174,8 @@ def parse_file(content: bytes | Document, path: str, limits: Limits) -> Document
     """Return the document of what was reached at a path; YAML or JSON by the path's ending."""
     kind = _KINDS.get(os.path.splitext(path)[1].lower())
     if kind is None:
+        if os.path.isdir(path):
+            return _refused(path, "is a folder", "name a file in it; on the command line, -f takes folders")
         return _refused(path, "a persona file must end in .yaml, .yml or .json", "rename it")
     return content if isinstance(content, Document) else parse(content, path, kind=kind, limits=limits)
 
@@ -199,7 +201,9 @@ def reached(name: str, limits: Limits, at: str | None = None) -> bytes | Documen
     try:
         return content_of(at or name, limits)
     except FileNotFoundError:
-        return _refused(name, "there is no such file", "check the path")
+        is_pattern = any(mark in name for mark in "*?[")
+        hint = "on the command line, -f takes patterns" if is_pattern else "check the path"
+        return _refused(name, "there is no such file", hint)
     except PermissionError:
         return _refused(name, "the file may not be read", "check its permissions")
     except (OSError, ValueError) as error:

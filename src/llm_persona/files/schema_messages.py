@@ -110,13 +110,13 @@ def _unknown_keys(
         bad_names = ((key, _name_fault(key, what)) for key in value)
         yield from (Mistake((*path, key), *fault, at_key=True) for key, fault in bad_names if fault)
     elif len(path) == 1:
-        yield from (_unknown_field(path, key) for key in value if key not in FIELDS or key == "name")
+        yield from (_unknown_field(path, key, value[key]) for key in value if key not in FIELDS or key == "name")
     elif path[-1] in TABLES:
         blank = [] if path[-1] == "variables" else [key for key in value if is_blank(key)]
         yield from (Mistake(path, "has an empty name", "write the name", key=key) for key in blank)
         kind = {"variables": "variable", "constants": "constant"}.get(str(path[-1]))
         named = [] if kind is None else [(key, name_fault(kind, key)) for key in value if key not in blank]
-        yield from (Mistake(path, fault, NAME_IT, key=key) for key, fault in named if fault)
+        yield from (Mistake(path, *fault, key=key) for key, fault in named if fault)
     else:
         yield from _unknown_edits(document, path, value, guess)
 
@@ -142,9 +142,12 @@ def _name_fault(name: str, what: str = "name") -> tuple[str, str | None] | None:
     return None
 
 
-def _unknown_field(path: tuple[str | int, ...], key: str) -> Mistake:
+def _unknown_field(path: tuple[str | int, ...], key: str, value: object) -> Mistake:
     if key.casefold() == "name":
         return Mistake(path, f"unknown field {key!r}", f"the key {str(path[0])!r} is the name", key=key)
+    if isinstance(value, dict) and value and value.keys() <= {*FIELDS}:  # a persona
+        hint = f"a persona stands at the top of the file: take {shorten(str(path[0]))!r} away, and its indent"
+        return Mistake(path, f"unknown field {spelled(shorten(key))}", hint, key=key)
     return Mistake(path, f"unknown field {spelled(shorten(key))}", meant(key).hint, key=key)
 
 
@@ -184,7 +187,7 @@ def _wrong_text(document: Document, path: tuple[str | int, ...], text: str, titl
     if path[-1] in ("parent", "version", "replaced_by"):
         fault = _name_fault(text, "version") if path[-1] == "version" else _reference_fault(text)
         return Mistake(path, *(fault or NOT_A_NAME))
-    return Mistake(path, name_fault("variable", text) or "is not a name", NAME_IT)
+    return Mistake(path, *(name_fault("variable", text) or ("is not a name", NAME_IT)))
 
 
 def _repeats(path: tuple[str | int, ...], names: list[object]) -> Iterator[Mistake]:
