@@ -736,3 +736,12 @@ def test_no_message_says_a_value_of_the_session(template: str, told: str, base: 
         assert told in caught.value.message
         assert "kanari" not in str(caught.value)
         assert "717711" not in str(caught.value)
+
+
+def test_an_include_that_asks_for_its_loop_is_told_what_to_do(tmp_path: Path) -> None:
+    """It sees what the template has set, and no loop."""
+    (tmp_path / "own.j2").write_text('{% for c in persona.constraints %}{% include "part.j2" %}{% endfor %}')
+    (tmp_path / "part.j2").write_text("{{ loop.index }}")
+    registry = PersonaRegistry(tmp_path)
+    with pytest.raises(TemplateError, match=r"there is no 'loop' outside of a loop; .*set number = loop\.index"):
+        registry.define(Persona("Maya", "Guide", template="own"))

@@ -67,7 +67,7 @@ _TEXTS = frozenset((str, SessionText, Verbatim))
 def text_of(value: object) -> str:
     """Return the text of a value that may be printed. Raises TemplateError or UndefinedError for any other."""
     if type(value) in _TEXTS:
-        if len(value) > SHORT:  # type: ignore[arg-type]
+        if len(value) > SHORT:  # type: ignore[arg-type]  # one of these
             running.get().looked(value)
         return value  # type: ignore[return-value]  # one of these
     if isinstance(value, Pieces):

@@ -377,7 +377,7 @@ class Generator(Unfolded):
     def _visit_part(self, part: nodes.Expr, frame: Frame) -> int:
         if isinstance(part, nodes.TemplateData):
             self.writeline(f"{frame.buffer}.append({self._text(part)})", part)
-        elif self.environment.escapes:  # type: ignore[attr-defined]
+        elif self.environment.escapes:  # type: ignore[attr-defined]  # a Sandbox
             self.start_write(frame, part)
             self.visit(part, frame)
             self.end_write(frame)

@@ -112,11 +112,17 @@ def absent(value: object, name: object, known: Iterable[str]) -> str:
     return f"{kind} has no {shown!r}{there}" + (f"; {hint}" if hint else "")
 
 
-def unavailable(kind: str, name: str) -> str:
-    """Say why a filter or test cannot be used."""
+_INSTEAD = {"xmlattr": "did you mean 'xml_attribute'?"}  # of Jinja's filters
+
+
+def unavailable(kind: str, name: str, known: Iterable[str]) -> tuple[str, str | None]:
+    """Say why a filter or test cannot be used, and what may have been meant."""
     if kind == "filter" and name in JINJA_FILTERS:
-        return f"filter {name!r} is not available: it varies, pads without bound, or reaches into objects"
-    return f"there is no {kind} {name!r}"
+        return (
+            f"filter {name!r} is not available: it varies, pads without bound, or reaches into objects",
+            _INSTEAD.get(name),
+        )
+    return f"there is no {kind} {name!r}", did_you_mean(name, known)
 
 
 def unprintable(value: object) -> NoReturn:

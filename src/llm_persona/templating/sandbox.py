@@ -192,7 +192,7 @@ class Sandbox(OpenEnvironment):
         while True:
             for name, block in compiled.blocks.items():
                 blocks.setdefault(name, []).append(block)
-            parent = self.loader.parents[str(compiled.name)]  # type: ignore[union-attr]
+            parent = self.loader.parents[str(compiled.name)]  # type: ignore[union-attr]  # the registry's own loader
             if not parent:
                 return Start(compiled.root_render_func, blocks, parent is None, context)
             compiled = self.get_template(parent, compiled.name)

@@ -175,9 +175,8 @@ def _check_filters(syntax: Syntax) -> None:
         assert isinstance(node, nodes.Filter | nodes.Test)
         kind, known = ("filter", FILTERS) if isinstance(node, nodes.Filter) else ("test", TESTS)
         if node.name not in known and (kind == "filter" or node.name.isalpha()):
-            raise syntax.error(
-                unavailable(kind, node.name), node.lineno, hint=did_you_mean(node.name, known), near=node.name
-            )
+            message, hint = unavailable(kind, node.name, known)
+            raise syntax.error(message, node.lineno, hint=hint, near=node.name)
 
 
 class _Tracking(Unfolded, meta.TrackingCodeGenerator):
@@ -236,6 +235,9 @@ def _handed_on(syntax: Syntax, root: str) -> bool:
     return uses > sum(1 for _ in asked_of(root, syntax.nodes))
 
 
+_NO_LOOP = "what is included sees none: {% set number = loop.index %} before the include, and print number"
+
+
 def check_closure(chain: Iterable[Syntax], fields: Iterable[str]) -> None:
     """Check what can only be known of a template together with all that it uses; the first of `chain` is itself.
 
@@ -248,8 +250,9 @@ def check_closure(chain: Iterable[Syntax], fields: Iterable[str]) -> None:
     for member in members:
         for name, line in member.unknown.items():
             if name not in known:
-                near = did_you_mean(name, (*ROOTS, *known, *GLOBALS))
-                raise member.error(f"there is no {name!r} in a template", line, hint=near, near=name)
+                hint = _NO_LOOP if name == "loop" else did_you_mean(name, (*ROOTS, *known, *GLOBALS))
+                where = " outside of a loop" if name == "loop" else " in a template"
+                raise member.error(f"there is no {name!r}{where}", line, hint=hint, near=name)
         for name in sorted(member.fields.difference(fields)):
             line = next(line for field_name, line in asked_of("persona", member.nodes) if field_name == name)
             raise place(unknown_field(name, fields), member, line, name)

@@ -98,7 +98,7 @@ class Filling:
             if type(part) is not str:
                 value = values[part.name]  # type: ignore[union-attr]  # a Placeholder
                 if type(value) is not str or escapes:
-                    value = self.shown(value, part.name, text)  # type: ignore[union-attr]
+                    value = self.shown(value, part.name, text)  # type: ignore[union-attr]  # as above
                 pieces.append(value)
             else:
                 pieces.append(part)
