@@ -316,3 +316,10 @@ def test_sdks_take_the_tools(provider: Loopback) -> None:
     sent = [body["tools"] for body in provider.bodies]
     assert sent[:3] == [[ANTHROPIC[2], ANTHROPIC[0]], [RESPONSES[1], RESPONSES[0]], [CHAT[1], CHAT[0]]]
     assert sent[3] == [{**CRM, "tools": CRM["tools"][2:]}, UNNAMED[0]]
+
+
+@pytest.mark.parametrize("names", ["all", "find", b"find"])
+def test_a_text_is_no_list_of_names(names: Any) -> None:
+    """Its letters are no tools."""
+    with pytest.raises(InvalidValueError, match="names must be a list of the names of tools, not"):
+        select_tools(names, [{"name": "find"}])

@@ -70,8 +70,9 @@ def select_tools(
     that a provider runs (`{"type": "web_search"}`): "keep" puts them last, "drop" leaves them out. For `all` it is the
     whole catalogue, in its order.
 
-    Raises InvalidValueError that names all that are not in the catalogue; for two of one name, for a key that is not the
-    name its definition has, and for an entry without a name unless `unnamed` is given.
+    Raises InvalidValueError for a text in the place of a list, and one that names all that are not in the catalogue; for
+    two of one name, for a key that is not the name its definition has, and for an entry without a name unless `unnamed` is
+    given.
     """
     if unnamed is not None and not is_one_of(unnamed, "keep", "drop"):
         raise InvalidValueError(f"unnamed must be 'keep' or 'drop', not {shown(unnamed)}")
@@ -79,7 +80,7 @@ def select_tools(
     if names is ALL:
         entries = [definition for _, definition in _entries(catalog)]
         return [each for each in entries if unnamed == "keep" or not any(each is other for other in others)]
-    wanted = list(dict.fromkeys(names))
+    wanted = list(dict.fromkeys(cast("Iterable[str]", items_of(names, "names", "a list of the names of tools"))))
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise _unknown(unknown, known)

@@ -245,6 +245,7 @@ def test_a_session_that_lacks_a_variable_fails_that_test_alone(project: Project)
     assert "Maya@1 in 'support', session 'free': Maya: the session lacks 'user_name'" in result.stdout
     assert "add 'user_name': ... to sessions['free']" in result.stdout
     assert "4 passed, 2 errors" in result.stdout
+    assert "During handling" not in result.stdout
     assert "Traceback" not in result.stdout
 
 

@@ -120,7 +120,8 @@ def prompt(request: pytest.FixtureRequest) -> Prompt:
     try:
         return case.render()
     except PersonaError as error:
-        pytest.fail(str(error), pytrace=False)
+        failure = str(error)
+    pytest.fail(failure, pytrace=False)  # not while the error is handled, as it would be shown twice
 
 
 @pytest.fixture

@@ -234,6 +234,7 @@ def _data(shares: Sequence[StableShare], count: Count | None) -> list[dict[str, 
 def _print(problems: Sequence[Problem], lines: Lines, form: str, files: int) -> None:
     if form == "github":
         print_problems_for_github(problems)
+        line(f"{counted(len(problems), 'problem') if problems else 'no problems'} in {counted(files, 'file')}")
     elif problems:
         print_problems(problems, lines)
     else:
