@@ -233,7 +233,10 @@ def voice() -> Product:
         "variables": {"user_name": None},
     }
     registry = PersonaRegistry.from_dict({"Maya": maya}, templates=TEMPLATES)
-    caller = lambda name, turns: {"user_name": f"Caller {name}"}  # noqa: E731
+
+    def caller(name: str, turns: int) -> dict[str, Any]:
+        return {"user_name": f"Caller {name}"}
+
     return Product(registry, 900, {"Maya": 1.0}, caller, 14, (9, 0.6), 25, 40, 0.15, 120, 0.6)
 
 
@@ -251,7 +254,10 @@ def document(tenants: int = 40) -> Product:
     }
     registry = PersonaRegistry.from_dict({"Dora": dora}, templates=TEMPLATES)
     shared = [{"rules": multiline(prose(f"tenant {number}", 2500))} for number in range(tenants)]
-    user = lambda name, turns: {"user_name": f"User {name}", "plan": "team"}  # noqa: E731
+
+    def user(name: str, turns: int) -> dict[str, Any]:
+        return {"user_name": f"User {name}", "plan": "team"}
+
     return Product(registry, 1500, {"Dora": 1.0}, user, 4, (150, 1.1), 80, 350, 0.3, 800, 2.5, shared)
 
 

@@ -159,7 +159,7 @@ class _Sections(Record):
         raise Unfollowed
 
     __getitem__ = __iter__ = __contains__ = __eq__ = values = keys = get = _unfollowed
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # as a class with __eq__ has it
 
 
 EXTRA = "extra_sections"
@@ -422,4 +422,4 @@ def _maker(
     made: dict[str, Any] = {"escape": escape, "at_once": partial(at_once, family), "__name__": __name__}
     made["steered"] = partial(_steered, names[: len(names) - len(nulls)], nulls, family)
     exec("\n".join(source), made)  # names are written by repr, texts are arguments
-    return made["make"]  # type: ignore[no-any-return]
+    return made["make"]  # type: ignore[no-any-return]  # the function that was written

@@ -358,7 +358,7 @@ def _settled(value: Field, defaults: Mapping[str, str]) -> Field:
     if isinstance(value, tuple):
         return tuple([_settled(text, defaults) for text in value])  # type: ignore[misc]  # texts
     if isinstance(value, TextTable):
-        return TextTable({name: _settled(text, defaults) for name, text in value.entries.items()})  # type: ignore[misc]
+        return TextTable({name: _settled(text, defaults) for name, text in value.entries.items()})  # type: ignore[misc]  # texts
     return value
 
 
@@ -383,7 +383,7 @@ def _marked(value: Field) -> Field:
     if isinstance(value, tuple):
         return tuple(Verbatim(text) if isinstance(text, str) else text for text in value)
     if isinstance(value, TextTable):
-        return TextTable({Verbatim(name): _marked(entry) for name, entry in value.entries.items()})  # type: ignore[misc]
+        return TextTable({Verbatim(name): _marked(entry) for name, entry in value.entries.items()})  # type: ignore[misc]  # texts
     if isinstance(value, Record):
         return Record({Verbatim(name): Verbatim(str(text)) for name, text in value.items()})
     return value
