@@ -8,8 +8,10 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
@@ -201,23 +203,74 @@ def test_a_bundle_is_the_same_wherever_it_is_made(personas: Path, tmp_path: Path
     assert first == second
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[tuple[Any, dict[str, Any]]]:
-    """moto's S3 on loopback, and what s3fs is told of it."""
+class Store3(NamedTuple):
+    """moto's S3 on loopback, behind what may come between a store and who asks it."""
+
+    moto: Any
+    between: ThreadingHTTPServer
+    trouble: dict[str, Any]
+
+
+@pytest.fixture
+def s3() -> Iterator[Store3]:
+    """A double of S3 that can be told to hang, to fail, and to go on saying an ETag of before."""
     server = pytest.importorskip("moto.server", reason="the double of S3 is moto's")
     pytest.importorskip("s3fs", reason="S3 by fsspec is s3fs")
     moto = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
-    host, port = moto.get_host_and_port()
-    options = {"endpoint_url": f"http://{host}:{port}", "key": "x", "secret": "y"}
-    yield moto, options
+    address = moto.get_host_and_port()
+    trouble: dict[str, Any] = {"how": None, "over": threading.Event(), "told": {}}
+
+    class Between(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if trouble["how"] == "is gone":
+                self.close_connection = True
+                return
+            if trouble["how"] == "hangs":
+                trouble["over"].wait(30)
+            connection = HTTPConnection(*address, timeout=30)
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+            status = 500 if trouble["how"] == "answers 500" else answer.status
+            self.send_response(status)
+            told = dict(answer.getheaders())
+            if self.command == "HEAD":
+                told = trouble["told"].setdefault(self.path, told) if trouble["how"] == "stale" else told
+                trouble["told"][self.path] = told
+            else:
+                told["Content-Length"] = str(len(content))
+            for name, value in told.items():
+                if name.lower() not in {"transfer-encoding", "connection", "date", "server"}:
+                    self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content)
+
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on
+
+        def log_message(self, *arguments: object) -> None:
+            """Nothing: what is asked is nobody's output."""
+
+    between = ThreadingHTTPServer(("127.0.0.1", 0), Between)
+    between.daemon_threads = True
+    threading.Thread(target=between.serve_forever, daemon=True).start()
+    yield Store3(moto, between, trouble)
+    trouble["over"].set()
+    between.shutdown()
+    between.server_close()
     moto.stop()
 
 
 @pytest.fixture
-def bucket(s3: tuple[Any, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def bucket(s3: Store3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A bucket that the command line and every process finds, as they do in a fleet: by the environment."""
-    for name, value in s3[1].items():
+    port = s3.between.server_address[1]
+    for name, value in {"endpoint_url": f"http://127.0.0.1:{port}", "key": "x", "secret": "y"}.items():
         monkeypatch.setenv(f"FSSPEC_S3_{name.upper()}", value)
     from fsspec.config import conf, set_conf_env
 
@@ -225,6 +278,43 @@ def bucket(s3: tuple[Any, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.M
     fsspec.filesystem("s3", skip_instance_cache=True).makedirs("fleet", exist_ok=True)
     yield f"s3://fleet/{tmp_path.name}/current.json"
     conf.pop("s3")
+
+
+@pytest.mark.parametrize("how", ["hangs", "answers 500"])
+def test_a_store_in_trouble_takes_nothing_from_who_is_served(
+    personas: Path, bucket: str, s3: Store3, tmp_path: Path, how: str
+) -> None:
+    """The last good set is served and the trouble is said, also to who starts meanwhile; then what is new is served."""
+    assert run("-f", personas, bucket)[0] == 0
+    with live_of(bucket, tmp_path, timeout=0.5) as live:
+        assert live.get("Maya").version == "1"
+        s3.trouble["how"] = how
+        until(lambda: live.status.refused)
+        with live_of(bucket, tmp_path, timeout=0.5) as late:
+            assert (late.get("Maya").version, late.status.ready, bool(late.status.refused)) == ("1", True, True)
+        assert (live.get("Maya").version, live.status.ready) == ("1", True)
+        s3.trouble["how"] = None
+        s3.trouble["over"].set()
+        kept(personas, 2, 1)
+        assert run("-f", personas, bucket)[0] == 0
+        until(lambda: live.get("Maya").version == "2" and not live.status.refused, 30)
+
+
+def test_an_etag_of_before_hides_an_edit_for_ten_polls_at_most(
+    personas: Path, bucket: str, s3: Store3, tmp_path: Path
+) -> None:
+    assert run("-f", personas, bucket)[0] == 0
+    kept(personas, 2, 1)
+    with LiveRegistry(bucket, poll=3600, timeout=5, keep=tmp_path / "kept") as live:
+        assert live.get("Maya").version == "1"
+        live.refresh()
+        s3.trouble["how"] = "stale"
+        assert run("-f", personas, bucket)[0] == 0
+        seen = []
+        for _ in range(10):
+            live.refresh()
+            seen.append(live.get("Maya").version)
+    assert (seen[0], seen[-1]) == ("1", "2")
 
 
 def _serve(url: str, keep: str, said: Any, stop: Any) -> None:
@@ -281,7 +371,7 @@ POLL_OF_FLEET = 1.0
 FLEET = 3
 
 
-def test_a_fleet_over_s3(personas: Path, bucket: str, s3: tuple[Any, dict[str, Any]], tmp_path: Path) -> None:
+def test_a_fleet_over_s3(personas: Path, bucket: str, s3: Store3, tmp_path: Path) -> None:
     """An edit and a roll-back reach every process; without its store the fleet goes on, and says so."""
     assert run("-f", personas, bucket)[0] == 0
     context = multiprocessing.get_context("spawn")
@@ -299,7 +389,7 @@ def test_a_fleet_over_s3(personas: Path, bucket: str, s3: tuple[Any, dict[str, A
         _told(said, FLEET, ("2", False), 30)
         assert run("--previous", bucket)[0] == 0
         _told(said, FLEET, ("1", False), 30)
-        s3[0].stop()
+        s3.trouble["how"] = "is gone"
         _told(said, FLEET, ("1", True), 30)
     finally:
         stop.set()
