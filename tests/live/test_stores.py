@@ -194,6 +194,23 @@ def test_a_store_that_is_no_store_is_refused(personas: Path, tmp_path: Path) -> 
     assert run("-f", personas, "current.json")[1].startswith("'current.json' is no URL of a store")
 
 
+def test_a_pointer_on_a_disk_is_moved_in_one_step(personas: Path, tmp_path: Path) -> None:
+    """Whoever has it open goes on reading the one before, whole; nothing else stays behind."""
+    url, folder = f"file://{tmp_path}/store/current.json", tmp_path / "store"
+    assert "make the folder or the bucket first" in run("-f", personas, url)[1]
+    folder.mkdir()
+    assert run("-f", personas, url)[0] == 0
+    with (folder / "current.json").open() as reader:
+        kept(personas, 2, 1)
+        assert run("-f", personas, url)[0] == 0
+        assert json.load(reader)["previous"] is None
+    names = {each.name for each in folder.iterdir()}
+    pointer = _pointer(url)
+    assert names == {"current.json", pointer["bundle"], pointer["previous"]["bundle"]}
+    with live_of(url, tmp_path) as live:
+        assert live.get("Maya").version == "2"
+
+
 def test_a_bundle_is_the_same_wherever_it_is_made(personas: Path, tmp_path: Path, monkeypatch: Any) -> None:
     """Neither the folder nor the way to it is in it."""
     assert run("-f", personas, f"memory://{tmp_path.name}/a.json")[0] == 0
@@ -251,7 +268,7 @@ def s3() -> Iterator[Store3]:
             if self.command != "HEAD":
                 self.wfile.write(content)
 
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on  # noqa: N815  # as http.server names them
 
         def log_message(self, *arguments: object) -> None:
             """Nothing: what is asked is nobody's output."""

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from ..errors import PersonaError, let_through, one_line, shorten
+from ..files.output import write_file
 from .bundles import digest
 
 MOST_POINTER = 65_536  # bytes
@@ -74,7 +75,7 @@ class Store:
         """Write a bundle, unless it is there as it should be."""
         there = self._asked(lambda: self._content(name, MOST_BUNDLE))
         if there != content:
-            self._asked(lambda: self._system()[0].pipe_file(self._beside(name), content))
+            self._asked(lambda: _put(self._system()[0], self._beside(name), content))
 
     def move(self, pointer: Pointer, before: bytes | None) -> None:
         """Write the pointer where it still says what it did before.
@@ -92,17 +93,16 @@ class Store:
 
     def _move(self, content: bytes, before: bytes | None) -> None:
         system, path = self._system()
-        protocol = (system.protocol,) if isinstance(system.protocol, str) else system.protocol
         if before is None:
-            system.pipe_file(path, content, mode="create")
-        elif "s3" in protocol:
+            _put(system, path, content, replace=False)
+        elif "s3" in _protocols(system):
             # What is there now is what was read, or the write is refused: the ETag is of the content that was compared.
             etag = system.info(path)["ETag"]
             self._is_still(before)
             system.pipe_file(path, content, IfMatch=etag)
         else:
             self._is_still(before)
-            system.pipe_file(path, content)
+            _put(system, path, content)
 
     def _is_still(self, before: bytes) -> None:
         if self._content(None, MOST_POINTER) != before:
@@ -185,6 +185,21 @@ class Store:
             )
         said = shorten(one_line(str(error)), 200)
         return PersonaError(f"the store cannot be used: {type(error).__name__}: {said}")
+
+
+def _put(system: Any, path: str, content: bytes, *, replace: bool = True) -> None:
+    """Write what stands at a path, whole or not at all: a store's own write is so, that of a disk in place is not."""
+    try:
+        if "file" in _protocols(system):
+            write_file(path, content.decode(), replace=replace)
+        else:
+            system.pipe_file(path, content, mode="overwrite" if replace else "create")
+    except FileNotFoundError:
+        raise PersonaError("there is no such place to write to", hint="make the folder or the bucket first") from None
+
+
+def _protocols(system: Any) -> tuple[str, ...]:
+    return (system.protocol,) if isinstance(system.protocol, str) else tuple(system.protocol)
 
 
 def read_pointer(content: bytes, url: str) -> Pointer:
