@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import random
 import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,6 +177,65 @@ def _seconds(registry: LiveRegistry | PersonaRegistry) -> float:
     return time.thread_time() - start
 
 
+def served_meanwhile(edits: int) -> tuple[int, int, int, float]:
+    """Return how many prompts eight threads and an event loop were given while so many edits arrived, a third of them
+    broken; how many prompts were of a set that never was; how many generations were seen; and what the memory in use after
+    all edits is, that after a third of them being 1."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder / "set", 0)
+        path, beside = folder / "set" / "personas.yaml", folder / "set" / "personas.tmp"
+        stop = threading.Event()
+        prompts: Counter[str] = Counter()
+        strange: list[str] = []
+
+        def serve_once() -> None:
+            registry = live.current
+            said = {
+                word for each in NAMES for word in registry.get(each).build_system_prompt().split() if word.isdecimal()
+            }
+            prompts.update(said)
+            if len(said) != 1 or int(min(said)) % 3 == 2:
+                strange.append(" ".join(said))
+
+        async def loop() -> None:
+            while not stop.is_set():
+                serve_once()
+                await asyncio.sleep(0.001)
+
+        def serve() -> None:
+            while not stop.is_set():
+                serve_once()
+                time.sleep(0.001)
+
+        (folder / "set" / "t.j2").write_text("{{ persona.name }} {{ persona.role }}\n")
+        with LiveRegistry(path) as live:
+            threads = [threading.Thread(target=serve) for _ in range(8)]
+            threads.append(threading.Thread(target=lambda: asyncio.run(loop())))
+            for thread in threads:
+                thread.start()
+            early = 0
+            for number in range(1, edits + 1):
+                text = personas(number)
+                beside.write_text(text.replace("role:", "rol:", 1) if number % 3 == 2 else text)
+                os.replace(beside, path)
+                time.sleep(0.05)
+                if number == edits // 3:
+                    gc.collect()
+                    early = _in_use()
+            gc.collect()
+            late = _in_use()
+            stop.set()
+            for thread in threads:
+                thread.join()
+    return prompts.total(), len(strange), len(prompts), late / early
+
+
+def _in_use() -> int:
+    """Return the pages of memory that this process has in use, as Linux counts them."""
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+
 if __name__ == "__main__":
     edits = int(sys.argv[1]) if len(sys.argv) > 1 else EDITS
     print(f"price of a prompt, the registry's being 1: {price():.3f}", flush=True)
@@ -184,3 +246,7 @@ if __name__ == "__main__":
     )
     print("behind a link that is swapped: {} sets, {} mixed".format(*swapped(edits)), flush=True)
     print("written in place: {} sets, {} torn".format(*written_in_place(edits)), flush=True)
+    total, strange, generations, growth = served_meanwhile(edits)
+    print(
+        f"served meanwhile: {total} times of {generations} generations, {strange} of a set that never was; memory {growth:.3f}"
+    )
