@@ -16,7 +16,7 @@ BASE, MAYA, LINE = (
 
 
 def failing(*causes: tuple[Cause, ...], test: str = "t.py::test[a]", prompts: int = 0) -> Failure:
-    return Failure(test, test.partition("[")[0], prompts, causes)
+    return Failure(test, test.partition("[")[0], prompts, 0, causes)
 
 
 def test_causes_are_sorted_by_how_many_prompts_they_changed() -> None:

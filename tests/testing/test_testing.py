@@ -192,6 +192,28 @@ def test_new_prompts_are_a_cause(project: Project) -> None:
     assert project.kept() == FILES
 
 
+@pytest.mark.parametrize("processes", [[], ["-n", "2"]], ids=["one process", "two processes"])
+def test_a_persona_by_another_name_is_compared_with_what_it_was(pinned: Project, processes: list[str]) -> None:
+    """The run ends with the command that keeps the prompts by their new name, and with the one that deletes the old."""
+    pinned.edit("personas.yaml", "Dora:", "Nora:")
+    result = pinned.run(*processes)
+    assert "Dora has one and is not defined any more. If it was renamed, this is what sets them apart:" in result.stdout
+    told = told_last(result).splitlines()
+    assert told[1:4] == ["Nora: a new name of Dora, or a new persona (2 prompts)", "", "To accept all of it:"]
+    assert told[6] == "2 snapshots are of prompts that are no more. To delete them then:"
+    assert pinned.run_printed(told[4]).returncode == 0
+    assert len(pinned.kept()) == len(FILES) + 2
+    assert pinned.run_printed(told[7]).returncode == 0
+    assert pinned.kept() == sorted(name.replace("Dora", "Nora") for name in FILES)
+
+
+def test_a_persona_that_is_unlike_those_that_are_gone_is_new(pinned: Project) -> None:
+    pinned.edit("personas.yaml", "Dora: {role: Guide}", "Nora: {role: Pilot, tone: brisk, capabilities: [Fly, Land]}")
+    result = pinned.run()
+    assert "If it was renamed" not in result.stdout
+    assert "a prompt that has no snapshot yet (2 prompts)" in result.stdout
+
+
 def test_the_printed_command_runs_from_where_pytest_ran(pinned: Project) -> None:
     """Paths in it are relative to the working directory, not to pytest's root."""
     pinned.write("pytest.ini", "[pytest]\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +22,8 @@ MOST_CAUSES = 20
 LONGEST_LINE = 400  # characters
 NEW_LINES = 30  # of a prompt that has no snapshot
 SHORT = 60  # characters of a line that is gone
+MOST_LEFT = 200  # files that are looked at for a name of before
+ALIKE = 0.5  # of the lines: less are two personas
 
 Found = list[tuple[Change, int]]  # with the line of the new prompt where it shows
 
@@ -33,8 +35,11 @@ class Mismatch(NamedTuple):
     causes: tuple[tuple[Cause, ...], ...]
 
 
-def mismatch(case: PromptCase, result: AssertionResult, command: str) -> Mismatch:
-    """Say what syrupy's comparison found; the last line is the command that accepts the prompt."""
+def mismatch(case: PromptCase, result: AssertionResult, command: str, left: Sequence[str] = ()) -> Mismatch:
+    """Say what syrupy's comparison found; the last line is the command that accepts the prompt.
+
+    `left` are the files of prompts that are no more: a prompt without a snapshot may be one of them by a new name.
+    """
     if result.exception is not None and result.asserted_data is None:
         return Mismatch(str(result.exception), ())
     path = shown_path(result.snapshot_location)
@@ -45,8 +50,15 @@ def mismatch(case: PromptCase, result: AssertionResult, command: str) -> Mismatc
         parts = [_headline(case), *_changed(case, old, new, path, found)]
         causes = tuple(dict.fromkeys(change.causes for change, _ in found)) or (_unknown(old, new),)
     else:
-        parts = [_missing(case, new, result.snapshot_location, path)]
-        causes = ((Cause("a prompt that has no snapshot yet"),),)
+        other = _other_version(case, result.snapshot_location)
+        before = _renamed(case, new, left) if other is None else None
+        parts = [_missing(case, new, path, other) if before is None else _new_name(case, new, path, before)]
+        told = (
+            "a prompt that has no snapshot yet"
+            if before is None
+            else f"{case.ref}: a new name of {before[0]}, or a new persona"
+        )
+        causes = ((Cause(told),),)
     return Mismatch("\n\n".join([*parts, f"To accept it:\n{command}"]), causes)
 
 
@@ -90,19 +102,43 @@ def _changed(case: PromptCase, old: str, new: str, path: str, found: Found) -> I
         yield "\n".join(["What made it:", *shown, *more])
 
 
-def _missing(case: PromptCase, new: str, location: str, path: str) -> str:
-    other = _other_version(case, location)
+def _missing(case: PromptCase, new: str, path: str, other: tuple[str, str] | None) -> str:
     if other is None:
         return f"{case} has no snapshot yet ({path}):\n\n{_shown(iter(new.split(chr(10))), NEW_LINES)}"
-    ref, old = other
+    ref = other[0]
     gone = (
         "" if ref in case.registry else f"\n{ref} is not defined any more: keep it for what is pinned to it, or let go."
     )
-    parts = [f"{case} has no snapshot yet ({path}). This is what sets it apart from {ref}:{gone}"]
+    said = f"{case} has no snapshot yet ({path}). This is what sets it apart from {ref}:{gone}"
+    return _apart(case, new, said, other)
+
+
+def _new_name(case: PromptCase, new: str, path: str, before: tuple[str, str]) -> str:
+    said = (
+        f"{case} has no snapshot yet ({path}).\n{before[0]} has one and is not defined any more. "
+        f"If it was renamed, this is what sets them apart:"
+    )
+    return _apart(case, new, said, before)
+
+
+def _apart(case: PromptCase, new: str, said: str, before: tuple[str, str]) -> str:
+    ref, old = before
     if old == new:
-        return f"{parts[0]} nothing."
-    found = _changes(case, old.split("\n"), new.split("\n"))
-    return "\n\n".join([*parts, *_changed(case, old, new, ref, found)])
+        return f"{said} nothing."
+    return "\n\n".join([said, *_changed(case, old, new, ref, _changes(case, old.split("\n"), new.split("\n")))])
+
+
+def _renamed(case: PromptCase, new: str, left: Sequence[str]) -> tuple[str, str] | None:
+    """Return what may be the prompt's name of before, and its text: the likest file of the same template and session."""
+    ending = file_stem("", case.template, case.session).removeprefix("%") + ENDING
+    best, share = None, ALIKE
+    for file in islice((each for each in left if each.endswith(ending)), MOST_LEFT):
+        with open(file, "rb") as snapshot:
+            old = _text(snapshot.read())
+        alike = difflib.SequenceMatcher(None, old.split("\n"), new.split("\n"), autojunk=True).ratio()
+        if alike > share:
+            best, share = (os.path.basename(file).removesuffix(ending), old), alike
+    return best
 
 
 def _other_version(case: PromptCase, location: str) -> tuple[str, str] | None:

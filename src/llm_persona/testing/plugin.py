@@ -142,7 +142,7 @@ def pytest_runtest_makereport(
     """Let a prompt that is not its snapshot fail with what changed, in whole: pytest cuts assertions after 8 lines."""
     failure = None
     if call.excinfo is not None and call.excinfo.errisinstance(AssertionError) and _keeps_prompts(item.config):
-        from .snapshots import MISMATCH, case_of
+        from .snapshots import MISMATCH, case_of, left_behind
 
         result = item.stash.get(MISMATCH, None)
         if result is not None:
@@ -150,10 +150,11 @@ def pytest_runtest_makereport(
             from .summary import Failure
 
             test = _as_asked_for(item, item.nodeid)
-            found = mismatch(case_of(item), result, accept_command([test]))
+            left = left_behind(item)
+            found = mismatch(case_of(item), result, accept_command([test]), left)
             failed = pytest.fail.Exception(found.report, pytrace=False).with_traceback(call.excinfo.tb)
             call.excinfo = pytest.ExceptionInfo.from_exception(failed)
-            failure = Failure(test, *_function(item), found.causes).written()
+            failure = Failure(test, *_function(item), len(left), found.causes).written()
     report = yield
     if failure is not None:
         setattr(report, _FAILURE, failure)
@@ -167,7 +168,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
     told = [getattr(report, _FAILURE, None) for report in terminalreporter.stats.get("failed", ())]
     if not any(told):
         return
-    from .summary import Failure, as_few_as_can_be, summary
+    from .summary import Failure, as_few_as_can_be, left_in, summary
 
     failures = sorted(Failure.read(data) for data in told if data is not None)  # in one order, also of many processes
     terminalreporter.section("what made prompts change", "=")
@@ -175,6 +176,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"\nTo accept {'all of it' if len(failures) > 1 else 'it'}:")
     terminalreporter.write_line(accept_command(as_few_as_can_be(failures)))
+    left = left_in(failures)
+    if left:
+        number = sum(left.values())
+        what = "1 snapshot is of a prompt that is" if number == 1 else f"{number:,} snapshots are of prompts that are"
+        terminalreporter.write_line(f"\n{what} no more. To delete {'it' if number == 1 else 'them'} then:")
+        terminalreporter.write_line(accept_command([*left]))
 
 
 def accept_command(tests: list[str]) -> str:

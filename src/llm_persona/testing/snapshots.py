@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Which files the tests of a module keep, by the module's path: filled while tests are collected.
 Claims = dict[str, dict[str, PromptCase]]
 CLAIMS = pytest.StashKey[Claims]()
+_LEFT = pytest.StashKey[dict[str, list[str]]]()  # by their folder
 MISMATCH = pytest.StashKey[AssertionResult | None]()
 
 
@@ -85,10 +86,24 @@ def _unclaimed(root: Path, claims: Claims) -> Iterator[str]:
         claimed = claims.get(module)
         if claimed is None and os.path.exists(module):
             continue
-        used = {case.file for case in (claimed or {}).values()}
-        with os.scandir(root / folder) as entries:
-            files = [entry.name for entry in entries if entry.name.endswith(ENDING) and entry.name not in used]
-        yield from (str(root / folder / name) for name in sorted(files))
+        yield from _of_nobody(str(root / folder), claimed or {})
+
+
+def _of_nobody(folder: str, claimed: Mapping[str, PromptCase]) -> list[str]:
+    used = {case.file for case in claimed.values()}
+    with os.scandir(folder) as entries:
+        files = [entry.name for entry in entries if entry.name.endswith(ENDING) and entry.name not in used]
+    return [os.path.join(folder, name) for name in sorted(files)]
+
+
+def left_behind(item: pytest.Item) -> list[str]:
+    """Return the files of prompts that no test of the item's module has any more."""
+    folder = PromptSnapshots.dirname(test_location=PyTestLocation(item))
+    known = item.config.stash.setdefault(_LEFT, {})
+    if folder not in known:
+        claimed = item.config.stash.get(CLAIMS, {}).get(str(item.path.absolute()), {})
+        known[folder] = _of_nobody(folder, claimed) if os.path.isdir(folder) else []
+    return known[folder]
 
 
 class PromptSnapshot(SnapshotAssertion):

@@ -19,16 +19,18 @@ class Failure(NamedTuple):
     test: str  # as pytest is asked for it
     function: str  # likewise, with all of its prompts
     prompts: int  # of the function; 0 where they are not to be counted
+    left: int  # snapshots of its module that no prompt has any more
     causes: tuple[Causes, ...]
 
     def written(self) -> list[Any]:
         """Return it as plain data, for it may go to another process."""
-        return [self.test, self.function, self.prompts, [[list(cause) for cause in each] for each in self.causes]]
+        causes = [[list(cause) for cause in each] for each in self.causes]
+        return [self.test, self.function, self.prompts, self.left, causes]
 
     @classmethod
     def read(cls, data: Sequence[Any]) -> Failure:
-        test, function, prompts, causes = data
-        return cls(test, function, prompts, tuple([tuple([Cause(*cause) for cause in each]) for each in causes]))
+        test, function, prompts, left, causes = data
+        return cls(test, function, prompts, left, tuple([tuple([Cause(*cause) for cause in each]) for each in causes]))
 
 
 def causes_of(failures: Sequence[Failure]) -> list[tuple[str, int]]:
@@ -93,6 +95,11 @@ def as_few_as_can_be(failures: Sequence[Failure]) -> list[str]:
     for function, each in failed.items():
         tests += [function] if len(each) == next(iter(each.values())) else each
     return tests
+
+
+def left_in(failures: Sequence[Failure]) -> dict[str, int]:
+    """Return the modules with snapshots that no prompt has any more, and how many they are."""
+    return {failure.test.partition("::")[0]: failure.left for failure in failures if failure.left}
 
 
 def summary(failures: Sequence[Failure]) -> Iterator[str]:
