@@ -87,10 +87,12 @@ class TemplateError(PersonaError):
     """A template is unknown, does not compile, or asks for what it cannot have.
 
     `template` is its name, `line` (1-based) and `column` (1-based, where it could be found) the place in its
-    file, and `source` the line itself. `limit` is the limit that was met, as `Limits` has it, where one was.
+    file, and `source` the line itself. `limit` is the limit that was met, as `Limits` has it, where one was. `others` is
+    what else can be told to be wrong with the template without running it.
     """
 
     limit: str | None = None
+    others: tuple[TemplateError, ...] = ()
     template: str | None = None
     path: str | None = None
     line: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 import textwrap
@@ -496,13 +497,37 @@ def test_templates_that_do_not_compile_are_all_told(tmp_path: Path) -> None:
         lost="{% extends 'markdown.j2' %}\n{% block sesion %}x{% endblock %}\n",
     )
     assert told(found, tmp_path) == [
-        "templates/broken.j2:2: warning: expected an expression, got 'end of statement block'",
+        "templates/broken.j2:2:7: warning: expected an expression, got '%}'",
         (
             "templates/lost.j2:2:10: warning: no template that this one extends has a block 'sesion', so it is never "
             "printed; did you mean 'session'?"
         ),
     ]
     found.check()
+
+
+def test_all_that_is_wrong_with_a_template_is_told_at_once(tmp_path: Path) -> None:
+    """Names, fields, filters, tests and what is set, top to bottom, also of what it includes; in the file's error too."""
+    (tmp_path / "a.j2").write_text(
+        "{{ persona.tnoe }}{{ persona.role|nofilter }}\n{% if persna is bar %}x{% endif %}{% set session = 1 %}\n"
+        "{% include 'b.j2' %}",
+        encoding="utf-8",
+    )
+    (tmp_path / "b.j2").write_text("{{ persona.nam }}", encoding="utf-8")
+    path = tmp_path / "personas.yaml"
+    path.write_text(
+        "$templates: .\nMaya: {role: Guide, template: a}\nDora: {role: Guide, template: a}\n", encoding="utf-8"
+    )
+    with pytest.raises(PersonaFileError) as refused:
+        PersonaRegistry.from_file(path)
+    assert [str(problem).replace(os.path.join(tmp_path, ".", ""), "") for problem in refused.value.problems] == [
+        "a.j2:1:12: persona has no 'tnoe'; did you mean 'tone'?",
+        "a.j2:1:35: there is no filter 'nofilter'",
+        "a.j2:2:7: there is no 'persna' in a template; did you mean 'persona'?",
+        "a.j2:2:17: there is no test 'bar'",
+        "a.j2:2:42: 'session' cannot be set: it is what the template is given",
+        "b.j2:1:12: persona has no 'nam'; did you mean 'name'?",
+    ]
 
 
 def test_a_default_template_that_is_broken_is_an_error(tmp_path: Path) -> None:

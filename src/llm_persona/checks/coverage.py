@@ -171,7 +171,8 @@ def _problems_of(templates: Templates, used: set[str]) -> Iterator[Problem]:
     syntaxes = {name: syntax for template in good.values() for name, syntax in template.syntaxes.items()}
     for name, error in broken:
         if name in used or name not in syntaxes:  # a part of others need not stand alone
-            yield _problem(error, "template-broken" if name in used else "template-broken-unused")
+            code = "template-broken" if name in used else "template-broken-unused"
+            yield from (_problem(each, code) for each in (error, *error.others))
     sources = {name: syntax.source for name, syntax in syntaxes.items()}
     for name, syntax in syntaxes.items():
         if not name.startswith(BUNDLED_PREFIX):

@@ -69,14 +69,17 @@ def print_problems(problems: Iterable[Problem], lines: Lines, *, err: bool = Fal
 
 
 def snippet(source: str, column: int | None) -> list[str]:
-    """Return a source line, cut to what stands around a column (1-based), and a line with a caret below it."""
-    column = min(column or 1, len(source) + 1)
+    """Return a source line, cut to what stands around a column (1-based), and a line with a caret below it.
+
+    Without a column there is no caret: nothing is known to be wrong at the line's begin.
+    """
+    known, column = column is not None, min(column or 1, len(source) + 1)
     start = (
         0 if len(source) <= LONGEST_LINE else max(0, min(column - 1 - LONGEST_LINE // 2, len(source) - LONGEST_LINE))
     )
     lead = ("…" if start else "") + _visible(source[start : column - 1])
     rest = _visible(source[column - 1 : start + LONGEST_LINE]) + ("…" if start + LONGEST_LINE < len(source) else "")
-    return [(lead + rest).rstrip(), " " * cells(lead) + "^"]
+    return [(lead + rest).rstrip(), *([" " * cells(lead) + "^"] if known else [])]
 
 
 def _visible(text: str) -> str:

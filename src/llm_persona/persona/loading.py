@@ -144,7 +144,7 @@ def _default_problems(documents: Iterable[Document], state: State) -> Iterator[P
             bound.templates.get(bound.templates.default)
         except TemplateError as error:
             if document is None or error.path is not None:
-                yield _problem(error, {})
+                yield from (_problem(each, {}) for each in (error, *error.others))
             else:
                 line, column = document.locate(("$default_template",))
                 yield Problem(document.path, line, column, None, "$default_template", error.message, error.hint)
@@ -255,4 +255,7 @@ def in_file_order(problems: list[Problem], documents: Iterable[Document]) -> lis
     """Sort problems by file and place, each once; those of no file, such as templates', come last."""
     order = {document.path: index for index, document in enumerate(documents)}
     unique = dict.fromkeys(replace(p, path=None, line=None, column=None) if p.path == NO_PATH else p for p in problems)
-    return sorted(unique, key=lambda p: (order.get(p.path or "", len(order)), p.line or 0, p.column or 0))
+    for problem in unique:  # the templates' files as they were met
+        if problem.path is not None:
+            order.setdefault(problem.path, len(order))
+    return sorted(unique, key=lambda p: (len(order) if p.path is None else order[p.path], p.line or 0, p.column or 0))

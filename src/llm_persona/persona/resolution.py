@@ -285,6 +285,7 @@ def _unfit(lineage: Lineage, bounds: Bounds) -> Iterator[PersonaError]:
                 source = origin_of(lineage, ("template",))
                 error.persona, error.field = source.persona, source.path
             yield error
+            yield from error.others
     for index, tool in enumerate(persona.tools):
         catalogue = bounds.tools(lineage, ("tools", index))
         if catalogue is not None and tool not in catalogue:

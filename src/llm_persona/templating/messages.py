@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import DecimalException
 from typing import NoReturn
 
@@ -72,10 +72,59 @@ _REWORDED = [
     ("is not iterable", "cannot be looped over or searched"),
     (". Jinja was looking for the following tags: ", "; it waits for "),
     (". The innermost block that needs to be closed is ", "; the innermost block is "),
+    ("unexpected char ", "unexpected "),
+    ("encountered unknown tag ", "there is no tag "),
+    ("missing end of comment tag", "a comment does not end: '#}' is missing"),
+    ("missing end of raw directive", "a raw block does not end: '{% endraw %}' is missing"),
+    ("expected token ", "expected "),
+    ("'begin of print statement'", "'{{'"),
+    ("'begin of statement block'", "'{%'"),
+    ("'end of print statement'", "'}}'"),
+    ("'end of statement block'", "'%}'"),
     ("no filter named ", "there is no filter "),
     ("no test named ", "there is no test "),
     ("cannot assign attribute on non-namespace object", "a template sets names, not attributes"),
 ]
+
+
+_SIGN = re.compile(r"""unexpected ('\W'|"'")(?: at \d+)?""")  # the lexer counts from where the template begins
+_ENDS = "a print ends with '}}', a tag with '%}'"
+_ELIF = ("elseif", "elsif")
+_TAGS = frozenset(
+    [
+        "if",
+        "elif",
+        "else",
+        "endif",
+        "for",
+        "endfor",
+        "block",
+        "endblock",
+        "extends",
+        "include",
+        "import",
+        "from",
+        "set",
+        "endset",
+        "macro",
+        "endmacro",
+        "call",
+        "endcall",
+        "filter",
+        "endfilter",
+        "with",
+        "endwith",
+        "raw",
+        "endraw",
+    ]
+)
+_MEANT: tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...] = (
+    (re.compile(r"there is no tag '(\w+)'"), lambda tag: _tag_meant(tag)),
+    (re.compile(r"'%\}', got '(=)'"), lambda _: "did you mean '=='?"),
+    (re.compile(r"""^unexpected (?:'(?=")|"(?='))(.)"""), lambda _: "a text that begins here does not end"),
+    (re.compile(r"^unexpected '(\})'$"), lambda _: _ENDS),
+    (re.compile(r"(?:, got|^unexpected) '([^']+)'"), lambda _: None),
+)
 
 
 def described(value: object) -> str:
@@ -173,7 +222,27 @@ def explain(error: Exception) -> tuple[str, str | None]:
     text = re.sub(_CLASSES, _kind, text[:1].lower() + text[1:])
     for found, said in _REWORDED:
         text = text.replace(found, said)
+    if isinstance(error, TemplateSyntaxError):
+        return _of_syntax(text)
     return text or f"fails with {type(error).__name__}", None
+
+
+def _tag_meant(tag: str) -> str | None:
+    if tag in _TAGS:
+        return "nothing is open here that it belongs to"
+    return "did you mean 'elif'?" if tag in _ELIF else did_you_mean(tag, _TAGS)
+
+
+def _of_syntax(text: str) -> tuple[str, str | None]:
+    """Return what is said of a template that cannot be parsed, with what may have been meant, and the word it is about."""
+    sign = _SIGN.match(text)
+    if sign is not None:
+        text = text[: sign.end(1)] + text[sign.end() :]
+    for pattern, find in _MEANT:
+        if (found := pattern.search(text)) is not None:
+            hint = find(found[1])
+            return text + (f"; {hint}" if hint else ""), found[1]
+    return text, None
 
 
 def _kind(match: re.Match[str]) -> str:

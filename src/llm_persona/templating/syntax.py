@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import TypeVar
 
 from jinja2 import Environment, meta, nodes
@@ -40,11 +41,12 @@ class Syntax:
         self.blocks: dict[str, int] = {}  # name -> line
         self.outer_blocks: dict[str, int] = {}  # those that stand in no other
         self.unknown: dict[str, int] = {}  # names it reads that nothing here gives -> line
-        self.stored: frozenset[str] = frozenset()  # names it sets
+        self.stored: dict[str, int] = {}  # names it sets -> line
         self.session_names: dict[str, int] = {}
         self.fields: frozenset[str] = frozenset()  # of persona
         self.dynamic = False  # asks the session for a name that is worked out, or hands it on
         self.any_field = False  # does likewise with persona
+        self.faults: tuple[TemplateError, ...] = ()  # what else is wrong with it, by itself
 
     def find_all(self, kind: type[N] | tuple[type[N], ...]) -> list[N]:
         return [node for node in self.nodes if isinstance(node, kind)]
@@ -74,14 +76,30 @@ def place(error: TemplateError, syntax: Syntax, line: int | None, near: str | No
         error.template, error.path, error.line = syntax.name, syntax.path, line
         lines = syntax.source.split("\n")
         if line is not None and 1 <= line <= len(lines):
-            found = re.search(rf"(?<!\w){re.escape(near)}(?!\w)", lines[line - 1]) if near else None
-            error.column = found.start() + 1 if found else None
+            error.column = _column(near, lines[line - 1]) if near else None
             error.source = shorten(lines[line - 1], max(_SHOWN, (error.column or 0) + 40))
     return error
 
 
+_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}")
+
+
+def _column(near: str, line: str) -> int | None:
+    """Return where a word is on a line, or a sign that is there once; of `}` the first that ends no tag."""
+    if near.isidentifier():
+        found = re.search(rf"(?<!\w){near}(?!\w)", line)
+        return found.start() + 1 if found else None
+    if near == "}":
+        open_ = _TAG.sub(lambda tag: " " * len(tag[0]), line)
+        return (open_ if near in open_ else line).find(near) + 1 or None
+    return line.find(near) + 1 if line.count(near) == 1 else None
+
+
 def read_syntax(environment: Environment, syntax: Syntax) -> None:
-    """Parse a template. Raises TemplateError, with the line, for all that can be known of it alone."""
+    """Parse a template, and note all that can be known to be wrong with it alone.
+
+    Raises TemplateError, with the line, where it cannot be parsed or what it uses cannot be told.
+    """
     tree = syntax.tree = environment.parse(syntax.source, syntax.name, syntax.path)
     syntax.nodes = tuple(tree.find_all(nodes.Node))
     syntax.extends = _parent(syntax)
@@ -90,11 +108,9 @@ def read_syntax(environment: Environment, syntax: Syntax) -> None:
         syntax.used_at.setdefault(written, line)
     syntax.blocks = {block.name: block.lineno for block in syntax.find_all(nodes.Block)}
     syntax.outer_blocks = {node.name: node.lineno for node in tree.body if isinstance(node, nodes.Block)}
-    _check_lost(syntax, tree.body)
-    _check_escaping(syntax)
-    _check_constants(syntax)
-    _check_filters(syntax)
     _read_names(syntax)
+    checks = (_lost(syntax, tree.body), _escaping(syntax), _constants(syntax), _filters(syntax), _set(syntax))
+    syntax.faults = tuple(chain.from_iterable(checks))
 
 
 def _parent(syntax: Syntax) -> str | None:
@@ -124,8 +140,8 @@ def _constant(syntax: Syntax, expression: nodes.Expr, line: int, word: str) -> s
     raise syntax.error(f"{word} takes the name of one template, in quotes", line, near=word)
 
 
-def _check_lost(syntax: Syntax, body: Iterable[nodes.Node]) -> None:
-    """Refuse what a template that extends another writes outside of its blocks: nobody would print it."""
+def _lost(syntax: Syntax, body: Iterable[nodes.Node]) -> Iterator[TemplateError]:
+    """Yield what a template that extends another writes outside of its blocks: nobody would print it."""
     if syntax.extends is None:
         return
     for node in body:
@@ -134,12 +150,12 @@ def _check_lost(syntax: Syntax, body: Iterable[nodes.Node]) -> None:
         elif isinstance(node, nodes.Include | nodes.CallBlock | nodes.FilterBlock):
             line = node.lineno
         elif isinstance(node, nodes.If | nodes.For | nodes.With | nodes.Scope):
-            _check_lost(syntax, node.iter_child_nodes())
+            yield from _lost(syntax, node.iter_child_nodes())
             line = next((block.lineno for block in node.find_all(nodes.Block)), None)
         else:
             continue
         if line is not None:
-            raise syntax.error(
+            yield syntax.error(
                 f"this is outside of every block, and {syntax.extends!r}, which is extended here, would not print it",
                 line,
                 hint="move it into a block",
@@ -156,31 +172,33 @@ def _first_line(output: nodes.Output) -> int | None:
     return None
 
 
-def _check_escaping(syntax: Syntax) -> None:
+def _escaping(syntax: Syntax) -> Iterator[TemplateError]:
     for node in syntax.find_all(nodes.EvalContextModifier):
-        raise syntax.error("'autoescape' is not available: xml templates escape by themselves", node.lineno)
+        yield syntax.error("'autoescape' is not available: xml templates escape by themselves", node.lineno)
 
 
-def _check_constants(syntax: Syntax) -> None:
+def _constants(syntax: Syntax) -> Iterator[TemplateError]:
     for constant in syntax.find_all(nodes.Const):
         value = constant.value
         if isinstance(value, float) and not math.isfinite(value):
-            raise syntax.error("a number here is too large", constant.lineno)
+            yield syntax.error("a number here is too large", constant.lineno)
         if isinstance(value, str) and (match := _UNWRITABLE.search(value)):
-            raise syntax.error(f"a text here holds U+{ord(match[0]):04X}, which no prompt can carry", constant.lineno)
+            yield syntax.error(f"a text here holds U+{ord(match[0]):04X}, which no prompt can carry", constant.lineno)
 
 
-def _check_filters(syntax: Syntax) -> None:
+def _filters(syntax: Syntax) -> Iterator[TemplateError]:
     for node in syntax.find_all((nodes.Filter, nodes.Test)):
         assert isinstance(node, nodes.Filter | nodes.Test)
         kind, known = ("filter", FILTERS) if isinstance(node, nodes.Filter) else ("test", TESTS)
         if node.name not in known and (kind == "filter" or node.name.isalpha()):
             message, hint = unavailable(kind, node.name, known)
-            raise syntax.error(message, node.lineno, hint=hint, near=node.name)
+            yield syntax.error(message, node.lineno, hint=hint, near=node.name)
 
 
 class _Tracking(Unfolded, meta.TrackingCodeGenerator):
-    pass
+    def fail(self, msg: str, lineno: int) -> None:  # type: ignore[override]  # goes on where `_filters` tells it
+        if not msg.startswith(("No filter named ", "No test named ")):
+            super().fail(msg, lineno)
 
 
 def _undeclared(tree: nodes.Template) -> set[str]:
@@ -201,10 +219,7 @@ def _read_names(syntax: Syntax) -> None:
     for imported in syntax.find_all(nodes.FromImport):
         for written in imported.names:
             stored.setdefault(written if isinstance(written, str) else written[1], imported.lineno)
-    for root in (*ROOTS, *GLOBALS):
-        if root in stored:
-            raise syntax.error(f"{root!r} cannot be set: it is what the template is given", stored[root], near=root)
-    syntax.stored = frozenset(stored)
+    syntax.stored = stored
     undeclared = _undeclared(syntax.tree) - set(ROOTS) - set(GLOBALS)
     syntax.unknown = {
         name: read.get(name, 1) for name in sorted(undeclared, key=lambda name: (read.get(name, 1), name))
@@ -214,6 +229,13 @@ def _read_names(syntax: Syntax) -> None:
         syntax.session_names.setdefault(name, line)
     syntax.any_field = _handed_on(syntax, "persona")
     syntax.dynamic = _handed_on(syntax, "session")
+
+
+def _set(syntax: Syntax) -> Iterator[TemplateError]:
+    for root in (*ROOTS, *GLOBALS):
+        if root in syntax.stored:
+            line = syntax.stored[root]
+            yield syntax.error(f"{root!r} cannot be set: it is what the template is given", line, near=root)
 
 
 def asked_of(root: str, among: Iterable[nodes.Node]) -> Iterator[tuple[str, int]]:
@@ -238,29 +260,43 @@ def _handed_on(syntax: Syntax, root: str) -> bool:
 _NO_LOOP = "what is included sees none: {% set number = loop.index %} before the include, and print number"
 
 
-def check_closure(chain: Iterable[Syntax], fields: Iterable[str]) -> None:
-    """Check what can only be known of a template together with all that it uses; the first of `chain` is itself.
+def check_closure(members: Iterable[Syntax], fields: Iterable[str]) -> None:
+    """Check a template together with all that it uses; the first of `members` is itself.
 
-    Raises TemplateError for a name that nothing gives, a persona field that is none, and a block without an ancestor.
+    Raises TemplateError for all that is wrong with each of them alone, for a name that nothing gives, a persona field that is
+    none, and a block without an ancestor: the first of them, which has the others.
     """
-    members = list(chain)
-    known = frozenset().union(*(member.stored for member in members))
-    fields = tuple(fields)
     by_name = {member.name: member for member in members}
-    for member in members:
-        for name, line in member.unknown.items():
-            if name not in known:
-                hint = _NO_LOOP if name == "loop" else did_you_mean(name, (*ROOTS, *known, *GLOBALS))
-                where = " outside of a loop" if name == "loop" else " in a template"
-                raise member.error(f"there is no {name!r}{where}", line, hint=hint, near=name)
-        for name in sorted(member.fields.difference(fields)):
-            line = next(line for field_name, line in asked_of("persona", member.nodes) if field_name == name)
-            raise place(unknown_field(name, fields), member, line, name)
-        if member.extends is not None:
-            _check_blocks(member, by_name)
+    fields = tuple(fields)
+    errors: list[TemplateError] = []
+    for member in by_name.values():
+        found = chain(member.faults, _strange_names(member, by_name), _strange_fields(member, fields))
+        errors += sorted(chain(found, _lost_blocks(member, by_name)), key=lambda error: (error.line, error.column or 0))
+    if errors:
+        errors[0].others = tuple(errors[1:])
+        raise errors[0]
 
 
-def _check_blocks(member: Syntax, by_name: dict[str, Syntax]) -> None:
+def _strange_names(member: Syntax, by_name: Mapping[str, Syntax]) -> Iterator[TemplateError]:
+    known = frozenset().union(*(each.stored for each in by_name.values()))
+    for name, line in member.unknown.items():
+        if name not in known:
+            hint = _NO_LOOP if name == "loop" else did_you_mean(name, (*ROOTS, *known, *GLOBALS))
+            where = " outside of a loop" if name == "loop" else " in a template"
+            yield member.error(f"there is no {name!r}{where}", line, hint=hint, near=name)
+
+
+def _strange_fields(member: Syntax, fields: tuple[str, ...]) -> Iterator[TemplateError]:
+    strange = member.fields.difference(fields)
+    if strange:
+        for name, line in dict(reversed([*asked_of("persona", member.nodes)])).items():
+            if name in strange:
+                yield place(unknown_field(name, fields), member, line, name)
+
+
+def _lost_blocks(member: Syntax, by_name: Mapping[str, Syntax]) -> Iterator[TemplateError]:
+    if member.extends is None:
+        return
     ancestors: dict[str, int] = {}
     parent: Syntax | None = member
     while parent is not None and parent.extends is not None:
@@ -268,7 +304,7 @@ def _check_blocks(member: Syntax, by_name: dict[str, Syntax]) -> None:
         ancestors |= parent.blocks
     for block, line in member.outer_blocks.items():
         if block not in ancestors:
-            raise member.error(
+            yield member.error(
                 f"no template that this one extends has a block {block!r}, so it is never printed",
                 line,
                 hint=did_you_mean(block, ancestors) or f"its blocks are {', '.join(ancestors)}",
