@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from llm_persona.columns import BatchRenderer
 from llm_persona.columns.jobs import Job
 from llm_persona.columns.requests import SERVICES, Service
 from llm_persona.columns.tables import ROWS, batches
+from llm_persona.files.output import BEGUN
 
 COUNT = ROWS + 100
 PERSONAS = {"Maya": {"role": "Guide of {user_name}", "version": 1}, "Ben": {"role": "Judge", "company": "Zoë & Co"}}
@@ -116,6 +121,27 @@ def test_a_job_that_was_killed_goes_on_without_a_row_lost_or_twice(tmp_path: Pat
     assert outcome(tmp_path / "out") == outcome(tmp_path / "whole")
     again = job(path, tmp_path / "out").run(told.append)
     assert (again.requests, again.resumed_at) == (made.requests, COUNT)
+
+
+def test_a_process_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Killed when its first batch is noted, and when the files are being put together; nothing of either stays behind."""
+    path = written(tmp_path / "rows.jsonl", rows(2 * ROWS))
+    (tmp_path / "personas.json").write_text(json.dumps(PERSONAS))
+    options = ["-f", str(tmp_path / "personas.json"), "--as", "openai", "--model", "some-model", "--max-tokens", "100"]
+    command = [sys.executable, "-m", "llm_persona", "batch", path, *options, "-s", "user_name", "--message", "ticket"]
+    out, killed = tmp_path / "out", 0
+    for sign in ("job.json", "requests-00001.jsonl"):
+        with subprocess.Popen([*command, "-o", str(out)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            while process.poll() is None and not (out / sign).exists():
+                time.sleep(0.001)
+            process.kill()
+        killed += process.returncode == -signal.SIGKILL
+    (out / f"{BEGUN}0123456789abcdef.tmp").write_text('{"key": "')  # as one that was killed while it noted a batch
+    done = subprocess.run([*command, "-o", str(out)], capture_output=True, text=True, check=False)
+    assert (killed > 0, done.returncode) == (True, 1), done.stderr  # 1: some rows are in error
+    assert job(path, tmp_path / "whole").run(lambda _: None).requests
+    assert outcome(out) == outcome(tmp_path / "whole")
+    assert outcome(out)[0] == [*range(2 * ROWS)]
 
 
 def test_a_job_that_was_killed_before_its_first_batch_begins_anew(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import InvalidValueError, PersonaError
-from ..files.output import write_file
+from ..files.output import sweep, write_file
 from .rendered import of_row
 from .renderer import BatchRenderer
 from .requests import Request, Service
@@ -63,6 +63,7 @@ class Job:
         key = self._key()
         state = self._state(key)
         if state.get("files") is not None:
+            shutil.rmtree(self.folder / SPOOL, ignore_errors=True)
             return Outcome(self.requests, self.errors, state["files"], self.done)
         before = self.done
         self._render(key, told)
@@ -81,6 +82,8 @@ class Job:
 
     def _state(self, key: str) -> dict[str, Any]:
         path = self.folder / STATE
+        if self.folder.is_dir():
+            sweep(self.folder)
         if not path.exists():
             if self.folder.is_dir() and any(each.name != SPOOL for each in self.folder.iterdir()):
                 raise PersonaError(f"{self.folder} holds other files", hint="name an empty folder, or a new one")

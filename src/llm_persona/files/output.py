@@ -26,6 +26,7 @@ Input = Path | int  # a file that was read, or its descriptor
 _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(?:/task/\d+)?/fd")
 _MOST_LINKS = 40
+BEGUN = ".llm-persona."  # how the names of files begin that are written to be put in place
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # of file systems without hard links
 
 
@@ -71,6 +72,13 @@ def write_file(path: Path, text: str, *, replace: bool = True, inputs: Iterable[
         error.filename = name
         del error.filename2  # None would be told as a second name
         raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove what was being written in a folder by who was killed meanwhile; nobody else may be writing there."""
+    for name in os.listdir(folder):
+        if name.startswith(BEGUN) and name.endswith(".tmp"):
+            os.unlink(os.path.join(folder, name))
 
 
 def refuse_existing(path: str) -> None:
@@ -186,7 +194,7 @@ def _write_to(descriptor: int, text: str, content: bytes) -> None:
 def _replace(target: str, content: bytes, status: os.stat_result | None, replace: bool) -> None:
     """Put a new file in the place of a regular one, or where none is."""
     folder = os.path.dirname(target)
-    beside = os.path.join(folder, f".llm-persona.{secrets.token_hex(8)}.tmp")  # short: the target's may be full length
+    beside = os.path.join(folder, f"{BEGUN}{secrets.token_hex(8)}.tmp")  # short: the target's may be full length
     if status is not None and not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), target)
     try:
