@@ -14,6 +14,7 @@ from loopback import Loopback
 from openai.types.chat import ChatCompletionToolParam
 from openai.types.responses import ToolParam
 
+from llm_persona import Persona
 from llm_persona.errors import InvalidValueError
 from llm_persona.tools import select_tools, tool_descriptions, tool_name
 
@@ -316,6 +317,13 @@ def test_sdks_take_the_tools(provider: Loopback) -> None:
     sent = [body["tools"] for body in provider.bodies]
     assert sent[:3] == [[ANTHROPIC[2], ANTHROPIC[0]], [RESPONSES[1], RESPONSES[0]], [CHAT[1], CHAT[0]]]
     assert sent[3] == [{**CRM, "tools": CRM["tools"][2:]}, UNNAMED[0]]
+
+
+def test_a_catalogue_that_is_read_once_is_whole() -> None:
+    maya = Persona("Maya", role="Guide", tools="all")
+    catalogue = [{"toolSpec": {"name": "a"}}, {"cachePoint": {"type": "default"}}]
+    for unnamed, chosen in (("keep", catalogue), ("drop", catalogue[:1])):
+        assert maya.select_tools(iter(catalogue), unnamed=unnamed) == chosen  # type: ignore[arg-type]  # of those two
 
 
 @pytest.mark.parametrize("names", ["all", "find", b"find"])

@@ -45,11 +45,11 @@ def keyed_fingerprint(text: str, key: str | bytes) -> str:
     Who has the key can compare two texts, and who has not cannot try out what may stand in one. Raises
     InvalidValueError for a key that is neither text nor bytes, or is empty.
     """
-    if not isinstance(key, str | bytes):
+    if not isinstance(key, str | bytes | bytearray):
         raise InvalidValueError(f"the key of a fingerprint must be a text or bytes, not {kind_of(key)}")
     if not key:
         raise InvalidValueError("the key of a fingerprint is empty", hint="leave it out, or pass a secret of your own")
-    secret = _unicode(key).encode() if isinstance(key, str) else key
+    secret = _unicode(key).encode() if isinstance(key, str) else bytes(key)
     return f"hmac-sha256:{hmac.new(secret, _unicode(text).encode(), hashlib.sha256).hexdigest()}"
 
 

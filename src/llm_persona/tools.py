@@ -76,10 +76,10 @@ def select_tools(
     """
     if unnamed is not None and not is_one_of(unnamed, "keep", "drop"):
         raise InvalidValueError(f"unnamed must be 'keep' or 'drop', not {shown(unnamed)}")
-    known, others = _read(catalog, unnamed)
+    entries = [*_entries(catalog)]  # a catalogue may be one that is read once
+    known, others = _read(entries, unnamed)
     if names is ALL:
-        entries = [definition for _, definition in _entries(catalog)]
-        return [each for each in entries if unnamed == "keep" or not any(each is other for other in others)]
+        return [each for _, each in entries if unnamed == "keep" or not any(each is other for other in others)]
     wanted = list(dict.fromkeys(cast("Iterable[str]", items_of(names, "names", "a list of the names of tools"))))
     unknown = [name for name in wanted if name not in known]
     if unknown:
@@ -96,17 +96,15 @@ def tool_descriptions(catalog: Mapping[str, Mapping[str, object]] | Iterable[Map
     What has no name is passed by: no persona can ask for it. Raises InvalidValueError for two of one name, a key that
     is not the name its definition has, and a description that is no text.
     """
-    known, _ = _read(catalog, "drop")
+    known, _ = _read(_entries(catalog), "drop")
     return {name: _description(name, tool.described) for name, tool in known.items()}
 
 
-def _read(
-    catalog: Mapping[str, Definition] | Iterable[Definition], unnamed: Unnamed | None
-) -> tuple[dict[str, Tool], list[Definition]]:
+def _read(entries: Iterable[tuple[str | None, Any]], unnamed: Unnamed | None) -> tuple[dict[str, Tool], list[Any]]:
     """Return what each name of a catalogue means, and the entries that have none."""
     known: dict[str, Tool] = {}
-    others: list[Definition] = []
-    for name, definition in _entries(catalog):
+    others: list[Any] = []
+    for name, definition in entries:
         if name is None and _needs_no_name(definition):
             if unnamed is None:
                 hint = (

@@ -310,3 +310,9 @@ def test_what_is_no_file_is_told(tmp_path: Path, name: str, told: str) -> None:
     (tmp_path / "folder").mkdir()
     (problem,) = validate_file(tmp_path / name)
     assert told in f"{problem.message}; {problem.hint}"
+
+
+def test_a_version_beside_a_persona_that_is_refused_is_not_blamed(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("Maya: {role: Guide, version: 1, tone: [x]}\nMaya@2: {role: Guide}\nBen@2: {role: Guide}\n")
+    assert [(problem.persona, problem.field) for problem in validate_file(path)] == [("Maya", "tone"), ("Ben@2", None)]

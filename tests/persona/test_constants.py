@@ -120,6 +120,10 @@ CASES = {
         "A: {role: r}\nB: {parent: A, constants: {a: null}}",
         "B.constants.a: is null, and no parent has it to take away",
     ),
+    "in the display name": (
+        "A: {role: r, display_name: 'The {a}', constants: {a: x}}",
+        "p.yaml:1:28: A.display_name: '{a}' is a constant, and none is filled into the display_name",
+    ),
     "in the company": (
         'A: {role: r, company: "{a} Inc", constants: {a: x}}',
         "p.yaml:1:23: A.company: '{a}' is a constant, and none is filled into the company",

@@ -454,6 +454,11 @@ def test_last_tool_is_marked() -> None:
     point = {"cachePoint": {"type": "default"}}
     spec: dict[str, Any] = {"toolSpec": {"name": "a"}}
     assert mark_last_tool([spec]) == mark_last_tool([spec, point]) == [spec, point]
+    hour = {"cachePoint": {"type": "default", "ttl": "1h"}}
+    assert mark_last_tool([spec, point], ttl="1h") == [spec, hour]  # as a `cache_control` is replaced
+    assert mark_last_tool([spec, hour]) == [spec, point]
+    said = [{"role": "user", "content": [{"text": "x"}, point]}]
+    assert mark_last_message(said, ttl="1h") == [{"role": "user", "content": [{"text": "x"}, hour]}]
 
 
 BLOCKS = st.sampled_from([TEXT, {"type": "text", "text": " "}, THOUGHT, {"type": "image", "source": {}}, object()])

@@ -353,31 +353,36 @@ FIND = {"name": "find", "description": "d", "input_schema": {"type": "object"}}
 
 
 @pytest.mark.parametrize(
-    ("catalogue", "rewritten"),
+    ("catalogue", "rewritten", "tools"),
     [
-        ([FIND], []),
-        ([{**FIND, "description": "e"}], ["Maya", "Dora"]),
-        ([{**FIND, "input_schema": {"type": "object", "required": ["order"]}}], ["Maya", "Dora"]),
-        ([FIND, {"name": "refund"}], ["Dora"]),
-        ([FIND, {"type": "web_search"}], ["Maya", "Dora"]),
+        ([FIND], [], set()),
+        ([{**FIND, "description": "e"}], ["Maya", "Dora"], {("changed", "find")}),
+        (
+            [{**FIND, "input_schema": {"type": "object", "required": ["order"]}}],
+            ["Maya", "Dora"],
+            {("changed", "find")},
+        ),
+        ([FIND, {"name": "refund"}], ["Dora"], {("added", "refund")}),
+        ([FIND, {"type": "web_search"}], ["Maya", "Dora"], set()),  # which has no name
     ],
 )
 def test_a_catalogue_that_changes_rewrites_the_cached_prefix(
-    catalogue: list[dict[str, Any]], rewritten: list[str], tmp_path: Path
+    catalogue: list[dict[str, Any]], rewritten: list[str], tools: set[tuple[str, str]], tmp_path: Path
 ) -> None:
     """The tools come first in it, though no prompt says what they are: who may use one of them pays anew."""
 
-    def holding(name: str, tools: list[dict[str, Any]]) -> PersonaRegistry:
+    def holding(name: str, catalogue: list[dict[str, Any]]) -> PersonaRegistry:
         personas = "$tools: tools.json\nMaya: {role: r, tools: [find]}\nDora: {role: r, tools: all}\nSam: {role: r}\n"
         (tmp_path / name).mkdir()
         (tmp_path / name / "p.yaml").write_text(personas, encoding="utf-8")
-        (tmp_path / name / "tools.json").write_text(json.dumps(tools), encoding="utf-8")
+        (tmp_path / name / "tools.json").write_text(json.dumps(catalogue), encoding="utf-8")
         return PersonaRegistry.from_file(tmp_path / name / "p.yaml")
 
     change = holding("before", [FIND]).diff(holding("after", catalogue))
     assert [each.after.key for each in change.changed] == rewritten
     assert all(each.prefix_rewritten and not each.prompt_changed for each in change.changed)
     assert change.thawed == ()
+    assert {tool for each in change.changed for tool in each.tools} == tools
 
 
 @pytest.mark.parametrize("tools", [["find"], "all"])

@@ -18,6 +18,7 @@ from ..persona.persona import Persona, binding_of
 from ..persona.provenance import Origin, Places, origin_of
 from ..prompts.explorations import Take
 from ..prompts.parts import Part, Printed
+from ..tools import select_tools, tool_descriptions
 from .findings import Findings
 from .rehearsals import Rehearsal
 
@@ -40,7 +41,7 @@ class StableShare:
 
     `given` of its characters come from values of the session: the share is of the others. `prefix` is what a provider's
     cache holds, the definitions of its tools and then the stable part; `has_tools` is false where it has tools and no
-    file their definitions. `path` and `line` are those of the template; `field` is the persona's field whose text looked
+    file their definitions, None where it has none. `path` and `line` are those of the template; `field` is the persona's field whose text looked
     at the session, if that was it, by its `placeholder`, and `field_path`, `field_line` the place where it was written.
     All None where nothing ends it.
     """
@@ -57,7 +58,7 @@ class StableShare:
     field_line: int | None = None
     prefix: str = dataclasses.field(default="", repr=False)
     placeholder: str | None = None
-    has_tools: bool = True
+    has_tools: bool | None = None
 
     @property
     def share(self) -> float:
@@ -77,6 +78,8 @@ class StableShare:
 
     @property
     def _of(self) -> str:
+        if self.has_tools is None:
+            return "in all"
         return "with its tools" if self.has_tools else "without its tools, which no $tools has,"
 
     @property
@@ -133,9 +136,11 @@ class Least:
             counted = "its tools and the stable part have" if share.has_tools else "the stable part has"
             told = f"in {share.template!r} {counted} {tokens} tokens, and not {self.cached:,}"
             more = "it takes more text, or a model that caches less" if most < self.cached else "count them: --count"
-            if not share.has_tools:
+            if share.has_tools is False:
                 more = "name the catalogue of its tools, which are cached too: $tools in the file, or --tools"
-            yield finding("cached-part-small", told, (ended if share.has_tools else None) or more, at, persona=persona)
+            yield finding(
+                "cached-part-small", told, (None if share.has_tools is False else ended) or more, at, persona=persona
+            )
 
 
 def _whole(number: object) -> int:
@@ -174,7 +179,7 @@ def stable_share(rehearsal: Rehearsal, places: Places) -> StableShare | None:
         characters,
         _given(taken),
         prefix=(tools or "") + shortest,
-        has_tools=tools is not None,
+        has_tools=None if tools == "" else tools is not None,
     )
     if taken.touched is None or stable == characters:
         return share
@@ -236,6 +241,15 @@ def sent_tools(persona: Persona) -> str | None:
         return None
     sent = persona.select_tools(bound.definitions, unnamed="keep")
     return json.dumps(sent, ensure_ascii=False, separators=(",", ":"))
+
+
+def defined_tools(persona: Persona) -> dict[str, object]:
+    """Return the definition of each of its tools by its name; nothing where no file has any."""
+    bound = binding_of(persona)
+    if bound is None or bound.definitions is None:
+        return {}
+    names = tool_descriptions(bound.definitions) if persona.tools is ALL else persona.tools
+    return {name: select_tools([name], bound.definitions, unnamed="drop")[0] for name in names}
 
 
 def _place(origin: Origin, places: Places) -> tuple[str | None, int | None]:

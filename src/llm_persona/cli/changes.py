@@ -9,7 +9,7 @@ from ..errors import one_line
 from ..frozen import thaw
 from ..persona.rollouts import Rollout
 from ..prompts.prompt import Prompt
-from ..registry.comparison import PersonaChange, RegistryChange, RolloutChange
+from ..registry.comparison import SIGNS, PersonaChange, RegistryChange, RolloutChange
 from .columns import COLOURS, columns, title
 from .terminal import counted, line, painted
 
@@ -48,6 +48,9 @@ def _print_persona(change: PersonaChange, *, side_by_side: bool) -> None:
     for field in change.fields:
         text = str(field)
         line(f"  {painted(one_line(text), COLOURS[text[0]])}")
+    for kind, tool in change.tools:
+        text = f"{SIGNS[kind]} tool {tool!r}{' is defined in another way' if kind == 'changed' else ''}"
+        line(f"  {painted(one_line(text), COLOURS[text[0]])}")
     if change.template_changed:
         line(f"  {painted('~ the template, or what it uses', COLOURS['~'])}")
     if change.prompt_before is None or change.prompt_after is None:
@@ -56,7 +59,7 @@ def _print_persona(change: PersonaChange, *, side_by_side: bool) -> None:
             line(f"    {one_line(text)}")
         return
     if change.prefix_rewritten is not None and (change.prefix_rewritten or change.prompt_changed):
-        line(f"  {_prefix(change.prompt_before, rewritten=change.prefix_rewritten)}")
+        line(f"  {_prefix(change, change.prompt_before, rewritten=change.prefix_rewritten)}")
     if not change.prompt_changed:
         line("  the prompt is the same")
         return
@@ -65,9 +68,10 @@ def _print_persona(change: PersonaChange, *, side_by_side: bool) -> None:
         line(f"  {each}")
 
 
-def _prefix(before: Prompt, *, rewritten: bool) -> str:
+def _prefix(change: PersonaChange, before: Prompt, *, rewritten: bool) -> str:
     """Say what becomes of the cached prefix: a provider finds it whole, or not at all."""
-    what = f"the cached prefix (tools, and {counted(before.shared_length, 'character')} of the prompt)"
+    tools = "tools, and " if change.before.tools or change.after.tools else ""
+    what = f"the cached prefix ({tools}{counted(before.shared_length, 'character')} of the prompt)"
     return f"{what} is rewritten: conversations begin with a new one" if rewritten else f"{what} stays"
 
 
@@ -126,6 +130,7 @@ def _persona_data(change: PersonaChange) -> dict[str, object]:
         ],
         "template_changed": change.template_changed,
         "prefix_rewritten": change.prefix_rewritten,
+        "tools": [{"name": name, "kind": kind} for kind, name in change.tools],
         "why_not": change.why_not,
         "prompt_before": None if change.prompt_before is None else change.prompt_before.text,
         "prompt_after": None if change.prompt_after is None else change.prompt_after.text,

@@ -562,7 +562,9 @@ def _own(persona: Persona) -> Own:
 def constant_faults(persona: Persona) -> Iterator[InvalidValueError]:
     """Yield what is wrong with the constants of a complete persona: a session would have to give one, or move one."""
     constants, company = persona.constants, persona.company or ""
-    in_company = Placeholders(persona.variables, constants).names(company)
+    placeholders = Placeholders(persona.variables, constants)
+    in_company = placeholders.names(company)
+    in_name = placeholders.names(persona.display_name or "")
     waits = [name for name in in_company if name != "name" and name not in constants]
     for name, text in constants.items():
         fault, path, hint = None, ("constants", name), ""
@@ -574,9 +576,10 @@ def constant_faults(persona: Persona) -> Iterator[InvalidValueError]:
             hint = "write it out: no session moves a constant"
         if fault is not None:
             yield InvalidValueError(fault, persona=persona.key, field=path, hint=hint)
-        if name in in_company:
-            fault = f"'{{{shorten(name)}}}' is a constant, and none is filled into the company"
-            yield InvalidValueError(fault, persona=persona.key, field=("company",), hint="write it out")
+        for where, there in (("company", in_company), ("display_name", in_name)):
+            if name in there:
+                fault = f"'{{{shorten(name)}}}' is a constant, and none is filled into the {where}"
+                yield InvalidValueError(fault, persona=persona.key, field=(where,), hint="write it out")
 
 
 def _name_called(template: object) -> str | None:

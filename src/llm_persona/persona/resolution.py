@@ -132,7 +132,7 @@ def complete(
     errors: dict[tuple[object, ...], PersonaError] = {}
     bad = set(broken)
     guess = Guesses()
-    for error in chain(_version_errors(definitions, keys), _line_errors(definitions, keys, bad)):
+    for error in chain(_version_errors(definitions, keys, bad), _line_errors(definitions, keys, bad)):
         _note(error, errors, bad)
     for key in keys:
         if is_gone(definitions[key]) or (bad and _descends_from(key, definitions, bad)):
@@ -300,8 +300,8 @@ def _unfit(lineage: Lineage, bounds: Bounds) -> Iterator[PersonaError]:
             )
 
 
-def _version_errors(definitions: Definitions, keys: Iterable[str]) -> Iterator[PersonaError]:
-    """Yield what is wrong between the side versions among these keys and those that are served."""
+def _version_errors(definitions: Definitions, keys: Iterable[str], bad: set[str]) -> Iterator[PersonaError]:
+    """Yield what is wrong between the side versions among these keys and those that are served, but for `bad` ones."""
     for key in keys:
         persona = definitions[key]
         if not is_side(persona):
@@ -314,12 +314,14 @@ def _version_errors(definitions: Definitions, keys: Iterable[str]) -> Iterator[P
                     persona=key,
                     hint=f"remove {key!r}, or give {persona.name!r} a new version",
                 )
-        elif served is None:
+        elif served is None and persona.name not in bad:
             yield InvalidValueError(
                 f"{persona.name!r} is not defined, so no version is served",
                 persona=key,
                 hint=f"define {persona.name!r}; {key!r} is a version beside it",
             )
+        elif served is None:  # told as such
+            continue
         elif is_gone(served):
             yield InvalidValueError(
                 f"{persona.name!r} {said_of(successor_of(served))}, so no version of it is served",

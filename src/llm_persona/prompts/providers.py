@@ -35,6 +35,7 @@ SDKTexts: TypeAlias = list[Any]  # of str
 SDKUnset: TypeAlias = Any  # never there; declared because the SDK's type has it
 
 Entry = TypeVar("Entry", bound=Mapping[str, object])
+T = TypeVar("T")
 
 
 class SystemMessage(TypedDict):
@@ -274,7 +275,7 @@ def mark_last_tool(tools: Iterable[Entry], *, ttl: TTL | None = None) -> list[En
     ]
     control, point = _cache_control(ttl), _cache_point(ttl)
     if marked and _is_bedrock_tool(marked[-1]):
-        return marked if "cachePoint" in marked[-1] else [*marked, cast(Entry, {"cachePoint": point})]
+        return [*_without_point(marked), cast(Entry, {"cachePoint": point})]
     last = next((index for index, tool in reversed(list(enumerate(marked))) if not tool.get("defer_loading")), None)
     if last is not None:
         marked[last] = cast(Entry, {**marked[last], "cache_control": control})
@@ -287,12 +288,18 @@ def _marked_content(content: object, control: CacheControl, point: CachePoint) -
         return [{"type": "text", "text": content, "cache_control": control}] if content.strip() else None
     blocks = list(content) if is_list(content) else []
     if blocks and is_mapping(blocks[-1]) and "type" not in blocks[-1]:  # Converse: a block's one key says what it is
-        return blocks if "cachePoint" in blocks[-1] else [*blocks, {"cachePoint": point}]
+        return [*_without_point(blocks), {"cachePoint": point}]
     for index in range(len(blocks) - 1, -1, -1):
         block = blocks[index]
         if is_mapping(block) and _may_be_marked(block):
             return [*blocks[:index], {**block, "cache_control": control}, *blocks[index + 1 :]]
     return None
+
+
+def _without_point(entries: list[T]) -> list[T]:
+    """Return Converse's entries without the point that ends them: a new one takes its place, as `cache_control` does."""
+    last = entries[-1]
+    return entries[:-1] if is_mapping(last) and "cachePoint" in last else entries
 
 
 def _may_be_marked(block: Mapping[object, object]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, Protocol
 
 from ..arguments import mapping_of
-from ..checks.stable_shares import sent_tools
+from ..checks.stable_shares import defined_tools, sent_tools
 from ..errors import PersonaError, field_text
 from ..fields import LISTS, TABLES, TEXTS
 from ..frozen import ALL, thaw
@@ -98,7 +98,8 @@ class PersonaChange:
 
     A prompt is None where it cannot be rendered with the session given, and `why_not` says why. `prefix_rewritten` tells
     whether a provider's cache has to be filled anew, as what its tools are or do or the stable part changed: an entry is
-    found whole or not at all. None where nothing was cached, or that cannot be told.
+    found whole or not at all. None where nothing was cached, or that cannot be told. `tools` has the names of tools that
+    came, went, or are defined in another way, where both have a catalogue and not the same.
     """
 
     before: Persona
@@ -109,6 +110,7 @@ class PersonaChange:
     prompt_after: Prompt | None
     prefix_rewritten: bool | None
     why_not: str | None = None
+    tools: tuple[tuple[Kind, str], ...] = ()
 
     @property
     def same_version(self) -> bool:
@@ -201,6 +203,7 @@ def compare(before: Persona, after: Persona, session: Mapping[str, Any] | None =
         prompt_after=new,
         prefix_rewritten=_prefix_rewritten((before, old), (after, new)) if old and new and old.shared else None,
         why_not="\n".join(f"{side}: {error}" for side, error in errors.items() if error) or None,
+        tools=() if sent_tools(before) == sent_tools(after) else tuple(_tool_changes(before, after)),
     )
 
 
@@ -386,6 +389,17 @@ def _tools_differ(before: Persona, after: Persona) -> bool:
     if not (_has_catalogue(before) and _has_catalogue(after)):
         return before.tools != after.tools
     return list(_tools(before).items()) != list(_tools(after).items())
+
+
+def _tool_changes(before: Persona, after: Persona) -> Iterator[tuple[Kind, str]]:
+    old, new = defined_tools(before), defined_tools(after)
+    for name in dict.fromkeys((*old, *new)):
+        if name not in new:
+            yield "removed", name
+        elif name not in old:
+            yield "added", name
+        elif repr(old[name]) != repr(new[name]):  # `==` takes 1 for True, and order counts for a cache
+            yield "changed", name
 
 
 def _has_catalogue(persona: Persona) -> bool:

@@ -18,6 +18,7 @@ from ...checks.stable_shares import Count, Least, StableShare
 from ...codes import Found
 from ...errors import InvalidValueError, Problem, one_line
 from ...files.reading import read
+from ...names import shorten
 from ...persona.acceptances import Acceptance, Acceptances
 from ...registry.registry import PersonaRegistry, registry_of, state_of
 from ..affected import persona_files_for
@@ -80,7 +81,9 @@ def counting(written: str) -> Count:
         try:
             return cast(int, found(text))
         except Exception as error:  # their function's
-            raise click.ClickException(f"{written} fails with {type(error).__name__}") from None
+            raise click.ClickException(
+                f"{written} fails: {type(error).__name__}: {shorten(one_line(str(error)), 200)}"
+            ) from None
 
     return count
 
@@ -186,6 +189,8 @@ def check(
     reads_input = any("-" in registry.paths for registry in registries)
     lines = Lines(kept_standard_input(files.limits) if reads_input else None)
     passed, acceptances = Passed.of(entries), Acceptances(accepted)
+    if count is not None and not stable and min_cached is None:
+        raise click.UsageError("--count goes with --stable or --min-cached")
     least = Least(min_stable, min_cached, count)
     checked = [_check(each, passed, acceptances) for each in going_through(registries, "file")]
     problems = [problem for found, _ in checked for problem in found]
