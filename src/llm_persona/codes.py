@@ -68,6 +68,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "include-runs-on": _warning(
             "in templates", "What follows an include is printed in the line that it ends with."
         ),
+        "line-runs-on": _warning(
+            "in templates", "A line ends with a tag, and the next one is printed right behind it."
+        ),
         "include-not-indented": _warning("in templates", "The lines of an include will not be indented as it is."),
         "never-filled": _warning(
             "in templates", "A placeholder stands where none is filled, in a name, a default or a constant."

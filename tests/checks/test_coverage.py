@@ -333,7 +333,8 @@ Maya:
 
 PLAN_STANDS = (
     "personas.yaml:6:54: warning: Maya.variables.plan: the session never has this variable, so its default stands in "
-    "every prompt; write it below constants, and persona.constants.plan in the template"
+    "every prompt; write it below constants, and persona.constants.plan in the template; where it is passed sometimes, "
+    "name it: -s plan?"
 )
 
 
@@ -587,6 +588,33 @@ def test_an_include_that_what_follows_runs_on_behind_is_a_warning(
     assert printed in found.get("Poet").build_system_prompt()
     problems = [each for each in found.problems() if each.code == "include-runs-on"]
     assert [each.line for each in problems] == ([2] if "\n" not in printed else [])
+
+
+@pytest.mark.parametrize(
+    ("line", "following", "printed"),
+    [
+        ("- Plan: {% if session.plan %}x{% endif %}", "- End", "- Plan: x- End"),
+        ("- Of {% for c in persona.capabilities %}{{ c }} {% endfor %}", "{{ persona.role }}", "- Of a b Poet"),
+        ("{% if session.plan %}- A{% endif %}", "{% if session.plan %}- B{% endif %}", "- A- B"),
+        ("- Plan: {% if session.plan %}x{% endif +%}", "- End", "- Plan: x\n- End"),
+        ("- Plan: {% if session.plan %}x, {% endif %}", "and more", "- Plan: x, and more"),  # as one line is broken
+        ("- Plan: {% if session.plan %}x{% endif %}", ", and more", "- Plan: x, and more"),
+        ("- Plan: {% if session.plan %}x{% endif %}", "", "- Plan: x\n- Z"),
+        ("{% if session.plan %}{% endif %}", "- End", "- End"),
+    ],
+)
+def test_a_line_that_the_next_runs_on_behind_is_a_warning(
+    line: str, following: str, printed: str, tmp_path: Path
+) -> None:
+    template = f"{{{{ persona.name }}}}\n{line}\n{following}\n- Z\n"
+    personas = only("Poet: {role: Poet, template: own, capabilities: [a, b]}")
+    found = registry(tmp_path, personas, own=template)
+    assert printed in found.get("Poet").build_system_prompt(plan="p")
+    problems = [each for each in found.problems({"plan"}) if (each.code, each.line) == ("line-runs-on", 2)]
+    runs_on = "\n" not in printed and ", " not in printed and printed != "- End"
+    assert [(each.line, each.hint) for each in problems] == (
+        [(2, f"end it with +%}}: {{% {'endfor' if 'for' in line else 'endif'} +%}}")] if runs_on else []
+    )
 
 
 def test_turns_of_a_loop_run_on_too(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_persona import PersonaRegistry
+from llm_persona import Persona, PersonaRegistry
 from llm_persona.codes import CODES
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -46,6 +46,10 @@ def told(persona: dict[str, Any], session: Any = None, code: str = "near-placeho
         ("${plan:pro}", "${plan:pro}", "write {plan} without the $ to fill it"),
         ("$(plan)", "$(plan)", "write {plan} to fill it"),
         ("{{{plan}}}", "{{{plan}}}", "write {plan} to fill it"),
+        ("up to {plan", "{plan", "write {plan} to fill it"),
+        ("up to {plan or more", "{plan", "write {plan} to fill it"),
+        ("on plan}, always", "plan}", "write {plan} to fill it"),
+        ("{{ plan, if any", "{{ plan", "write {plan} to fill it"),
         ("{plan|upper}", "{plan|upper}", "write {plan} to fill it"),
         ("{plan!r}", "{plan!r}", "write {plan} to fill it"),
         ("Dear [user_name],", "[user_name]", "write {user_name} to fill it"),
@@ -78,6 +82,22 @@ def test_whatever_brackets_others_write_are_known(form: str) -> None:
     """Defaults, formats, owners and items, sigils, other signs between words, other brackets."""
     assert told({"tone": f"Dear {form}!", "variables": NAMES, "greeting": "{plan} {user_name}"}) == [
         f"tone: prints {form}; write {{user_name}} to fill it"
+    ]
+
+
+@pytest.mark.parametrize("text", ["{ plan", "{plan: 1, more", '{"a": {"plan": 1}', "a } of plan", "if (x) { plan"])
+def test_braces_of_other_things_are_left_alone(text: str) -> None:
+    assert told({"tone": text, "greeting": "{plan}"}) == []
+
+
+def test_half_a_brace_in_a_template_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.j2").write_text("{{ persona.name }}\n- Guest: session.guest }}\n- {guest\n- {{ session.guest }}\n")
+    registry = PersonaRegistry(tmp_path, "a")
+    registry.define(Persona("Maya", "r"))
+    found = [problem for problem in registry.problems({"guest"}) if problem.code == "near-placeholder"]
+    assert [(problem.line, problem.column, problem.message) for problem in found] == [
+        (2, 10, "template prints session.guest }} (for Maya)"),
+        (3, 3, "template prints {guest (for Maya)"),
     ]
 
 

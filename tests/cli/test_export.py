@@ -123,3 +123,18 @@ def test_nothing_is_written_where_one_file_is_there(folder: Path) -> None:
     (folder / "agents" / "Alex.md").write_text("mine")
     assert "--force" in export("-o", "agents").output
     assert [path.name for path in (folder / "agents").iterdir()] == ["Alex.md"]
+
+
+def test_what_is_left_out_and_what_is_lacking_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Versions beside those that are served, and templates that no file brings."""
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "own.j2").write_text("{{ persona.name }}")
+    (tmp_path / "personas.yaml").write_text(
+        "$templates: t\nMaya: {role: r, version: 1, template: own}\nMaya@2: {role: s}\nBen: {role: r, template: xml}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    exported = export("-o", "agents/")
+    assert "left out, as they are versions beside those that are served: Maya@2" in exported.stderr
+    imported = CliRunner().invoke(cli, ["import", "agents", "-o", "imported.yaml"])
+    assert "templates of your own are named, 'own': say $templates: FOLDER in the file" in imported.stderr
+    assert "xml" not in imported.stderr

@@ -21,7 +21,7 @@ from .borrowed_names import check_borrowed_names
 from .characters import suspicions
 from .definitions import oversights
 from .findings import Findings
-from .lines import check_line_starts, includes_that_run_on, indented_includes
+from .lines import check_line_starts, includes_that_run_on, indented_includes, lines_that_run_on
 from .near_placeholders import check_near_misses
 from .rehearsals import Rehearsal, SessionSample
 from .repeats import check_repeats
@@ -178,6 +178,7 @@ def _problems_of(templates: Templates, used: set[str]) -> Iterator[Problem]:
         if not name.startswith(BUNDLED_PREFIX):
             yield from indented_includes(syntax, sources)
             yield from includes_that_run_on(syntax, sources)
+            yield from lines_that_run_on(syntax)
 
 
 def _own_names(templates: Templates) -> list[str]:

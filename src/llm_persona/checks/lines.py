@@ -19,6 +19,10 @@ _INCLUDE = re.compile(r"([ \t]+)\{%[-+]?\s*include\s+(['\"])(.+?)\2")
 _ALONE = re.compile(r"([ \t]*)\{%\+?\s*include\s+(['\"])(.+?)\2[^%]*[^-%]%\}[ \t]*")
 # Text, a print, the next turn of a loop, or another include.
 _PRINTS = re.compile(r"[ \t]*(?:[^\s{]|\{(?![%#])|\{%\+?\s*(?:endfor|include)\b)")
+_TAGS = re.compile(r"\{%.*?%\}|\{#.*?#\}")
+_ENDS = re.compile(r"(.*)\{%[-+]?\s*(endif|endfor|endblock|endcall|endfilter|endwith)\b[^%]*(?<![-+])%\}")
+# What a line of its own begins with: a word, a mark of Markdown, a print; perhaps in an `if` or a `for`.
+_BEGINS = re.compile(r"(?:\{%\s*(?:if|for|with)\b[^%]*(?<!-)%\})*[ \t]*(?:[-*#>\w\"']|\{\{(?!-))")
 _OPENING = re.compile(r"([ \t]*)\{%[-+]?\s*(?:if|elif|else|for|with)\b[^%]*%\}\s*")
 
 
@@ -56,6 +60,23 @@ def includes_that_run_on(syntax: Syntax, sources: Mapping[str, str]) -> Iterator
             message = f"what follows is printed in the line that {match[3]!r} ends with"
             at = (syntax.path, index + 1, len(match[1]) + 1)
             yield finding("include-runs-on", message, "leave a blank line after the include", at)
+
+
+def lines_that_run_on(syntax: Syntax) -> Iterator[Problem]:
+    """Yield a warning for every line that ends with a tag, and that the next line is printed right behind.
+
+    Jinja drops the line break behind a tag (`trim_blocks`), also where there is text before it.
+    """
+    lines = syntax.source.split("\n")
+    for index, (line, following) in enumerate(pairwise(lines)):
+        match = _ENDS.fullmatch(line)
+        if match is None or not _BEGINS.match(following):
+            continue
+        printed = _TAGS.sub("", match[1])
+        if printed.strip() and (match[2] == "endfor" or not printed[-1:].isspace()):
+            message = "the next line is printed behind this one: a tag at the end of a line takes the line break"
+            at = (syntax.path, index + 1, len(match[1]) + 1)
+            yield finding("line-runs-on", message, f"end it with +%}}: {{% {match[2]} +%}}", at)
 
 
 def _is_layout(lines: list[str], index: int, indent: str) -> bool:

@@ -49,6 +49,9 @@ _SHORT_DEFAULT = re.compile(r"(?!\s)[^\"'\[\],:;()]*")
 # In code, as `const { name } = user` and `import { name } from`, braces with blanks take a value apart.
 _CODE_BEFORE = re.compile(r"(?:\b(?:const|let|var|import|export|return|type|function)|\w\(|=)\s*$")
 _CODE_AFTER = re.compile(r"\s*(?:=|from\b|\)\s*(?:=>|\{))")
+# A brace that has no other: `{n`, `session.n }}`.
+_OPENED = re.compile(r"(?<!\{)(?:\{|\{\{\s?)([^\W\d]\w{0,79})(?![^{}]*\})(?=[^\w{:]|$)")
+_CLOSED = re.compile(r"(?<![\w.{}])((?:session\.|persona\.)?[^\W\d]\w{0,79})\s?\}{1,2}")
 _IN_PARENTHESES = re.compile(
     r"[%$]\(\s*([^\W\d]\w{0,79})\s*\)[-#+ ]?\d{0,3}[sdrifg]?|(?<![\w%{])%([^\W\d]\w{0,79})%(?!\w)"
     r"|<%[-=]?\s*@?([^\W\d]\w{0,79})\s*-?%>"
@@ -123,7 +126,9 @@ def _check_constants(rehearsal: Rehearsal, findings: Findings) -> None:
 def _suspects(rehearsal: Rehearsal) -> list[tuple[Path, str]]:
     """Return the persona's texts that may have a name in brackets."""
     persona = rehearsal.lineage.persona
-    found = texts(persona, "{" if _is_bare(joined_texts(persona)) else "")
+    joined = joined_texts(persona)
+    whole = _is_bare(joined) and joined.count("{") == joined.count("}")
+    found = texts(persona, "{" if whole else "")
     return [each for each in found if each[0][0] != "constants"]  # in which next to nothing is filled
 
 
@@ -200,6 +205,8 @@ def _misses(bracketed: Iterable[Bracketed], known: Mapping[str, str], declared: 
 def _bracketed(text: str) -> list[Bracketed]:
     """Return what may be names in brackets that do not fill, and what is shown of each."""
     found = [_in_braces(match, text) for match in _BRACES.finditer(text)] if "{" in text else []
+    if text.count("{") != text.count("}"):
+        found += _halves(text)
     if "%" in text or "$(" in text:
         found += [((match[1] or match[2] or match[3],), match[0]) for match in _IN_PARENTHESES.finditer(text)]
     if _OTHERS.search(text):
@@ -208,6 +215,15 @@ def _bracketed(text: str) -> list[Bracketed]:
             if _SEPARATED.search(written) and f"</{written}>" not in text:
                 found.append(((written,), match[0]))
     return [each for each in found if each is not None]
+
+
+def _halves(text: str) -> Iterator[Bracketed]:
+    """Yield what may be names with one of their braces."""
+    yield from ((_readings(match[1]), match[0]) for match in _OPENED.finditer(text))
+    for match in _CLOSED.finditer(text):
+        before = text[: match.start()]
+        if before.count("{") <= before.count("}"):
+            yield _readings(match[1]), match[0]
 
 
 def _in_braces(match: re.Match[str], text: str) -> Bracketed | None:

@@ -40,6 +40,7 @@ def check_defaults(rehearsal: Rehearsal, names: frozenset[str], findings: Findin
             hint = "write it below constants"
             if name in template.session_names:
                 hint += f", and persona.constants.{name} in the template"
+            hint += f"; where it is passed sometimes, name it: -s {name}?"
             findings.add(findings.at(origin, "default-always-used", DEFAULT_STANDS, hint), rehearsal.persona.key)
 
 

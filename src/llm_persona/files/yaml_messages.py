@@ -14,6 +14,7 @@ Explanation = tuple[Place, str, str | None]
 
 # A key with a `#` after a blank: `Channel #support: where`.
 _CUT_KEY = re.compile(r"\s*(?:- )*([^\s\"'#][^#\"']*?)([ \t]+)(#\S[^:]*)(?=:(\s|$))")
+_OTHER_SPACE = re.compile("[ \t]*([\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000])")
 _CONFLICT = re.compile(r"(<{7}|>{7})(\s|$)|={7}$|\|{7}(\s|$)")
 
 
@@ -67,6 +68,10 @@ class _Complaint:
         mark = conflict_mark(self.lines[: self.place[0] + 1])
         if mark:
             return mark, "a merge conflict was left in the file", "keep one side, and remove the marks"
+        for number in dict.fromkeys((self.place[0], *(self.line_above() or ())[:1])):
+            if space := _OTHER_SPACE.match(self.line_at((number, 1))):
+                message = f"a space that is none of YAML's (U+{ord(space[1]):04X}) is used to indent this line"
+                return (number, space.start(1) + 1), message, "use spaces"
         for fragment, answer in _ANSWERS:
             if fragment in self.problem or fragment in self.context:
                 if fragment in _LACKS_A_COLON and (found := self.key_cut()):

@@ -50,7 +50,7 @@ class PersonaRegistry:
     """Personas by name, with the templates of one product.
 
     `templates` is a folder, or several in order, looked in before the bundled templates; `default_template` renders
-    personas that name none. With `tools`, a catalogue of Anthropic or OpenAI tool definitions or the path of a JSON file
+    personas that name none. With `tools`, a catalogue of tool definitions of any provider or the path of a JSON file
     that has one, every tool that a persona names must be in it. All three may stand in a file (`$templates`,
     `$default_template`, `$tools`) and then hold for what that file writes. Without `precompile` a template is run for every prompt, but for what never looks at the session:
     the prompts are the same. Safe for threads: a reader sees all of a change or nothing of it. Templates are read and

@@ -48,6 +48,8 @@ def export_personas(names: tuple[str, ...], form: str, check: bool, output: Outp
       llm-persona export Maya --format card -o maya.json
     """
     folder = _folder(output)
+    if not names and folder is None and not output.printed:
+        raise click.UsageError(f"there is no folder {path_text(output.path)}; end its name with / to make it")
     if not names and folder is None:
         raise click.UsageError("name a persona, or a folder with -o for all of them")
     if check and output.printed:
@@ -59,6 +61,10 @@ def export_personas(names: tuple[str, ...], form: str, check: bool, output: Outp
         _compare(texts, _left_over(folder, texts) if not names else ())
     else:
         _write(texts, output, files, registry)
+        served = {*registry.list_names()}
+        beside = [] if names else [each for each in registry.references() if each not in served]
+        if beside:
+            line(f"left out, as they are versions beside those that are served: {', '.join(beside)}", err=True)
 
 
 def _folder(output: Output) -> str | None:

@@ -9,6 +9,7 @@ from ...errors import PersonaFileError
 from ...files.reading import parse
 from ...files.writing import dump_json, dump_yaml
 from ...limits import Limits
+from ...persona.binding import bundled
 from ...persona.persona import Persona
 from ...persona.resolution import written
 from ..options import file_limits
@@ -44,9 +45,21 @@ def import_personas(
     print_problems(imported.problems, Lines(), err=True)
     if partial or not imported.refused:
         output.write(_persona_file(imported.personas, output.path), (*imported.files, *imported.refused))
+    own = _own_templates(imported.personas)
+    if own:
+        line(
+            f"templates of your own are named, {', '.join(map(repr, own))}: say $templates: FOLDER in the file",
+            err=True,
+        )
     line(_summary(imported, written=partial or not imported.refused), err=True)
     if imported.refused:
         raise click.exceptions.Exit(1)
+
+
+def _own_templates(personas: tuple[Persona, ...]) -> list[str]:
+    """Return the templates that personas name and this package does not bring."""
+    known = bundled().templates.bundled_names()
+    return sorted({each.template for each in personas if each.template is not None} - known)
 
 
 def _persona_file(personas: tuple[Persona, ...], output: str) -> str:
