@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -23,8 +23,6 @@ from .texts import PersonaTexts
 
 MAX_RUNS = 256  # of one template, persona and set of names
 MAX_TURNS = 64  # of a loop in a template that asks which turn it is in
-MAX_SPENT = 4  # times what one run may cost
-QUESTIONS = 16  # that are told to a run in a step
 MAX_GRANTED = 100  # variables that one recording takes for given
 
 
@@ -32,6 +30,7 @@ MAX_GRANTED = 100  # variables that one recording takes for given
 class Take:
     """What came of a run. `error` is None where it went to its end, which it did where `assembled` has pieces."""
 
+    told: Mapping[object, Any]  # answers that it was to take
     asked: list[tuple[Asked, Any]]  # the questions, with the answers taken
     doubtful: list[Line | None]  # where something is done that may fail for other values, or that cannot be followed
     lacking: Mapping[str, PersonaError]  # variables that were granted, and where they are used
@@ -41,7 +40,7 @@ class Take:
     # What first looked at the session: a field, the line, and the variable that the field names.
     touched: tuple[Path | None, Line | None, str | None] | None = None
     error: PersonaError | None = None
-    spent: int = 0  # steps
+    spent: int = 0  # steps, with those of the runs before that found what is lacking
 
     @property
     def text(self) -> str:
@@ -64,15 +63,19 @@ def take(
     answers: Mapping[object, Any] = MappingProxyType({}),
     grant: bool = False,
     turns: int = MIN_TURNS,
+    allowed: int = sys.maxsize,
 ) -> Take:
     """Record a template for a persona and neutralised values, of which those of `unknown` stand for any of their kind,
     those of `wild` for any at all.
 
-    Variables of `optional` may be given or not, and those of `members` have one of these values. With `grant`, those that are used and not given are taken for any text.
+    Variables of `optional` may be given or not, and those of `members` have one of these values. With `grant`, those that are used and not given are taken for any text, for each of which it
+    is run again, until that took the steps that are `allowed`.
     """
     lacking: dict[str, PersonaError] = {}
+    spent = 0
     while True:
         recording = Recording(answers, turns)
+        recording.spent = spent
         granted = {name: f"{{{name}}}" for name in lacking}
         chosen = {name: recording.choose(("member", name), *values) for name, values in members.items()}
         markers = {
@@ -87,20 +90,21 @@ def take(
         filling = SourcedFilling(owner, markers, marked, maybe, recording, template)
         ready = Ready(owner, {}, as_fields(texts.fields_by_source()), {}, Known())
         session = OpenSession(filling, frozenset(markers))
-        made = Take(asked=recording.asked, doubtful=recording.doubtful, lacking=lacking)
+        made = Take(told=answers, asked=recording.asked, doubtful=recording.doubtful, lacking=lacking)
         try:
-            made.assembled, made.written, made.spent = template.record(ready, filling, session, recording)
+            made.assembled, made.written = template.record(ready, filling, session, recording)
         except Unfollowed:
             recording.doubtful.append(None)
         except Lacking as error:
             made.error = template.translated(error)
-            if grant and error.name not in lacking and len(lacking) < MAX_GRANTED:
+            if grant and error.name not in lacking and len(lacking) < MAX_GRANTED and recording.spent < allowed:
+                spent = recording.spent
                 lacking[error.name] = made.error
                 continue
         except Exception as error:
             let_through(error)
             made.error = template.translated(error)
-        made.looked = recording.looked
+        made.looked, made.spent = recording.looked, recording.spent
         made.touched = filling.watch.touched  # type: ignore[attr-defined]  # a _Watch
         return made
 
@@ -135,15 +139,18 @@ def explore(
     members: Mapping[str, tuple[object, ...]] = MappingProxyType({}),
     grant: bool = False,
 ) -> Exploration:
-    """Record a template again and again, until each question of it got each answer; otherwise as `take`."""
-    waiting: deque[dict[object, Any]] = deque([{}])
+    """Record a template again and again, until each question of it got each answer; otherwise as `take`.
+
+    All recordings together take about as many steps as one run may, and the first what it takes.
+    """
     takes: list[Take] = []
     wanted = _turns(template, texts)
     turns = min(wanted, MAX_TURNS)
     longer = () if wanted == turns else (Asked(("turns", wanted), (wanted,)),)
-    spent = 0
-    while waiting and len(takes) < MAX_RUNS and spent <= MAX_SPENT * template.limits.steps:
-        told = waiting.popleft()
+    spent = dearest = 0
+    for told in _untried(takes):
+        if len(takes) == MAX_RUNS or spent + dearest > template.limits.steps:
+            return Exploration(tuple(takes), (*_untaken(takes), *longer))
         one = take(
             texts,
             template,
@@ -155,22 +162,33 @@ def explore(
             answers=told,
             grant=grant,
             turns=turns,
+            allowed=template.limits.steps - spent,
         )
         takes.append(one)
-        spent += one.spent + len(one.asked) ** 2 // QUESTIONS
         if isinstance(one.error, TemplateError) and one.error.limit is not None:
             return Exploration(tuple(takes), ())  # what it would do else is no matter until it costs less
+        spent += one.spent
+        dearest = max(dearest, one.spent)
+    return Exploration(tuple(takes), longer)
+
+
+def _untried(takes: Sequence[Take]) -> Iterator[Mapping[object, Any]]:
+    """Yield the answers that a recording is to take: first none, then for each question of a recording, as they come in,
+    those that it took before, and another."""
+    yield {}
+    for one in takes:
         taken: dict[object, Any] = {}
         for asked, answer in one.asked:
-            if asked.what not in told:
-                waiting += [{**taken, asked.what: other} for other in asked.answers if other != answer]
+            if asked.what not in one.told:
+                yield from ({**taken, asked.what: other} for other in asked.answers if other != answer)
             taken[asked.what] = answer
-    if not waiting:
-        return Exploration(tuple(takes), longer)
+
+
+def _untaken(takes: Sequence[Take]) -> list[Asked]:
+    """Return the questions some of whose answers no recording took."""
     got = {(asked.what, answer) for each in takes for asked, answer in each.asked}
     every = dict.fromkeys(asked for each in takes for asked, _ in each.asked)
-    untaken = [asked for asked in every if any((asked.what, answer) not in got for answer in asked.answers)]
-    return Exploration(tuple(takes), (*untaken, *longer))
+    return [asked for asked in every if any((asked.what, answer) not in got for answer in asked.answers)]
 
 
 def _turns(template: Template, texts: PersonaTexts) -> int:

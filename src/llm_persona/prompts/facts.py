@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -13,57 +12,92 @@ from typing import Any
 _RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
     name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")
 }
+_OPPOSITES = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
+
+# A number, with 1 where only what is above it is meant, -1 where only what is below: a tuple compares as the bound does.
+Bound = tuple[Any, int]
 
 
 class Facts:
-    """All that was told of one value: relations to constants, each of which holds or does not."""
+    """All that was told of one value: relations to constants, each of which holds or does not.
 
-    __slots__ = ("_told", "_whole")
+    What is left of the line is kept, so that a question of many takes no longer than one of few.
+    """
+
+    __slots__ = ("_constants", "_high", "_low", "_others", "_whole", "value")
 
     def __init__(self, *, whole: bool = False, least: int | None = None) -> None:
         """Begin with nothing told of a text or a number; `whole` for an integer, that may be no less than `least`."""
-        self._told: list[tuple[str, Any, bool]] = [] if least is None else [("ge", Fraction(least), True)]
         self._whole = whole
+        self._low: Bound = (-math.inf, 0)
+        self._high: Bound = (math.inf, 0)
+        self._others: set[Any] = set()  # that it is not
+        self._constants: list[Any] = []
+        self.value: Any = None  # the only one that is as told; None where nothing says which
+        if least is not None:
+            self.tell("ge", least, True)
 
     def __len__(self) -> int:
-        return len(self._told)
+        """Return how many values a question may have to pass over: of texts, and of what is between two numbers, there
+        is always another."""
+        return len(self._others) if self._whole else 0
 
     def tell(self, relation: str, constant: Any, holds: bool) -> None:
-        self._told.append((relation, _plain(constant), holds))
+        relation, constant = relation if holds else _OPPOSITES[relation], _plain(constant)
+        self._constants.append(constant)
+        if relation == "ne":
+            self._others.add(constant)
+        elif relation != "eq":
+            self._low, self._high = self._between(relation, constant)
+        elif self.value is None:
+            self.value = constant
 
     def allow(self, relation: str, constant: Any, holds: bool) -> bool:
         """Tell whether some value is as told, and as this says."""
-        told = [*self._told, (relation, _plain(constant), holds)]
-        return any(_all_hold(told, value) for value in reversed(self._tried(told)))  # new ones most often are
+        relation, constant = relation if holds else _OPPOSITES[relation], _plain(constant)
+        if self.value is not None:
+            return _RELATIONS[relation](self.value, constant)
+        if relation == "eq":
+            return self.allow_value(constant)
+        if relation == "ne":
+            return self._holds_any(self._low, self._high, constant)
+        return self._holds_any(*self._between(relation, constant))
 
     def allow_value(self, value: Any) -> bool:
-        return _all_hold(self._told, _plain(value))
-
-    @property
-    def value(self) -> Any:
-        """The only value that is as told; None where nothing says which."""
-        return next((constant for relation, constant, holds in self._told if (relation, holds) == ("eq", True)), None)
+        value = _plain(value)
+        if self.value is not None:
+            return bool(value == self.value)
+        if isinstance(value, str):
+            return value not in self._others
+        fits = value.denominator == 1 or not self._whole
+        return fits and self._low <= (value, 0) <= self._high and value not in self._others
 
     def constants(self) -> Iterable[int]:
-        return [math.floor(constant) for _, constant, _ in self._told]
+        return map(math.floor, self._constants)
 
-    def _tried(self, told: list[tuple[str, Any, bool]]) -> Sequence[Any]:
-        """Return values of which one is as told where any is."""
-        constants = sorted({constant for _, constant, _ in told})
-        if isinstance(constants[0], str):
-            return [*constants, max(constants, key=len) + "?"]
-        if self._whole:
-            return [math.floor(constant) + step for constant in constants for step in (-1, 0, 1)]
-        between = [(low + high) / 2 for low, high in itertools.pairwise(constants)]
-        return [constants[0] - 1, *constants, *between, constants[-1] + 1]
+    def _between(self, relation: str, constant: Any) -> tuple[Bound, Bound]:
+        """Return what is left of the line where one more relation holds."""
+        low, high = self._low, self._high
+        if relation in ("gt", "ge"):
+            return max(low, self._bound(constant, 1 if relation == "gt" else 0, math.ceil)), high
+        return low, min(high, self._bound(constant, -1 if relation == "lt" else 0, math.floor))
 
+    def _bound(self, constant: Any, beyond: int, rounded: Callable[[Any], int]) -> Bound:
+        if not self._whole:
+            return constant, beyond
+        return (rounded(constant) + (beyond if constant.denominator == 1 else 0), 0)
 
-def _all_hold(told: Iterable[tuple[str, Any, bool]], value: Any) -> bool:
-    return all(_RELATIONS[relation](value, constant) is holds for relation, constant, holds in told)
+    def _holds_any(self, low: Bound, high: Bound, other: Any = None) -> bool:
+        """Tell whether there is a value between two bounds that is not said to be another."""
+        if self._whole and -math.inf < low[0] and high[0] < math.inf:
+            return any(each != other and each not in self._others for each in range(low[0], high[0] + 1))
+        return low[0] < high[0] or (low == high and low[0] != other and low[0] not in self._others)
 
 
 def _plain(constant: Any) -> Any:
-    return str.__str__(constant) if isinstance(constant, str) else Fraction(constant)
+    if isinstance(constant, str):
+        return str.__str__(constant)
+    return int(constant) if isinstance(constant, int) else Fraction(constant)
 
 
 def can_be_told(constant: object) -> bool:

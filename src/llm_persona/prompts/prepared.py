@@ -317,10 +317,10 @@ def record(template: Template, ready: Ready, values: Values) -> tuple[Recording,
             markers[EXTRA] = _Sections(recording, count)
         filling = RecordedFilling(ready, {**ready.defaults, **markers}, recording)
         session = template.session(filling, markers)
-        assembled, _, spent = template.record(ready, filling, session, recording)
+        assembled, _ = template.record(ready, filling, session, recording)
     except Unfollowed:
         return recording, None
-    most = min(template.limits.size, (template.limits.steps - spent) * CHARACTERS // (1 + recording.made))
+    most = min(template.limits.size, (template.limits.steps - recording.spent) * CHARACTERS // (1 + recording.made))
     return recording, Prepared(assembled, escapes=template.family.escapes, most=most)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from decimal import Decimal
 from types import FrameType, MappingProxyType
@@ -32,6 +32,7 @@ from .parts import BY_LETTER, Line, Part, Path, Printed, mixed, retraced, tidied
 
 MANY = 16  # parts of a text, beyond which each takes a step
 FOLLOWED = 6  # steps of whatever is followed
+ASKED = 8  # of a question, and as many of one that is new
 MIN_TURNS = 2  # that the longest loop over a list of unknown length has
 MAX_TOLD = 10  # turns of one whose length a template compares
 
@@ -118,6 +119,7 @@ class Recording(Machine):
         self._told = answers
         self._turns = turns
         self._known: dict[object, Any] = {}
+        self._places: Counter[int] = Counter()  # of what is known
         self._facts: dict[object, Facts] = {}
         self._lengths: dict[int, tuple[object, int]] = {}  # each with what it is of, which keeps its number
         self.asked: list[tuple[Asked, Any]] = []
@@ -152,13 +154,19 @@ class Recording(Machine):
     def choose(self, what: object, *answers: Any) -> Any:
         """Return the answer to a question about what is not known: always the same in one run."""
         if what not in self._known:
+            running.get().take(ASKED + self._met(hash(what)))
             answer = self._known[what] = self._told.get(what, answers[0])
             self.asked.append((Asked(what, answers), answer))
         return self._known[what]
 
+    def _met(self, place: int) -> int:
+        """Return how many questions were met that Python gives the same place: each new one is held against all."""
+        self._places[place] += 1
+        return self._places[place] - 1
+
     def _holds(self, how: object, facts: Facts, relation: str, constant: Any, likely: bool) -> bool:
         """Return whether a relation holds for a value, as far as what was told of it leaves that open."""
-        running.get().take(len(facts) // 2)  # each is gone through
+        running.get().take(len(facts) // MANY)
         possible = [holds for holds in (likely, not likely) if facts.allow(relation, constant, holds)]
         if len(possible) == 1:
             return possible[0]
@@ -217,6 +225,7 @@ class Recording(Machine):
             self._look(*tokens)
         marker, other = self._settled(marker), self._settled(other)
         tokens = [token_of(each) for each in (marker, other) if type(each) is Marker]
+        running.get().take(ASKED)
         how = (kind, *map(_how, (marker, other)))
         value = tokens[0].value
         if kind != "bool":

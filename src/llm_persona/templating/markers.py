@@ -21,6 +21,8 @@ class Unfollowed(Exception):  # noqa: N818 - it says no error: the template has 
 class Machine:
     """What answers for markers: it holds the values, or knows where to find them. What it does not answer ends it."""
 
+    spent = 0  # steps, of all that was run for it
+
     def ask(self, question: str, marker: Marker, other: object = None) -> bool:
         raise Unfollowed
 

@@ -76,7 +76,8 @@ class Template:
         filling = Filling(ready.owner, values, Watch(ready.shared), Verbatim if self.family.escapes else None)
         environment = cast(Sandbox, self.compiled.environment)
         try:
-            _run(environment, self.compiled, ready, filling, self.session(filling, given), ready.known)
+            cost = Cost(environment.limits, environment.over)
+            _run(environment, self.compiled, ready, filling, self.session(filling, given), ready.known, cost)
             made = assemble(filling.watch)
             if (length := sum(map(len, made.pieces))) > environment.limits.size:
                 raise self._too_long(filling.watch, length)
@@ -92,20 +93,23 @@ class Template:
 
     def record(
         self, ready: Ready, filling: Filling, session: SessionView, machine: Machine
-    ) -> tuple[Assembled, list[Any], int]:
-        """Run the template with a recording's markers among its values; return also the pieces as they were written, and
-        the steps that it took.
+    ) -> tuple[Assembled, list[Any]]:
+        """Run the template with a recording's markers among its values; return also the pieces as they were written.
 
-        Raises Unfollowed, and what Jinja2 raises.
+        The recording is told what it took, also where it came to no end. Raises Unfollowed, and what Jinja2 raises.
         """
-        with self._recorder.recording(machine):
-            compiled = self._recorder.get_template(str(self.compiled.name))
-            cost = _run(self._recorder, compiled, ready, filling, session, NOTHING_KNOWN)
+        cost = Cost(self.limits, self._recorder.over)
+        try:
+            with self._recorder.recording(machine):
+                compiled = self._recorder.get_template(str(self.compiled.name))
+                _run(self._recorder, compiled, ready, filling, session, NOTHING_KNOWN, cost)
+        finally:
+            machine.spent += cost.spent
         written = list(filling.watch.pieces)
         made = assemble(filling.watch)
         if (length := sum(map(len, made.pieces))) > self.limits.size:
             raise self._too_long(filling.watch, length)
-        return made, written, cost.spent
+        return made, written
 
     @property
     def limits(self) -> Limits:
@@ -152,10 +156,10 @@ def _run(
     filling: Filling,
     session: SessionView,
     known: Known,
-) -> Cost:
-    """Run a template with all that it is given, and return what it cost."""
+    cost: Cost,
+) -> None:
+    """Run a template with all that it is given, and count what it costs."""
     persona = PersonaView(ready.fields, ready.waiting, filling)
-    cost = Cost(environment.limits, environment.over)
     before = running.set(cost)
     try:
         environment.run(compiled, {**GLOBALS, "persona": persona, "session": session}, filling.watch, known)
@@ -163,7 +167,6 @@ def _run(
             cost.close()
     finally:
         running.reset(before)
-    return cost
 
 
 class Templates:
