@@ -301,6 +301,21 @@ def test_what_check_asks_costs_as_much_as_it_has_to_look_at(name: str, tmp_path:
         assert time.process_time() - before < MOST
 
 
+def test_a_long_sample_is_read_once_for_all_personas() -> None:
+    """What a handler passes is the same for each of them, and may be long."""
+    session = {"rows": list(range(100_000))}
+
+    def taken(personas: int) -> float:
+        made = PersonaRegistry()
+        for count in range(personas):
+            made.define(Persona(f"P{count}", "Helper", capabilities=["look"] * count))
+        before = time.process_time()
+        made.problems(session=session)
+        return time.process_time() - before
+
+    assert min(taken(16) for _ in range(3)) < 6 * min(taken(1) for _ in range(3))
+
+
 HUNGRY = [
     "a loop that passes over all",
     "callers",

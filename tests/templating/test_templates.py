@@ -745,3 +745,28 @@ def test_an_include_that_asks_for_its_loop_is_told_what_to_do(tmp_path: Path) ->
     registry = PersonaRegistry(tmp_path)
     with pytest.raises(TemplateError, match=r"there is no 'loop' outside of a loop; .*set number = loop\.index"):
         registry.define(Persona("Maya", "Guide", template="own"))
+
+
+def test_what_many_templates_use_is_compiled_once(tmp_path: Path) -> None:
+    """Each of a folder's templates that extend one finds it loaded; one that escapes has another of its own."""
+    (tmp_path / "base.j2").write_text("{{ persona.name }}{% block a %}{% endblock %}", encoding="utf-8")
+    for name, parent in {"one": "base", "two": "base", "three": "xml", "four": "xml"}.items():
+        (tmp_path / f"{name}.j2").write_text(f"{{% extends '{parent}' %}}", encoding="utf-8")
+    templates = Templates(tmp_path)
+    one, two, three, four = [templates.get(name).compiled.environment for name in ("one", "two", "three", "four")]
+    assert (one, three) == (two, four)
+    assert one is not three
+    assert templates.get("base").compiled is one.get_template("base")
+
+
+def test_what_another_template_writes_is_still_a_value_of_the_session(tmp_path: Path) -> None:
+    """No error of one template says it."""
+    (tmp_path / "own.j2").write_text("{{ {'pro': 1}[session.u] }}", encoding="utf-8")
+    (tmp_path / "other.j2").write_text("{{ {'kanari': 1}['kanari'] }}", encoding="utf-8")
+    registry = PersonaRegistry(tmp_path)
+    registry.define(Persona("Maya", "Guide", variables={"u": None}))
+    assert registry.get("Maya").render("other", u="Jo") == "1"
+    for _ in range(3):
+        with pytest.raises(TemplateError) as caught:
+            registry.get("Maya").render("own", u="kanari")
+        assert "kanari" not in str(caught.value)

@@ -17,7 +17,7 @@ from ..prompts.explorations import Exploration, Take, explore
 from ..prompts.parts import Line
 from ..prompts.shapes import shape_of
 from ..prompts.texts import Path, PersonaTexts
-from ..templating.session import neutralise
+from ..templating.session import Family, neutralise
 from ..templating.templates import Template
 
 EXTRA = "extra_sections"
@@ -31,6 +31,14 @@ class SessionSample:
     names: frozenset[str] | None = None  # that are always passed
     given: Mapping[str, object] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()  # that are passed only sometimes
+    _neutral: dict[tuple[str, Family], Mapping[str, object]] = field(default_factory=dict, repr=False, compare=False)
+
+    def neutral(self, name: str, family: Family) -> Mapping[str, object]:
+        """Return a sample, neutralised once for all personas, below its name; nothing where it stands for nothing."""
+        found = self._neutral.get((name, family))
+        if found is None:
+            found = self._neutral[name, family] = neutralise({name: self.given[name]}, family).values
+        return found
 
 
 class Rehearsal:
@@ -98,13 +106,14 @@ class Rehearsal:
 
     def _explore(self, names: Set[str], optional: frozenset[str]) -> Exploration:
         samples = self.session.given
-        values: dict[str, object] = {name: f"{{{name}}}" for name in sorted(names) if not name.startswith("_")}
-        values |= {name: value for name, value in samples.items() if name in values}
-        if EXTRA in values and EXTRA not in samples:
-            values[EXTRA] = {"x": "x"}
-        given = neutralise(values, self.template.family).values
+        family, given = self.template.family, dict[str, object]()
+        for name in sorted(names):
+            if name in samples:
+                given |= self.session.neutral(name, family)
+            elif not name.startswith("_"):
+                given |= neutralise({name: {"x": "x"} if name == EXTRA else f"{{{name}}}"}, family).values
         members = {
-            name: tuple(neutralise({name: each}, self.template.family).values[name] for each in type(sample))
+            name: tuple(neutralise({name: each}, family).values[name] for each in type(sample))
             for name, sample in samples.items()
             if isinstance(sample, Enum) and name in given
         }

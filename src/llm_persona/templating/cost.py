@@ -8,7 +8,7 @@ addition: whoever draws the last one meets the error.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set, Sized
 from contextvars import ContextVar
 from decimal import Decimal
 from itertools import chain, islice, repeat
@@ -44,11 +44,13 @@ _FIRST = itemgetter(0)
 class Cost:
     """What is left to one run."""
 
-    __slots__ = ("_left", "limits", "owed", "ticks")
+    __slots__ = ("_left", "limits", "names", "owed", "ticks")
 
-    def __init__(self, limits: Limits, over: Iterator[None]) -> None:
-        """`over` is what comes after the last step (see `exceeding`): it is the same for all runs."""
+    def __init__(self, limits: Limits, over: Iterator[None], names: Set[str] = frozenset()) -> None:
+        """`over` is what comes after the last step (see `exceeding`): it is the same for all runs. `names` are those that
+        errors may say, as templates write them."""
         self.limits = limits
+        self.names = names
         self._left = left = repeat(None, limits.steps)
         self.ticks: Iterator[None] = chain(left, over)
         self.owed = 0  # steps of what was run once, or was passed over, which are taken with those of the next call
@@ -283,6 +285,7 @@ class _Unbounded(Cost):
 
     def __init__(self) -> None:
         self.limits = Limits(size=sys.maxsize)
+        self.names = frozenset()
         self.ticks = repeat(None)
         self.owed = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -94,6 +95,7 @@ _AT_HAND = {  # in every function, by name
     "cost": "cost = context.cost",
     "ticks": "ticks = context.ticks",
 }
+_NAMES_AT_HAND = re.compile(rf"\b(?:{'|'.join(_AT_HAND)})\b")
 _SILENT = (nodes.Assign, nodes.AssignBlock, nodes.Import, nodes.FromImport, nodes.Macro)  # what writes nothing
 
 
@@ -422,12 +424,6 @@ class Generator(Unfolded):
             self.writeline(f"{frame.buffer}.extend({context}.caught({block}))", node)
         self.writeline(f"{frame.buffer}.append({self._constant(f'end({node.name!r})')})")
 
-    def visit_Const(self, node: nodes.Const, frame: Frame) -> None:  # noqa: N802 - jinja2's name
-        if isinstance(node.value, str):
-            # Filters take several names with dots between them.
-            self.environment.names.update((node.value, *node.value.split(".")))  # type: ignore[attr-defined]  # a Sandbox
-        super().visit_Const(node, frame)
-
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - jinja2's name
         if not self._visit_root(node.node, node.attr, frame):
             super().visit_Getattr(node, frame)
@@ -540,8 +536,9 @@ def appending(source: str) -> str:
 
 def _without_unused(function: str) -> str:
     """Return a function's code without what it has at hand and does not use."""
+    used = Counter(_NAMES_AT_HAND.findall(function))
     for name, line in _AT_HAND.items():
-        if len(re.findall(rf"\b{name}\b", function)) == len(re.findall(rf"\b{name}\b", line)):
+        if used[name] == _NAMES_AT_HAND.findall(line).count(name):
             function = function.replace(line, "pass", 1)
     return function
 

@@ -60,7 +60,6 @@ class Recorder(Sandbox):
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(cast(Any, sandbox.loader), sandbox.limits)
-        self.names = sandbox.names
         self._now = threading.local()
         self.filters = {
             name: self._followed(name, each, "filter", None if name in OF_LISTS else self._as_text)

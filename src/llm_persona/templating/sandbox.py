@@ -141,7 +141,6 @@ class Sandbox(OpenEnvironment):
             auto_reload=False,
             finalize=self.printed,
         )
-        self.names: set[str] = set()  # that a template writes where it asks for something
         self.limits = limits
         self.over = exceeding(limits)
         self.compiling = compiling or Compiling(limits)
@@ -238,7 +237,7 @@ class Sandbox(OpenEnvironment):
         return self._found(obj, attribute, super().getattr(obj, attribute))
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        if isinstance(argument, str) and argument not in self.names:
+        if isinstance(argument, str) and argument not in running.get().names:
             argument = Unsaid(argument)
         if isinstance(argument, str) and isinstance(obj, SessionView | PersonaView):
             return obj.lookup(argument)

@@ -64,6 +64,12 @@ class Syntax:
                 lines.setdefault(text.strip(), number)
         return lines
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The texts that are written in it, which it may ask for something by; filters take several with dots between."""
+        texts = {node.value for node in self.find_all(nodes.Const) if isinstance(node.value, str)}
+        return frozenset(texts.union(*(text.split(".") for text in texts)))
+
     def error(
         self, message: str, line: int | None, *, hint: str | None = None, near: str | None = None
     ) -> TemplateError:

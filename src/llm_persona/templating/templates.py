@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import CodeType
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakValueDictionary
 
 from jinja2 import BaseLoader, Environment, TemplateSyntaxError, UndefinedError
@@ -76,7 +76,7 @@ class Template:
         filling = Filling(ready.owner, values, Watch(ready.shared), Verbatim if self.family.escapes else None)
         environment = cast(Sandbox, self.compiled.environment)
         try:
-            cost = Cost(environment.limits, environment.over)
+            cost = Cost(environment.limits, environment.over, self._names)
             _run(environment, self.compiled, ready, filling, self.session(filling, given), ready.known, cost)
             made = assemble(filling.watch)
             if (length := sum(map(len, made.pieces))) > environment.limits.size:
@@ -98,7 +98,7 @@ class Template:
 
         The recording is told what it took, also where it came to no end. Raises Unfollowed, and what Jinja2 raises.
         """
-        cost = Cost(self.limits, self._recorder.over)
+        cost = Cost(self.limits, self._recorder.over, self._names)
         try:
             with self._recorder.recording(machine):
                 compiled = self._recorder.get_template(str(self.compiled.name))
@@ -126,6 +126,10 @@ class Template:
             if left < 0:
                 break
         return place(too_large("a prompt of", length, "characters", self.limits), self.syntaxes[name], line)
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset().union(*(syntax.names for syntax in self.syntaxes.values()))
 
     @cached_property
     def _recorder(self) -> Recorder:
@@ -199,7 +203,8 @@ class Templates:
         self._syntaxes: dict[str, Syntax] = {}
         self._templates: dict[str, Template] = {}
         self._compiling = Compiling(self.limits)
-        self._compiled: dict[bool, Compiled] = {False: Compiled({}, {}), True: Compiled({}, {})}
+        self._reading = Sandbox(BaseLoader(), self.limits, self._compiling)
+        self._environments: dict[bool, Sandbox] = {}  # in which templates are compiled, by whether they escape
 
     @classmethod
     def of_sources(
@@ -314,9 +319,7 @@ class Templates:
         chain = self._closure(name)
         family = _family(chain[name], chain)
         check_closure(chain.values(), TEMPLATE_FIELDS)
-        environment = (XmlSandbox if family.escapes else Sandbox)(
-            _Loader(chain, self._compiled[family.escapes]), self.limits
-        )
+        environment = self._environment(family.escapes)
         for used, syntax in chain.items():
             with _translating(syntax):
                 environment.get_template(used)
@@ -336,6 +339,14 @@ class Templates:
             compiled=environment.get_template(name),
             syntaxes=chain,
         )
+
+    def _environment(self, escapes: bool) -> Sandbox:
+        """Return where templates are compiled, each once for all that use it; what one may cost is counted anew."""
+        if escapes not in self._environments:
+            made = (XmlSandbox if escapes else Sandbox)(_Loader(self._syntaxes), self.limits)
+            self._environments[escapes] = made
+        self._environments[escapes].compiling = Compiling(self.limits)
+        return self._environments[escapes]
 
     def _closure(self, name: str) -> dict[str, Syntax]:
         """Return the template and all that it uses, by full name, itself first."""
@@ -365,7 +376,7 @@ class Templates:
             source = self.sources()[name]
             syntax = Syntax(name, source.path, source.text)
             with _translating(syntax):
-                read_syntax(Sandbox(BaseLoader(), self.limits, self._compiling), syntax)
+                read_syntax(self._reading, syntax)
             for used in syntax.uses:
                 syntax.uses[used] = self.find(used, syntax)
             self._syntaxes[name] = syntax
@@ -376,19 +387,13 @@ class Templates:
 _of_sources: WeakValueDictionary[tuple[object, ...], Templates] = WeakValueDictionary()
 
 
-class Compiled(NamedTuple):
-    """What templates of one kind of environment are compiled to, by full name."""
-
-    parents: dict[str, str | None]  # as `generation.parent_of` tells
-    codes: dict[str, CodeType]
-
-
 class _Loader(BaseLoader):
     """Hands environments what was read and checked, and nothing else; each template is compiled once for all of them."""
 
-    def __init__(self, chain: Mapping[str, Syntax], compiled: Compiled) -> None:
+    def __init__(self, chain: Mapping[str, Syntax]) -> None:
         self.chain = chain
-        self.parents, self._codes = compiled
+        self.parents: dict[str, str | None] = {}  # as `generation.parent_of` tells
+        self._codes: dict[str, CodeType] = {}
 
     def load(
         self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None
