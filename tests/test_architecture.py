@@ -287,6 +287,12 @@ def test_what_is_counted_grows_no_more() -> None:
     assert {name: counted[name] for name, most in MOST.items() if counted[name] > most} == {}
 
 
+def test_what_is_wrong_goes_by_one_name() -> None:
+    """A file has problems, `check` has findings, and words are messages and hints."""
+    others = re.compile("mistake|remed|complain|suspicio|oversight|omission|pitfall", re.IGNORECASE)
+    assert [name for tree in modules().values() for name in _defined(tree) if others.search(name)] == []
+
+
 def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_persona.checks.characters import suspicions
+from llm_persona.checks.characters import character_findings
 from llm_persona.files.invisible import runs
 from llm_persona.files.reading import Document
 
@@ -24,7 +24,7 @@ NO_JINJA = ["{x}", "{{x}}", "{}", '{"a": {"b": 1}}', "100%} #}", "{{{x}}}", "${x
 
 
 def warned(text: str, field: str = "tone", **more: object) -> list[str]:
-    found = suspicions(Document("<data>", {"Maya": {"role": "a", field: text, **more}}))
+    found = character_findings(Document("<data>", {"Maya": {"role": "a", field: text, **more}}))
     assert all(problem.severity == "warning" for problem in found)
     return [str(problem) for problem in found]
 
@@ -100,7 +100,7 @@ ODD = st.text(st.sampled_from([*HIDDEN, *"ab{}%x "]) | st.characters(), max_size
 def test_warnings_change_nothing_and_never_fail(data: dict[str, object]) -> bool:
     """Nothing is stripped, nothing is normalised."""
     before = copy.deepcopy(data)
-    found = suspicions(Document("<data>", data))
+    found = character_findings(Document("<data>", data))
     assert data == before
     return bool(found)
 
@@ -124,7 +124,7 @@ def test_names_that_differ_in_case_or_normalisation_are_told(name: str) -> bool:
     """Whichever way the twin is written."""
     told = 0
     for twin in {name.swapcase(), unicodedata.normalize("NFD", name), unicodedata.normalize("NFC", name)} - {name}:
-        found = suspicions(Document("<data>", {name: {}, twin: {}}))
+        found = character_findings(Document("<data>", {name: {}, twin: {}}))
         same = unicodedata.normalize("NFC", twin).casefold() == unicodedata.normalize("NFC", name).casefold()
         if same:
             assert any("only in" in problem.message for problem in found)

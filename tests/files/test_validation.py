@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llm_persona import PersonaFileError, PersonaRegistry, validate_file
-from llm_persona.checks.characters import suspicions
+from llm_persona.checks.characters import character_findings
 from llm_persona.errors import Problem
 from llm_persona.fields import FIELDS
 from llm_persona.files.reading import Document, parse, read
@@ -34,7 +34,7 @@ def cases(folder: str) -> list[Path]:
 
 def problems_of(path: Path) -> list[Problem]:
     document = read(path)
-    found = [*document.problems, *check_document(document).problems, *suspicions(document)]
+    found = [*document.problems, *check_document(document).problems, *character_findings(document)]
     return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
@@ -244,7 +244,7 @@ def test_whatever_the_schema_refuses_is_told() -> None:
         def holds(data: dict[str, object]) -> None:
             document = Document("<data>", data)
             found = check_document(document).problems
-            suspicions(document)
+            character_findings(document)
             assert refused.count(bool(found)) is not well.count(jsonschema_rs.is_valid(schema(), data))
             for problem in found:
                 assert problem.severity == "error"

@@ -34,7 +34,7 @@ _PRINTED = frozenset([*FILLED, *AS_WRITTEN])
 Path = tuple[str | int, ...]
 
 
-def suspicions(document: Document) -> list[Problem]:
+def character_findings(document: Document) -> list[Problem]:
     """Return what is legal in the document and suspicious all the same, as warnings in file order."""
     return sorted(_found(document), key=lambda problem: (problem.line or 0, problem.column or 0))
 

@@ -18,8 +18,8 @@ from ..prompts.parts import Line
 from ..templating.session import neutralise
 from ..templating.templates import BUNDLED_PREFIX, Template, Templates
 from .borrowed_names import check_borrowed_names
-from .characters import suspicions
-from .definitions import oversights
+from .characters import character_findings
+from .definitions import definition_findings
 from .findings import Findings
 from .lines import check_line_starts, includes_that_run_on, indented_includes, lines_that_run_on
 from .near_placeholders import check_near_misses
@@ -28,7 +28,7 @@ from .repeats import check_repeats
 from .session_names import Asking, check_constants, check_defaults, check_names, check_slips
 from .spoken_names import check_spoken_name
 from .stable_shares import Least, StableShare, check_stable_part, stable_share
-from .unprinted_texts import check_omissions
+from .unprinted_texts import check_unprinted_texts
 
 MAX_SHAPES = 1_024  # of personas whose recordings are kept for others
 SessionNames = Mapping[str, Any] | Iterable[str]
@@ -51,9 +51,9 @@ def check(
     sample, problems = _sample(session, optional)
     files = dict.fromkeys(state.places.values())
     findings = Findings(state.places, Acceptances.of(state.accepted, files), accepted)
-    for problem in (*problems, *chain.from_iterable(map(suspicions, files)), *_template_problems(state)):
+    for problem in (*problems, *chain.from_iterable(map(character_findings, files)), *_template_problems(state)):
         findings.add(problem)
-    for problem in oversights(state, state.places):
+    for problem in definition_findings(state, state.places):
         findings.add(problem)
     check_borrowed_names(state, findings)
     check_repeats(state, findings)
@@ -61,7 +61,7 @@ def check(
     asking: list[Asking] = []
     for rehearsal in _rehearsals(state, sample):  # none is kept: each has all of its recordings
         asking.append((rehearsal.texts, rehearsal.template))
-        check_omissions(rehearsal, findings)
+        check_unprinted_texts(rehearsal, findings)
         check_spoken_name(rehearsal, findings)
         check_line_starts(rehearsal, findings)
         check_near_misses(rehearsal, state.places, findings)

@@ -19,7 +19,7 @@ from ..wording import quoted
 LINE_ENDS = ("\n", "\r")
 
 
-def oversights(state: State, places: Places) -> Iterator[Problem]:
+def definition_findings(state: State, places: Places) -> Iterator[Problem]:
     """Yield each as a warning, at the place where it was written."""
     yield from _replaced_parents(state, places)
     yield from _variants_named_by_their_key(state, places)

@@ -13,8 +13,8 @@ from ..persona.file_keys import Arguments, Folders
 from ..persona.loading import Loaded, in_file_order, load_documents
 from ..persona.tool_catalogue import Catalog
 from .borrowed_names import check_borrowed_names
-from .characters import suspicions
-from .definitions import oversights
+from .characters import character_findings
+from .definitions import definition_findings
 from .findings import Findings
 from .repeats import check_repeats
 
@@ -49,12 +49,12 @@ def inspect_documents(
     findings = Findings(loaded.places, Acceptances.of(loaded.state.accepted, documents), accepted)
     firsts: dict[tuple[object, ...], Problem] = {}  # what several personas share is told once
     for document in documents:
-        for warning in suspicions(document):
+        for warning in character_findings(document):
             place = (warning.path, warning.line, warning.column)
             if "U+" not in warning.message or place not in spelled:
                 first = firsts.setdefault((*place, warning.message), warning)
                 findings.add(first, warning.persona)
-    for warning in oversights(loaded.state, loaded.places):
+    for warning in definition_findings(loaded.state, loaded.places):
         findings.add(warning)
     check_borrowed_names(loaded.state, findings)
     check_repeats(loaded.state, findings)

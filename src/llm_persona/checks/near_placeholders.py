@@ -94,7 +94,7 @@ def check_near_misses(rehearsal: Rehearsal, places: Places, findings: Findings) 
             # Of a file, this is told already.
             document = places.get(origin.persona or "")
             if document is None or told_as_jinja(document, str(origin.persona), text) != shown:
-                hint = _remedy(shown, name, placeholders)
+                hint = _hint(shown, name, placeholders)
                 findings.add(findings.at(origin, "near-placeholder", f"prints {_printed(shown)}", hint), persona.key)
     in_constants = Placeholders.of_constants(persona.company)
     for origin, text, what in never_filled:
@@ -273,7 +273,7 @@ def _printed(shown: str) -> str:
     return shorten(shown[1:-1] if _is_escape(shown) else shown)
 
 
-def _remedy(shown: str, name: str, placeholders: Placeholders) -> str:
+def _hint(shown: str, name: str, placeholders: Placeholders) -> str:
     how = " with one brace" if _is_escape(shown) else " without the $" if shown[:2] == "${" else ""
     declared = placeholders.names(f"{{{name}}}") != []
     write = f"write {{{name}}}{how} to fill it"

@@ -21,7 +21,7 @@ NEVER, CUT, SOMETIMES = "never prints {it}", "prints only the beginning of {it}"
 _CODES = {NEVER: "never-printed", CUT: "cut", SOMETIMES: "sometimes-printed"}
 
 
-def check_omissions(rehearsal: Rehearsal, findings: Findings) -> None:
+def check_unprinted_texts(rehearsal: Rehearsal, findings: Findings) -> None:
     """Find what is never printed, and constraints that are printed for some sessions only."""
     lost = _lost(rehearsal)
     for origin, verdict, is_whole in _grouped(rehearsal, lost):

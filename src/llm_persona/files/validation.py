@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # for a file that is well, nobody has to find words
     import jsonschema_rs
 
     from .reading import Document
-    from .schema_messages import Mistake, Violation
+    from .schema_messages import PathProblem, Violation
 
 # The parts of the schema that refuse what only a child may say: moot where the value is wrong in itself.
 WHOLE = "whole"
@@ -38,7 +38,7 @@ def schema() -> dict[str, object]:
 class Checked(NamedTuple):
     """What is wrong with what a document says.
 
-    `problems` are in file order, without those at places that the reader's own name: one mistake is reported once.
+    `problems` are in file order, without those at places that the reader's own name: one of them is reported once.
     `more` of them are only counted. `broken` are the document's entries that are no personas, all of them.
     """
 
@@ -52,19 +52,19 @@ def check_document(document: Document) -> Checked:
     more, broken = 0, set()
     named = _Named(document.problems)
     shared = once(document.data) if document.has_aliases else None
-    for mistake in _mistakes(document, document.data if shared is None else shared.data):
-        broken.add(mistake.entry)
+    for found in _path_problems(document, document.data if shared is None else shared.data):
+        broken.add(found.entry)
         if shared is not None:
-            broken |= shared.sharers(mistake.path)
+            broken |= shared.sharers(found.path)
         if len(problems) >= MOST_PROBLEMS:
             more += 1
-        elif (problem := mistake.problem(document)) not in named:
+        elif (problem := found.problem(document)) not in named:
             problems.append(problem)
     problems.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
     return Checked(problems, more, broken)
 
 
-def _mistakes(document: Document, data: dict[str, object]) -> Iterator[Mistake]:
+def _path_problems(document: Document, data: dict[str, object]) -> Iterator[PathProblem]:
     yield from _against_schema(document, data)
     for path, value in _misread_numbers(document):
         from .schema_messages import misread
@@ -138,7 +138,7 @@ def _escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def _against_schema(document: Document, data: Any) -> Iterator[Mistake]:
+def _against_schema(document: Document, data: Any) -> Iterator[PathProblem]:
     try:
         well = _validator().is_valid(data)
     except UnicodeEncodeError:  # a lone surrogate, which the reader names

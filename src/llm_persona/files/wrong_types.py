@@ -26,7 +26,7 @@ def of_wrong_type(document: Document, path: FieldPath, value: object, expected: 
         misread = _misread_mapping(document, path, value)
         if misread is not None:
             return misread
-    return None, _remedy(document, path, value, expected)
+    return None, _hint(document, path, value, expected)
 
 
 def scalar_text(document: Document, path: FieldPath, value: object) -> str:
@@ -34,7 +34,7 @@ def scalar_text(document: Document, path: FieldPath, value: object) -> str:
     return document.written(path) or _shown(value)
 
 
-def _remedy(document: Document, path: FieldPath, value: object, expected: str) -> str | None:
+def _hint(document: Document, path: FieldPath, value: object, expected: str) -> str | None:
     if not path:
         return 'write "NAME:", and below it the fields of that persona'
     if value is None:

@@ -35,10 +35,10 @@ def cut_key(line: str) -> tuple[int, str, str] | None:
 
 def explain(error: MarkedYAMLError, lines: list[str], last: Place) -> Explanation:
     """Say what a libyaml error means; `last` is where the value or key before it began."""
-    return _Complaint(error, lines, last).explain()
+    return _Message(error, lines, last).explain()
 
 
-class _Complaint:
+class _Message:
     def __init__(self, error: MarkedYAMLError, lines: list[str], last: Place) -> None:
         mark = error.problem_mark or error.context_mark
         start = error.context_mark or mark
@@ -259,30 +259,30 @@ class _Complaint:
 
 
 _ANSWERS = (
-    ("directive", _Complaint.directive),
-    ("incompatible YAML document", _Complaint.directive),
-    ("found a tab character", _Complaint.tab),
-    ("cannot start any token", _Complaint.wrong_start),
-    ("an alias", _Complaint.alias_name),
-    ("an anchor", _Complaint.alias_name),
-    ("tag", _Complaint.tag),
-    ("mapping values are not allowed", _Complaint.colon),
-    ("block sequence entries", _Complaint.list_item),
-    ("mapping keys are not allowed", _Complaint.question_mark),
-    ("expected ':'", _Complaint.no_colon),
-    ("unexpected end of stream", _Complaint.quote),
-    ("unexpected document indicator", _Complaint.quote),
-    ("unknown escape", _Complaint.escape),
-    ("hexdecimal", _Complaint.escape),
-    ("Unicode character escape", _Complaint.code_point),
-    ("expected comment or line break", _Complaint.block_header),
-    ("indentation indicator", _Complaint.indent_zero),
-    ("expected key", _Complaint.expected_key),
-    ("'-' indicator", _Complaint.expected_key),
-    ("expected ','", _Complaint.flow),
-    ("node content", _Complaint.content),
-    ("<document start>", _Complaint.after_end),
-    ("depth", _Complaint.too_deep),
+    ("directive", _Message.directive),
+    ("incompatible YAML document", _Message.directive),
+    ("found a tab character", _Message.tab),
+    ("cannot start any token", _Message.wrong_start),
+    ("an alias", _Message.alias_name),
+    ("an anchor", _Message.alias_name),
+    ("tag", _Message.tag),
+    ("mapping values are not allowed", _Message.colon),
+    ("block sequence entries", _Message.list_item),
+    ("mapping keys are not allowed", _Message.question_mark),
+    ("expected ':'", _Message.no_colon),
+    ("unexpected end of stream", _Message.quote),
+    ("unexpected document indicator", _Message.quote),
+    ("unknown escape", _Message.escape),
+    ("hexdecimal", _Message.escape),
+    ("Unicode character escape", _Message.code_point),
+    ("expected comment or line break", _Message.block_header),
+    ("indentation indicator", _Message.indent_zero),
+    ("expected key", _Message.expected_key),
+    ("'-' indicator", _Message.expected_key),
+    ("expected ','", _Message.flow),
+    ("node content", _Message.content),
+    ("<document start>", _Message.after_end),
+    ("depth", _Message.too_deep),
 )
 
 _LACKS_A_COLON = ("expected ':'", "expected key", "<document start>", "mapping values are not allowed")

@@ -61,11 +61,11 @@ def _report_forbidden(source: Source) -> None:
     for number, line in enumerate(source.lines(), 1):
         for match in forbidden.finditer(line):
             message = f"the file holds the character U+{ord(match[0]):04X}, which cannot stand in YAML"
-            source.report((number, match.start() + 1), message, _remedy(match[0]), way=())
+            source.report((number, match.start() + 1), message, _hint(match[0]), way=())
     raise SyntaxStop
 
 
-def _remedy(character: str) -> str:
+def _hint(character: str) -> str:
     if character == "\ufeff":
         return "remove it (a byte order mark may only begin a file)"
     if character == "\0" or "\ud800" <= character <= "\udfff":

@@ -308,15 +308,17 @@ def _merged_section(
     is_list = not isinstance(written, str)
     if inherited is not None and isinstance(inherited, str) is is_list:
         kind, other = ("list", "text") if is_list else ("text", "list")
-        raise _misfit(child, entry, f"is a {kind}, and the parent's is a {other}", "write {replace: …} to replace it")
+        raise _does_not_fit(
+            child, entry, f"is a {kind}, and the parent's is a {other}", "write {replace: …} to replace it"
+        )
     if isinstance(written, str):
         return written
     if inherited is None and isinstance(written, ListEdit):
-        raise _misfit(child, entry, "edits a list, and no parent has one", "write the list itself")
+        raise _does_not_fit(child, entry, "edits a list, and no parent has one", "write the list itself")
     return _edited(child, ("custom_sections", entry), as_edit(written), tuple(inherited or ()))
 
 
-def _misfit(child: Persona, entry: str, message: str, hint: str) -> InheritanceError:
+def _does_not_fit(child: Persona, entry: str, message: str, hint: str) -> InheritanceError:
     return InheritanceError(message, persona=child.key, field=("custom_sections", entry), hint=hint)
 
 

@@ -144,9 +144,9 @@ def complete(
             continue
         if not lineage.persona.abstract:
             faults = _undeclared(lineage, guess), _constants(lineage), _unfit(lineage, before.bounds)
-            for misfit in chain(*faults, _without_role(lineage, before.bounds)):
-                # An ancestor's mistake shows in every child; it is one mistake.
-                errors.setdefault((misfit.persona, misfit.field, str(misfit)), misfit)
+            for unfit in chain(*faults, _without_role(lineage, before.bounds)):
+                # What is wrong with an ancestor shows in every child; it is told once.
+                errors.setdefault((unfit.persona, unfit.field, str(unfit)), unfit)
     complete = Complete(lineages, before.bounds, made, before.complete.explain)
     return replace(before, definitions=definitions, lineages=lineages, complete=complete), list(errors.values())
 

@@ -281,7 +281,7 @@ class Templates:
         """Return the full name of the template that is meant: `default` may be `llm_persona/default`."""
         problem = name_problem(name)
         if problem is not None:
-            raise _complaint(asking, problem, name)
+            raise _no_template(asking, problem, name)
         sources = self.sources()
         stem = name.removesuffix(ENDING)
         for candidate in (stem, BUNDLED_PREFIX + stem):
@@ -297,7 +297,7 @@ class Templates:
         hint = did_you_mean(stem, known) or f"there are {_some(sorted(set(known)))}"
         if self.partial:
             hint = "this persona was pickled with its own template alone: pickle its registry"
-        raise _complaint(asking, f"there is no template {shorten(name)!r}", name, hint)
+        raise _no_template(asking, f"there is no template {shorten(name)!r}", name, hint)
 
     def sources(self) -> dict[str, Source]:
         """Return all sources by name, bundled ones with their prefix. They are read once."""
@@ -434,7 +434,7 @@ def template_name(name: object) -> str:
     name = plain(name)
     problem = name_problem(name)
     if problem is not None:
-        raise _complaint(None, problem, "")
+        raise _no_template(None, problem, "")
     return str(name)
 
 
@@ -442,7 +442,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
 
 
-def _complaint(asking: Syntax | None, message: str, name: str, hint: str | None = None) -> TemplateError:
+def _no_template(asking: Syntax | None, message: str, name: str, hint: str | None = None) -> TemplateError:
     error = TemplateError(message, hint=hint or "names are letters, digits, '_', '-' and '.', in folders parted by '/'")
     return error if asking is None else place(error, asking, asking.used_at.get(name))
 
