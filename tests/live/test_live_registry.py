@@ -363,3 +363,120 @@ def test_whoever_is_let_go_ends(path: Path) -> None:
     del live
     thread.join(timeout=10)
     assert not thread.is_alive()
+
+
+def test_a_listener_may_ask_for_what_everybody_may(live: LiveRegistry, path: Path) -> None:
+    """It looks again, adds listeners, and has another thread look: nothing waits for it for ever."""
+    seen: list[str | None] = []
+
+    def ask(old: object, new: PersonaRegistry, change: object) -> None:
+        live.on_change(lambda *told: seen.append("later"))
+        live.refresh()
+        other = threading.Thread(target=live.refresh)
+        other.start()
+        other.join()
+        seen.append(new.get("Maya").role)
+
+    live.on_change(ask)
+    live.on_refused(lambda problems: live.refresh())
+    put(path, "Maya: {role: Scout}\n")
+    until(lambda: "Scout" in seen)
+    put(path, "Maya: {rol: Scout}\n")
+    until(lambda: live.status.refused)
+    put(path, "Maya: {role: Pilot}\n")
+    until(lambda: "Pilot" in seen and "later" in seen)
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt(), ValueError("no")], ids=repr)
+def test_whatever_a_listener_raises_the_looking_goes_on(
+    live: LiveRegistry, path: Path, raised: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*told: object) -> None:
+        raise raised
+
+    live.on_change(fail)
+    for name in ("Scout", "Pilot"):
+        put(path, f"Maya: {{role: {name}}}\n")
+        until(lambda name=name: role(live) == name)  # type: ignore[misc]  # mypy cannot tell its type
+    until(lambda: sum(each.exc_info is not None for each in caplog.records) >= 2)
+    assert live._thread.is_alive()
+
+
+def test_a_folder_of_templates_that_is_missing_is_told(path: Path, tmp_path: Path) -> None:
+    """At the start, and when it goes away."""
+    with LiveRegistry(path, templates=tmp_path / "no", settle=SETTLE) as live:
+        assert "is missing" in str(live.status.refused[0])
+    (tmp_path / "t").mkdir()
+    with LiveRegistry(path, templates=tmp_path / "t", settle=SETTLE) as live:
+        assert live.status.ready
+        (tmp_path / "t").rename(tmp_path / "u")
+        until(lambda: live.status.refused)
+        assert "is missing" in str(live.status.refused[0])
+        (tmp_path / "u").rename(tmp_path / "t")
+        put(path, "Maya: {role: Scout}\n")
+        until(lambda: role(live) == "Scout" and not live.status.refused)
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "personas"
+    folder.mkdir()
+    put(folder / "a.yaml", "Maya: {role: Guide}\n")
+    real = os.listdir
+
+    def refuse(path: object = ".") -> list[str]:
+        if path == str(folder):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)  # type: ignore[call-overload]  # as it was asked
+
+    with LiveRegistry(folder, settle=SETTLE) as live, monkeypatch.context() as patched:
+        patched.setattr(os, "listdir", refuse)
+        status = live.refresh()
+        assert (status.ready, "cannot be read: permission denied" in str(status.refused[0])) == (True, True)
+
+
+def test_an_error_of_nobody_is_told_too(live: LiveRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks whether all is well must not be told that it is."""
+
+    def fail() -> None:
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(live._source, "take", fail)
+    until(lambda: live.status.refused)
+    assert (live.status.ready, "RuntimeError: odd" in str(live.status.refused[0])) == (True, True)
+
+
+def test_a_line_that_goes_takes_a_name_away(path: Path) -> None:
+    put(path, "Maya: {role: Guide, version: 2}\nMaya@1: {replaced_by: 2}\nLeo: {replaced_by: Maya}\n")
+    with LiveRegistry(path, settle=SETTLE) as live:
+        put(path, "Maya: {role: Guide, version: 2}\n")
+        until(lambda: live.status.gone)
+        assert set(live.status.gone) == {"Maya@1", "Leo"}
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ({"source": "p\0.yaml"}, "cannot be a path"),
+        ({"source": "\ud800.yaml"}, "cannot be a path"),
+        ({"source": "memory://a/b.json", "keep": "a\0b"}, "keep cannot be a path"),
+        ({"source": "memory://a/b.json", "storage_options": 5}, "storage_options must be a mapping"),
+        ({"source": "p.yaml", "settle": -1}, "a number from 0 to a day, not -1"),
+    ],
+)
+def test_what_no_argument_can_be_is_refused(named: dict[str, object], told: str) -> None:
+    with pytest.raises(InvalidValueError, match=told):
+        LiveRegistry(**named)  # type: ignore[arg-type]  # on purpose
+
+
+def test_a_listener_that_nothing_would_await_is_refused(live: LiveRegistry) -> None:
+    async def listener(*told: object) -> None:
+        """Never run."""
+
+    for register in (live.on_change, live.on_refused):
+        with pytest.raises(InvalidValueError, match="a plain function"):
+            register(listener)
+
+
+def test_a_path_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+    with LiveRegistry(tmp_path / "personas") as live:
+        assert "there is no such file" in str(live.status.refused[0])

@@ -211,6 +211,148 @@ def test_a_pointer_on_a_disk_is_moved_in_one_step(personas: Path, tmp_path: Path
         assert live.get("Maya").version == "2"
 
 
+def test_publishing_the_same_set_again_keeps_the_way_back(personas: Path, url: str, tmp_path: Path) -> None:
+    """And who serves it says who published it last."""
+    assert run("-f", personas, url)[0] == 0
+    kept(personas, 2, 1)
+    assert run("-f", personas, url, "--by", "ana")[0] == 0
+    with live_of(url, tmp_path) as live:
+        assert run("-f", personas, url, "--by", "bo", "-m", "again")[0] == 0
+        until(lambda: dict(live.status.release)["by"] == "bo")
+        assert run("--previous", url)[0] == 0
+        until(lambda: live.get("Maya").version == "1")
+
+
+@pytest.mark.parametrize("content", ["{}", "", "1", '{"bundle": 5}', "[" * 100_000])
+def test_what_is_no_pointer_is_put_in_order_afresh(personas: Path, url: str, content: str) -> None:
+    _write(url, content.encode())
+    code, said = run("-f", personas, url)
+    assert (code, "put it in order with --afresh" in said) == (1, True)
+    assert run("-f", personas, "--afresh", url)[0] == 0
+    assert _pointer(url)["previous"] is None
+
+
+def test_a_message_that_no_pointer_can_carry_moves_nothing(personas: Path, url: str) -> None:
+    assert run("-f", personas, url)[0] == 0
+    before = _pointer(url)
+    kept(personas, 2, 1)
+    assert "say less in the message" in run("-f", personas, url, "-m", "x" * 65_300)[1]
+    assert "must be UTF-8" in run("-f", personas, url, "-m", "caf\udce9")[1]
+    assert _pointer(url) == before
+
+
+def test_a_kept_set_that_lacks_what_is_required_is_not_served(personas: Path, url: str, tmp_path: Path) -> None:
+    """Nor is it raised: the store is away, which is what is said."""
+    assert run("-f", personas, url)[0] == 0
+    with live_of(url, tmp_path) as live:
+        assert live.status.ready
+    fsspec.filesystem("memory").rm(url)
+    with live_of(url, tmp_path, require=["Leo"]) as live:
+        assert not live.status.ready
+        assert "the pointer is missing" in str(live.status.refused[0])
+
+
+def test_a_kept_file_that_is_none_is_passed_by(personas: Path, url: str, tmp_path: Path) -> None:
+    with live_of(url, tmp_path) as live:
+        assert not live.status.ready
+    assert run("-f", personas, url)[0] == 0
+    with live_of(url, tmp_path):
+        pass
+    (file,) = (tmp_path / "kept").iterdir()
+    file.write_text("[" * 60_000)
+    fsspec.filesystem("memory").rm(url)
+    with live_of(url, tmp_path) as live:
+        assert not live.status.ready
+
+
+def test_what_cannot_be_kept_is_said_once(personas: Path, url: str, tmp_path: Path, caplog: Any) -> None:
+    (tmp_path / "kept").write_text("no folder")
+    assert run("-f", personas, url)[0] == 0
+    with live_of(url, tmp_path) as live:
+        kept(personas, 2, 1)
+        assert run("-f", personas, url)[0] == 0
+        until(lambda: live.get("Maya").version == "2")
+    assert [each.levelname for each in caplog.records if "cannot be kept" in each.message] == ["WARNING"]
+
+
+def test_a_set_without_files_is_none(personas: Path, url: str, tmp_path: Path) -> None:
+    """It would empty the fleet."""
+    from llm_persona.live.bundles import digest
+
+    assert run("-f", personas, url)[0] == 0
+    pointer = _pointer(url)
+    bundle = json.loads(fsspec.filesystem("memory").cat_file(url.replace("current.json", pointer["bundle"])))
+    content = json.dumps({**bundle, "personas": {}}).encode()
+    name = f"bundle-{digest(content)}.json"
+    _write(url.replace("current.json", name), content)
+    with live_of(url, tmp_path) as live:
+        _write(url, json.dumps({**pointer, "bundle": name, "sha256": digest(content)}).encode())
+        until(lambda: live.status.refused)
+        assert live.get("Maya").role == "Guide"
+
+
+def test_what_is_secret_in_a_url_is_not_said(tmp_path: Path) -> None:
+    with live_of("memory://user:word@host/a.json?signature=abc", tmp_path) as live:
+        assert live.status.source == "memory://host/a.json"
+        assert "word" not in repr(live)
+        assert "abc" not in repr(live)
+
+
+@pytest.fixture
+def web() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A server that answers as it is told, and holds what it is asked while it hangs."""
+    pytest.importorskip("aiohttp", reason="HTTP by fsspec is aiohttp's")
+    told: dict[str, Any] = {"status": 200, "hangs": False, "files": {}, "asked": 0}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told["asked"] += 1
+            if told["hangs"]:
+                time.sleep(3)
+            content = told["files"].get(self.path, b"")
+            self.send_response(told["status"])
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(content)
+
+        do_HEAD = do_GET  # noqa: N815  # as http.server names them
+
+        def log_message(self, *arguments: object) -> None:
+            """Nothing: what is asked is nobody's output."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/current.json", told
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_web_server_that_hung_is_asked_again_at_once(
+    personas: Path, url: str, web: tuple[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    """However often it was asked meanwhile; and what it answers is told as what it is."""
+    assert run("-f", personas, url)[0] == 0
+    pointer, bundle = (
+        _pointer(url),
+        fsspec.filesystem("memory").cat_file(url.replace("current.json", _pointer(url)["bundle"])),
+    )
+    address, told = web
+    told["files"] = {"/current.json": json.dumps(pointer).encode(), f"/{pointer['bundle']}": bundle}
+    with live_of(address, tmp_path, timeout=0.5) as live:
+        until(lambda: live.status.ready)
+        told["status"] = 500
+        until(lambda: live.status.refused)
+        assert "500" in str(live.status.refused[0])
+        told["status"], told["hangs"] = 200, True
+        until(lambda: "does not answer" in str(live.status.refused))
+        asked = told["asked"]
+        until(lambda: told["asked"] > asked + 8)
+        told["hangs"] = False
+        until(lambda: not live.status.refused, 6)
+
+
 def test_a_bundle_is_the_same_wherever_it_is_made(personas: Path, tmp_path: Path, monkeypatch: Any) -> None:
     """Neither the folder nor the way to it is in it."""
     assert run("-f", personas, f"memory://{tmp_path.name}/a.json")[0] == 0
@@ -303,11 +445,12 @@ def test_a_store_in_trouble_takes_nothing_from_who_is_served(
 ) -> None:
     """The last good set is served and the trouble is said, also to who starts meanwhile; then what is new is served."""
     assert run("-f", personas, bucket)[0] == 0
-    with live_of(bucket, tmp_path, timeout=0.5) as live:
+    with live_of(bucket, tmp_path, timeout=1.5) as live:
+        until(lambda: live.status.ready, 30)
         assert live.get("Maya").version == "1"
         s3.trouble["how"] = how
         until(lambda: live.status.refused)
-        with live_of(bucket, tmp_path, timeout=0.5) as late:
+        with live_of(bucket, tmp_path, timeout=1.5) as late:
             assert (late.get("Maya").version, late.status.ready, bool(late.status.refused)) == ("1", True, True)
         assert (live.get("Maya").version, live.status.ready) == ("1", True)
         s3.trouble["how"] = None

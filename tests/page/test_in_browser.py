@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
 from llm_persona import Persona, PersonaError, PersonaRegistry
+from llm_persona.cli.watching import served
+from llm_persona.live import LiveRegistry
 from llm_persona.names import check_name
 from llm_persona.page.page import preview
 
@@ -539,3 +542,35 @@ def test_axe_finds_nothing(browser: Browser, acme_page: Path, state: str, dark: 
         "axe.run({ resultTypes: ['violations'] }).then((found) => done(found.violations), (error) => done(String(error)));"
     )
     assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
+
+
+def test_a_watched_page_loads_itself_again_at_each_save(browser: Browser, tmp_path: Path) -> None:
+    """Also where nothing was good at first, and where only the lines of the file moved; problems stand above it."""
+    path = tmp_path / "personas.yaml"
+    path.write_text("Maya: {rol: Guide}\n")
+
+    driver = browser.driver
+
+    def page() -> str:
+        driver.switch_to.frame(driver.find_element(By.TAG_NAME, "iframe"))
+        found: str = driver.page_source
+        driver.switch_to.default_content()
+        return found
+
+    def until(true: Callable[[], bool]) -> None:
+        WebDriverWait(driver, 15, 0.1).until(lambda _: true())
+
+    with LiveRegistry(path, settle=0.1) as live, served(live, preview) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        driver.get(f"http://127.0.0.1:{server.server_port}/")
+        alert = driver.find_element(By.TAG_NAME, "pre")
+        until(lambda: "unknown field 'rol'" in alert.text)
+        path.write_text("Maya: {role: Guide}\n")
+        until(lambda: "personas.yaml:1" in page() and alert.text == "")
+        path.write_text("# two\n# lines\nMaya: {role: Guide}\n")
+        until(lambda: "personas.yaml:3" in page())
+        path.write_text("# two\n# lines\nMaya: {rol: Guide}\n")
+        until(lambda: "unknown field 'rol'" in alert.text)
+        assert "personas.yaml:3" in page()
+        driver.get("about:blank")  # nobody asks any more
+        server.shutdown()

@@ -26,13 +26,13 @@ iframe { border: 0; width: 100%; height: 100vh }</style>
 <pre role="alert"></pre>
 <iframe src="/page" title="personas"></iframe>
 <script>
-let shown = null;
+let shown = LOADED;
 async function look() {
   try {
     const now = await (await fetch("/state")).json();
     document.querySelector("pre").textContent = now.refused.join("\\n");
-    if (shown !== null && shown !== now.fingerprint) document.querySelector("iframe").src = "/page";
-    shown = now.fingerprint;
+    if (shown !== now.loaded_at) document.querySelector("iframe").src = "/page";
+    shown = now.loaded_at;
   } catch (gone) {}
   setTimeout(look, 300);
 }
@@ -107,7 +107,7 @@ def _handler(live: LiveRegistry, made: Callable[[PersonaRegistry], str]) -> type
             elif self.path == "/state":
                 self._answer(json.dumps(live.status.to_dict()), "application/json")
             elif self.path == "/":
-                self._answer(AROUND, "text/html")
+                self._answer(AROUND.replace("LOADED", json.dumps(live.status.to_dict()["loaded_at"])), "text/html")
             elif self.path == "/page":
                 self._answer(made(live.current) if live.status.ready else "", "text/html")
             else:

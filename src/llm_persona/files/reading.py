@@ -176,6 +176,8 @@ def parse_file(content: bytes | Document, path: str, limits: Limits) -> Document
     if kind is None:
         if os.path.isdir(path):
             return _refused(path, "is a folder", "name a file in it; on the command line, -f takes folders")
+        if isinstance(content, Document):
+            return content
         return _refused(path, "a persona file must end in .yaml, .yml or .json", "rename it")
     return content if isinstance(content, Document) else parse(content, path, kind=kind, limits=limits)
 

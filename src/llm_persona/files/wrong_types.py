@@ -63,8 +63,8 @@ def _as_text(document: Document, path: FieldPath, value: object) -> str | None:
 
 
 def _reread(written: str, shown: str) -> str:
-    remedy = quote_it(written)
-    return remedy if written == shown else f"{shorten(written)} is read as {shorten(shown)}; {remedy}"
+    hint = quote_it(written)
+    return hint if written == shown else f"{shorten(written)} is read as {shorten(shown)}; {hint}"
 
 
 def _as_list(document: Document, path: FieldPath, value: object) -> str:

@@ -71,6 +71,8 @@ def unpack(bundle: bytes, limits: Limits | None = None, precompile: bool = True)
         if data["format"] != FORMAT:
             raise PersonaError("the bundle has another format", hint="use one version of llm-persona on both sides")
         documents, arguments = _read(data, limits, precompile)
+        if not documents:
+            raise PersonaError("the bundle holds no persona file", hint="publish it again")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         let_through(error)
         if isinstance(error, PersonaError):

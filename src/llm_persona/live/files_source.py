@@ -16,17 +16,21 @@ LOOK = 5.0  # seconds after which everything is looked at, whatever the system t
 YOUNG = 0.1  # seconds: a file that was written so lately may be written again without a new time
 
 
+Release = tuple[tuple[str, str], ...]  # who published a set, when and why
+
+
 class Taken(NamedTuple):
     """A set that a source has now, and what is said of it."""
 
     registry: PersonaRegistry
-    release: tuple[tuple[str, str], ...] = ()
+    release: Release = ()
 
 
 class FilesSource:
     """Files and folders of this machine."""
 
     is_current = False  # a look that finds nothing new says nothing of what was refused before
+    release: Release = ()
 
     def __init__(self, files: LocalFiles, name: str, settle: float, *, told: bool = True) -> None:
         self.name = name

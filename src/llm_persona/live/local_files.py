@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import PersonaError, PersonaFileError, TemplateError, let_through
+from ..errors import PersonaError, PersonaFileError, TemplateError, let_through, path_text
 from ..files.named import beside, may_be_one
 from ..files.reading import Document, parse_file, reached
 from ..limits import DEFAULTS, Limits
@@ -44,6 +44,7 @@ class Observed(NamedTuple):
 
     files: Mapping[str, Standing]
     roots: Mapping[str, str]
+    missing: frozenset[str] = frozenset()  # of those folders
 
 
 class FileSet(NamedTuple):
@@ -74,7 +75,7 @@ class LocalFiles:
         files = {path: _standing(_real(links, path)) for path in (*self._candidates(), *self._named.catalogues)}
         for folder, root in roots.items():
             files |= {f"{folder}/{name}.j2": _standing(path) for path, name in _templates(root)}
-        return Observed(files, roots)
+        return Observed(files, roots, frozenset(each for each, root in roots.items() if not os.path.isdir(root)))
 
     def folders(self, seen: Observed) -> set[str]:
         """Return the folders in which something happens when one of the files changes."""
@@ -107,7 +108,7 @@ class LocalFiles:
     def _candidates(self) -> Iterator[str]:
         for path in self._paths:
             if os.path.isdir(path):
-                yield from (os.path.join(path, name) for name in sorted(os.listdir(path)) if may_be_one(name))
+                yield from (os.path.join(path, name) for name in _listed(path) if may_be_one(name))
             elif glob.has_magic(path) and not os.path.lexists(path):
                 yield from sorted(glob.glob(path, recursive=True))
             else:
@@ -116,6 +117,9 @@ class LocalFiles:
     def _read(self, seen: Observed) -> FileSet:
         limits = self._limits or DEFAULTS
         folders = {folder: _sources(folder, root, limits) for folder, root in seen.roots.items()}
+        for folder in self._templates:
+            if folders[folder] is None:  # no file says where it is: who loads it would look for what is not there
+                folders[folder] = tuple(read_folder(Path(seen.roots[folder]), folder, limits))
         catalogues = dict(self._catalogues(seen))
         paths = list(dict.fromkeys(self._candidates()))
         contents = {path: reached(path, limits, seen.files[path].real) for path in paths if path in seen.files}
@@ -155,6 +159,14 @@ class LocalFiles:
             {f"{folder}/{name}.j2" for _, name in _templates(root)} <= seen.files.keys()
             for folder, root in seen.roots.items()
         )
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        message = f"the folder {path_text(folder)} cannot be read: {(error.strerror or str(error)).lower()}"
+        raise PersonaError(message, hint="check its permissions") from None
 
 
 def _real(links: Links, path: str) -> str:

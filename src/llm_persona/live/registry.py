@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import inspect
 import logging
 import os
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ..arguments import is_path, items_of, path_of
-from ..errors import InvalidValueError, PersonaError, Problem, UnknownPersonaError, one_line
+from ..arguments import is_path, items_of, mapping_of, path_of
+from ..errors import InvalidValueError, PersonaError, Problem, UnknownPersonaError, one_line, path_text
 from ..limits import Limits
 from ..locks import ForkedLock
-from ..names import kind_of
+from ..names import shown
 from ..persona.file_keys import Arguments, Folders
 from ..persona.persona import Persona
 from ..persona.tool_catalogue import Catalog
@@ -38,6 +42,8 @@ Changed = Callable[[PersonaRegistry, PersonaRegistry, RegistryChange], object]
 Refused = Callable[[tuple[Problem, ...]], object]
 Source = str | os.PathLike[str]
 F = TypeVar("F", bound=Callable[..., object])
+
+WAIT_FOR_LISTENERS = 1.0  # seconds, for those of another thread
 
 log = logging.getLogger("llm_persona.live")
 log.addHandler(logging.NullHandler())  # nothing is printed where a program set up no logging
@@ -80,6 +86,8 @@ class LiveRegistry:
     ) -> None:
         self._require = tuple(str(name) for name in items_of(require, "require", "names"))
         self._lock = ForkedLock()
+        self._untold: deque[Callable[[], None]] = deque()
+        self._telling = ForkedLock()
         self._listeners: tuple[Changed, ...] = ()
         self._objectors: tuple[Refused, ...] = ()
         settle = _seconds(settle, "settle")
@@ -89,8 +97,10 @@ class LiveRegistry:
 
         if is_store(paths[0]) and (len(paths) > 1 or arguments[:3] != ((), None, None)):
             raise InvalidValueError("a store has whole sets", hint="pass its one URL, and neither templates nor tools")
+        storage_options = None if storage_options is None else mapping_of(storage_options, "storage_options")
         poll, timeout = _seconds(poll, "poll"), _seconds(timeout, "timeout")
         kept = path_of(keep, "keep") if keep is not None else _cache()
+        _check_path(kept, "keep")
 
         def opened() -> FilesSource | StoreSource:
             if is_store(paths[0]):
@@ -212,12 +222,14 @@ class LiveRegistry:
 
         What it raises is logged. Before the first set, the old one is an empty registry.
         """
+        listener = _plain(listener)
         with self._lock:
             self._listeners = (*self._listeners, listener)
         return listener
 
     def on_refused(self, listener: F) -> F:
         """Call `listener(problems)` when the source has something that cannot be taken up, once for each; return it."""
+        listener = _plain(listener)
         with self._lock:
             self._objectors = (*self._objectors, listener)
         return listener
@@ -226,17 +238,43 @@ class LiveRegistry:
         """Look at the source now, and take up what it has; return the status then. Nothing is raised for the source."""
         with self._lock:
             try:
-                taken = self._source.take()
-                if taken is not None:
-                    self._take_up(taken)
-                elif self._source.is_current and self._status.refused:
-                    self._status = replace(self._status, refused=())
-                    log.info("%s is served as it is, again", self._source.name)
+                self._look()
             except PersonaError as error:
-                if self._last is None and (kept := self._source.kept()) is not None:
-                    self._take_up(kept)
-                self._refuse(error)
+                self._without(error)
+        self._tell_all()
         return self._status
+
+    def _look(self) -> None:
+        taken = self._source.take()
+        if taken is not None:
+            self._take_up(taken)
+        elif self._source.is_current:
+            if self._status.refused:
+                log.info("%s is served as it is, again", self._source.name)
+            self._status = replace(self._status, refused=(), release=self._source.release)
+
+    def _without(self, error: PersonaError) -> None:
+        """Go on without what the source has now: with what was kept of it, where nothing else is served."""
+        if self._last is None and (kept := self._source.kept()) is not None:
+            with contextlib.suppress(UnknownPersonaError):  # it lacks what is required now
+                self._take_up(kept)
+        self._refuse(error)
+
+    def _failed(self, error: BaseException) -> None:
+        """Say that the source could not be looked at, for a reason that is nobody's."""
+        with self._lock:
+            self._refuse(PersonaError(f"it could not be looked at: {type(error).__name__}: {one_line(str(error))}"))
+
+    def _tell_all(self) -> None:
+        """Call the listeners for all that happened, in order, with nothing held that one of them may ask for."""
+        while self._untold:
+            if not self._telling.acquire(WAIT_FOR_LISTENERS):
+                return  # who is telling, this thread perhaps, tells this too
+            try:
+                while self._untold:
+                    self._untold.popleft()()
+            finally:
+                self._telling.release()
 
     def _take_up(self, taken: Taken) -> None:
         lacking = [name for name in self._require if name not in taken.registry]
@@ -261,9 +299,14 @@ class LiveRegistry:
     def _tell(self, old: PersonaRegistry | None, new: PersonaRegistry) -> None:
         if self._listeners:
             before = PersonaRegistry() if old is None else old
-            change = before.diff(new)
-            for listener in self._listeners:
-                _called(listener, before, new, change)
+            listeners = self._listeners
+
+            def tell() -> None:
+                change = before.diff(new)
+                for listener in listeners:
+                    _called(listener, before, new, change)
+
+            self._untold.append(tell)
 
     def _refuse(self, error: PersonaError) -> None:
         problems = problems_of(error, self._source.name)
@@ -274,7 +317,7 @@ class LiveRegistry:
         serving = "the last good set is served" if self._last is not None else "there is none to serve"
         log.warning("%s refused, %s: %s", self._source.name, serving, "; ".join(map(str, problems[:5])))
         for listener in self._objectors:
-            _called(listener, problems)
+            self._untold.append(partial(_called, listener, problems))
 
     def _serve(self, registry: PersonaRegistry | None) -> None:
         """Let questions be answered by a set; by none, where it is to be seen to first."""
@@ -289,7 +332,7 @@ class LiveRegistry:
 
     def __repr__(self) -> str:
         state = "ready" if self._status.ready else "not ready"
-        return f"<LiveRegistry of {self._source.name}: {state}>"
+        return f"<LiveRegistry of {one_line(self._source.name)}: {state}>"
 
 
 # All that may have a thread; a process that ends stops them before Python is gone.
@@ -320,8 +363,9 @@ def _follow(reference: weakref.ref[LiveRegistry], stop: threading.Event) -> None
         source = live._source
         try:
             live.refresh()
-        except Exception:  # whatever it was, the last good set is served, and the next look is due
+        except BaseException as error:  # whatever it was, the last good set is served, and the next look is due
             log.exception("%s could not be looked at", source.name)
+            live._failed(error)
         del live
         source.wait(stop)
 
@@ -329,7 +373,7 @@ def _follow(reference: weakref.ref[LiveRegistry], stop: threading.Event) -> None
 def _called(listener: Callable[..., object], *arguments: object) -> None:
     try:
         listener(*arguments)
-    except Exception:
+    except (Exception, SystemExit):
         log.exception("a listener of a live registry failed")
 
 
@@ -339,7 +383,8 @@ def _said(status: Status, registry: PersonaRegistry) -> str:
 
 
 def _gone(old: PersonaRegistry | None, new: PersonaRegistry) -> tuple[str, ...]:
-    return () if old is None else tuple(name for name in old.references() if name not in new)
+    known = () if old is None else (*old.references(), *(name for name in old.replaced if name in old))
+    return tuple(name for name in known if name not in new)
 
 
 def is_store(source: str) -> bool:
@@ -359,12 +404,32 @@ def _is_file(tools: object) -> bool:
 def _listed(source: object) -> Iterator[str]:
     listed = [source] if is_path(source) else items_of(source, "source", "a path, or a list of paths")
     found = [path_of(each, "the source of a live registry") for each in listed]
+    for each in found:
+        _check_path(each, "the source of a live registry")
     if not found or "" in found:
         raise InvalidValueError("the source of a live registry is empty", hint="name a file, a folder or a pattern")
     return iter(found)
 
 
+def _check_path(path: str, what: str) -> None:
+    """Raise InvalidValueError for what the system takes for no path."""
+    try:
+        possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise InvalidValueError(f"{what} cannot be a path: {path_text(path)}")
+
+
+def _plain(listener: F) -> F:
+    if inspect.iscoroutinefunction(listener):
+        raise InvalidValueError(
+            "a listener is a plain function", hint="it is called in a thread, where nothing awaits it"
+        )
+    return listener
+
+
 def _seconds(value: object, what: str) -> float:
     if type(value) not in (int, float) or not 0 <= value < 86_400:  # type: ignore[operator]  # it is one of the two
-        raise InvalidValueError(f"{what} must be seconds, a number from 0 to a day, not {kind_of(value)}")
+        raise InvalidValueError(f"{what} must be seconds, a number from 0 to a day, not {shown(value)}")
     return float(value)  # type: ignore[arg-type]  # it is one of the two

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import random
 import threading
@@ -13,8 +14,10 @@ from ..files.output import write_file
 from ..files.reading import read_text
 from ..limits import Limits
 from .bundles import digest, unpack
-from .files_source import Taken
+from .files_source import Release, Taken
 from .stores import MOST_BUNDLE, Pointer, Store, read_pointer
+
+log = logging.getLogger("llm_persona.live")
 
 IN_FULL = 10  # every so many polls the pointer is read whatever its ETag says
 KEPT_BYTES = Limits(file_bytes=2 * MOST_BUNDLE)
@@ -26,7 +29,7 @@ class StoreSource:
     def __init__(
         self, store: Store, poll: float, keep: str | None, limits: Limits | None = None, precompile: bool = True
     ) -> None:
-        self.name = store.url
+        self.name = store.name
         self._store = store
         self._poll = poll
         self._limits = limits
@@ -37,6 +40,8 @@ class StoreSource:
         self._sha256: str | None = None
         self._read: tuple[object, Pointer, bytes] | None = None  # what may be taken up
         self.is_current = False  # the last poll found what is served
+        self.release: Release = ()  # of that
+        self._cannot_keep = False  # which is said once
 
     def wait(self, stop: threading.Event) -> None:
         """Wait until the next poll. A fleet does not poll in step."""
@@ -58,7 +63,7 @@ class StoreSource:
             raise PersonaError("the pointer is missing", hint="publish a set: llm-persona publish")
         pointer = found[0]
         if pointer.sha256 == self._sha256:
-            self._mark, self.is_current = mark, True
+            self._mark, self.is_current, self.release = mark, True, pointer.release()
             return None
         bundle = self._store.bundle(pointer)
         taken = Taken(unpack(bundle, self._limits, self._precompile), pointer.release())
@@ -73,7 +78,7 @@ class StoreSource:
         if self._read is None:
             return
         self._mark, pointer, bundle = self._read
-        self._sha256, self._read = pointer.sha256, None
+        self._sha256, self._read, self.release = pointer.sha256, None, pointer.release()
         if self._kept is not None:
             whole = {"pointer": json.loads(pointer.content()), "bundle": bundle.decode()}
             try:
@@ -81,6 +86,9 @@ class StoreSource:
                 write_file(self._kept, json.dumps(whole))
             except (OSError, PersonaError) as error:  # a disk that is full takes nothing from who is served
                 let_through(error)
+                if not self._cannot_keep:
+                    log.warning("%s cannot be kept on this machine for when the store is away: %s", self.name, error)
+                self._cannot_keep = True
 
     def kept(self) -> Taken | None:
         """Return the set that was taken up last on this machine; None where there is none, or not as it was."""
@@ -93,6 +101,14 @@ class StoreSource:
             if digest(bundle) != pointer.sha256:
                 return None
             return Taken(unpack(bundle, self._limits, self._precompile), pointer.release())
-        except (PersonaFileError, PersonaError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (
+            PersonaFileError,
+            PersonaError,
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             let_through(error)
             return None

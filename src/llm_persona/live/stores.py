@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,9 +16,13 @@ from .bundles import digest
 
 MOST_POINTER = 65_536  # bytes
 MOST_BUNDLE = 256 * 2**20
+_NOT_THERE = (404, 410)  # of HTTP
 MOST_HANGING = 4  # calls that did not come back, before no other is made
 
 _MARKS = ("ETag", "etag", "LastModified", "last_modified", "mtime", "created", "generation", "md5Hash", "content_md5")
+
+# What of a URL is nobody else's: user and password, and what signs it.
+_SECRET = re.compile(r"(?<=://)[^/@?#]*@|\?.*")
 
 T = TypeVar("T")
 
@@ -45,6 +50,7 @@ class Store:
 
     def __init__(self, url: str, options: Mapping[str, Any] | None = None, timeout: float = 10.0) -> None:
         self.url = url
+        self.name = one_line(_SECRET.sub("", url))  # as it is told
         self._options = dict(options or {})
         self._timeout = timeout
         self._made: tuple[int, Any, str] | None = None  # of which process, the file system and the path
@@ -52,14 +58,18 @@ class Store:
 
     def mark(self) -> object:
         """Return what changes with the pointer, such as its ETag; None where the store has nothing of the kind."""
-        found = self._asked(lambda: self._system()[0].info(self._system()[1]))
+        found = self._asked(lambda: self._system()[0].info(self._system()[1], **self._limit(self._system()[0])))
         told = tuple(str(found[key]) for key in _MARKS if found.get(key) is not None)
         return (*told, found.get("size")) if told else None
 
     def pointer(self) -> tuple[Pointer, bytes] | None:
         """Return what the pointer says, and its bytes; None where there is none."""
-        content = self._asked(lambda: self._content(None, MOST_POINTER))
-        return None if content is None else (read_pointer(content, self.url), content)
+        content = self.content()
+        return None if content is None else (read_pointer(content, self.name), content)
+
+    def content(self) -> bytes | None:
+        """Return what stands where the pointer is; None where nothing does."""
+        return self._asked(lambda: self._content(None, MOST_BUNDLE))
 
     def bundle(self, pointer: Pointer | Mapping[str, str]) -> bytes:
         """Return a bundle's bytes. Raises PersonaError where they are not those that the pointer names."""
@@ -75,7 +85,11 @@ class Store:
         """Write a bundle, unless it is there as it should be."""
         there = self._asked(lambda: self._content(name, MOST_BUNDLE))
         if there != content:
-            self._asked(lambda: _put(self._system()[0], self._beside(name), content))
+            self._asked(lambda: self._add(self._beside(name), content))
+
+    def _add(self, path: str, content: bytes) -> None:
+        system, _ = self._system()
+        _put(system, path, content, self._limit(system))
 
     def move(self, pointer: Pointer, before: bytes | None) -> None:
         """Write the pointer where it still says what it did before.
@@ -84,6 +98,10 @@ class Store:
         writes, else as it is seen right before and right after.
         """
         content = pointer.content()
+        if len(content) > MOST_POINTER:
+            raise PersonaError(
+                f"the pointer would have more than {MOST_POINTER:,} bytes", hint="say less in the message"
+            )
         try:
             self._asked(lambda: self._move(content, before))
         except PersonaError as error:
@@ -94,27 +112,27 @@ class Store:
     def _move(self, content: bytes, before: bytes | None) -> None:
         system, path = self._system()
         if before is None:
-            _put(system, path, content, replace=False)
+            _put(system, path, content, self._limit(system), replace=False)
         elif "s3" in _protocols(system):
             # What is there now is what was read, or the write is refused: the ETag is of the content that was compared.
-            etag = system.info(path)["ETag"]
+            etag = system.info(path, **self._limit(system))["ETag"]
             self._is_still(before)
-            system.pipe_file(path, content, IfMatch=etag)
+            system.pipe_file(path, content, IfMatch=etag, **self._limit(system))
         else:
             self._is_still(before)
-            _put(system, path, content)
+            _put(system, path, content, self._limit(system))
 
     def _is_still(self, before: bytes) -> None:
-        if self._content(None, MOST_POINTER) != before:
+        if self._content(None, MOST_BUNDLE) != before:
             raise PersonaError("the pointer is another than before")
 
     def _compare(self, expected: bytes | None, error: PersonaError | None = None) -> None:
         """Raise where the pointer says what neither we nor who was before us wrote."""
-        content = self._asked(lambda: self._content(None, MOST_POINTER))
+        content = self._asked(lambda: self._content(None, MOST_BUNDLE))
         if content != expected:
-            other = "" if content is None else f" by {read_pointer(content, self.url).by}"
+            other = "" if content is None else f" by {read_pointer(content, self.name).by}"
             raise PersonaError(
-                f"{self.url}: moved meanwhile{other}", hint="look at what it serves now, and publish again"
+                f"{self.name}: moved meanwhile{other}", hint="look at what it serves now, and publish again"
             )
         if error is not None:
             raise error
@@ -123,12 +141,16 @@ class Store:
         system, path = self._system()
         place = path if name is None else self._beside(name)
         try:
-            content: bytes = system.cat_file(place)
+            content: bytes = system.cat_file(place, **self._limit(system))
         except FileNotFoundError:
             return None
         if len(content) > most:
             raise PersonaError(f"{name or 'the pointer'} has more than {most:,} bytes")
         return content
+
+    def _limit(self, system: Any) -> dict[str, float]:
+        """Return how long a call of a file system may take, for those that can be told: they wait for no answer longer."""
+        return {"timeout": self._timeout} if getattr(system, "async_impl", False) and self._timeout else {}
 
     def _beside(self, name: str) -> str:
         path = self._system()[1]
@@ -168,7 +190,8 @@ class Store:
         if failed:
             raise self._told(failed[0]) from None
         self._hanging.append(thread)
-        self._made = None
+        if self._made is not None and not self._limit(self._made[1]):
+            self._made = None  # the next call waits for nothing that this one holds
         raise self._silent()
 
     def _silent(self) -> PersonaError:
@@ -177,6 +200,10 @@ class Store:
     def _told(self, error: Exception) -> PersonaError:
         if isinstance(error, PersonaError):
             return error
+        if isinstance(error, FileNotFoundError) and (cause := _over_http(error)) is not None:
+            return self._told(cause)
+        if type(error).__name__ == "FSTimeoutError":
+            return self._silent()
         if isinstance(error, FileNotFoundError):
             return PersonaError("the pointer is missing", hint="publish a set: llm-persona publish")
         if isinstance(error, ImportError):
@@ -187,13 +214,20 @@ class Store:
         return PersonaError(f"the store cannot be used: {type(error).__name__}: {said}")
 
 
-def _put(system: Any, path: str, content: bytes, *, replace: bool = True) -> None:
+def _over_http(error: FileNotFoundError) -> Exception | None:
+    """Return what went wrong over HTTP, where everything is told as a file that is not there; None where it is not."""
+    cause = error.__cause__
+    is_other = type(cause).__module__.startswith("aiohttp") and getattr(cause, "status", None) not in _NOT_THERE
+    return cause if is_other and isinstance(cause, Exception) else None
+
+
+def _put(system: Any, path: str, content: bytes, limit: Mapping[str, float], *, replace: bool = True) -> None:
     """Write what stands at a path, whole or not at all: a store's own write is so, that of a disk in place is not."""
     try:
         if "file" in _protocols(system):
             write_file(path, content.decode(), replace=replace)
         else:
-            system.pipe_file(path, content, mode="overwrite" if replace else "create")
+            system.pipe_file(path, content, mode="overwrite" if replace else "create", **limit)
     except FileNotFoundError:
         raise PersonaError("there is no such place to write to", hint="make the folder or the bucket first") from None
 
@@ -205,6 +239,8 @@ def _protocols(system: Any) -> tuple[str, ...]:
 def read_pointer(content: bytes, url: str) -> Pointer:
     """Return what a pointer says. Raises PersonaError for what is none."""
     try:
+        if len(content) > MOST_POINTER:
+            raise ValueError(len(content))
         data = json.loads(content)
         previous = data["previous"] and dict(zip(("bundle", "sha256"), _named(data["previous"]), strict=True))
         name, sha256 = _named(data)

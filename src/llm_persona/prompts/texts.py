@@ -316,12 +316,12 @@ class PersonaTexts:
     def _dropped(self, values: Mapping[str, object], asked: Set[str]) -> tuple[str, ...]:
         return tuple(name for name in values if name not in self.names and name not in asked)
 
-    def _check_unused(self, unused: Iterable[str], values: Mapping[str, object], remedy: str) -> None:
+    def _check_unused(self, unused: Iterable[str], values: Mapping[str, object], hint: str) -> None:
         """Refuse a template that is passed like a variable, and a slip of a name whose default would be used instead."""
         defaulted = [name for name in self.defaults if name not in values]
         for name in unused:
             if name == "template":
-                raise self._useless(name, "which nothing uses", remedy)
+                raise self._useless(name, "which nothing uses", hint)
             # What every bundled template asks for is spelt as it is meant.
             near = nearest(name, defaulted, cutoff=SLIP) if name != "extra_sections" else None
             if near is not None:

@@ -10,7 +10,7 @@ from ...errors import PersonaError
 from ...files.named import persona_files as named_files
 from ...live.bundles import unpack
 from ...live.local_files import LocalFiles
-from ...live.publishing import Draft, Published, draft, move_back, move_to, published
+from ...live.publishing import Draft, draft, move_back, move_to, published
 from ...live.registry import is_store
 from ...live.stores import Pointer, Store
 from ..options import PersonaFiles, persona_files
@@ -42,7 +42,7 @@ def publish(target: str, message: str, by: str | None, previous: bool, afresh: b
     """
     if not is_store(target):
         raise click.UsageError(f"{target!r} is no URL of a store, such as s3://bucket/current.json")
-    store = Store(target, timeout=60.0)
+    store = Store(target, timeout=30.0)
     try:
         pointer = move_back(store, message, by) if previous else _publish(store, files, message, by, afresh)
     except PersonaError as error:
@@ -56,9 +56,9 @@ def _publish(store: Store, files: PersonaFiles, message: str, by: str | None, af
     files.registry()  # tells what is wrong with the files, with their lines
     made = draft(LocalFiles(named_files(files.chosen(), files.limits), files.arguments(), files.tools), files.limits)
     _check(made)
-    before = published(store)
-    if before is not None and not afresh:
-        _hold(store, before, made)
+    before = published(store, afresh=afresh)
+    if before is not None and before.pointer is not None and not afresh:
+        _hold(store, before.pointer, made)
     return move_to(store, made.bundle, before, message, by)
 
 
@@ -69,10 +69,10 @@ def _check(made: Draft) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _hold(store: Store, before: Published, made: Draft) -> None:
+def _hold(store: Store, before: Pointer, made: Draft) -> None:
     """End the command where a conversation that runs would lose its persona, or change its prompt."""
     try:
-        old = unpack(store.bundle(before.pointer))
+        old = unpack(store.bundle(before))
     except PersonaError as error:
         hint = "move back with --previous, or hold nothing against it with --afresh"
         raise PersonaError(f"what is published now cannot be read: {error}", hint=hint) from None
