@@ -617,6 +617,22 @@ def test_a_line_that_the_next_runs_on_behind_is_a_warning(
     )
 
 
+def test_a_line_that_cannot_be_followed_is_named(tmp_path: Path) -> None:
+    """With what that means for the rest of the template."""
+    template = "{{ persona.name }}, {{ persona.role }}\n\nCut: {{ session.text[session.number:] }}\n"
+    found = registry(tmp_path, only("Poet: {role: Poet, template: own}"), own=template)
+    assert [(each.line, each.message) for each in found.problems({"text", "number"}) if each.severity == "error"] == [
+        (3, "what this line does with a value cannot be followed, so nothing behind it was tried (for Poet)")
+    ]
+
+
+def test_what_a_loop_asks_of_its_turns_is_one_question_in_each_run(tmp_path: Path) -> None:
+    """The loop is another in every run."""
+    template = "{{ persona.name }}{% for one in session.some %}{% if loop.changed(one) %}c{% endif %}{% endfor %}"
+    found = registry(tmp_path, only("Poet: {role: Poet, template: own}"), own=template)
+    assert "check-incomplete" not in [each.code for each in found.problems({"some": ["a", "b"]})]
+
+
 def test_turns_of_a_loop_run_on_too(tmp_path: Path) -> None:
     """What follows the last line of a loop is its first."""
     template = "{{ persona.name }}\n{% for rule in persona.constraints %}\n{% include 'part.j2' %}\n{% endfor %}"

@@ -203,6 +203,8 @@ def _check_runs(rehearsal: Rehearsal, findings: Findings) -> None:
         _note(error, rehearsal, findings, "" if always else "for some sessions: ")
     for line in rehearsal.like.doubts:
         _note_doubt(line, rehearsal, findings)
+    for line in rehearsal.like.halted:
+        _note_doubt(line, rehearsal, findings, halted=True)
 
 
 def _check_greeting(rehearsal: Rehearsal, findings: Findings) -> None:
@@ -215,16 +217,17 @@ def _check_greeting(rehearsal: Rehearsal, findings: Findings) -> None:
         findings.add(findings.at(origin, "greeting-fails", error.message, error.hint), rehearsal.persona.key)
 
 
-def _note_doubt(line: Line | None, rehearsal: Rehearsal, findings: Findings) -> None:
+def _note_doubt(line: Line | None, rehearsal: Rehearsal, findings: Findings, *, halted: bool = False) -> None:
     """Note that it is not known whether every session that the handler may pass can be rendered."""
     template = rehearsal.template
     name = str(template.compiled.name) if line is None else line.template
     place = template.syntaxes[name].path, None if line is None else line.number, None
-    message = (
-        "whether this renders for every session cannot be told"
-        if line
-        else (f"template {template.name!r} asks too much of the session for all of it to be tried")
-    )
+    if halted:
+        message = "what this line does with a value cannot be followed, so nothing behind it was tried"
+    elif line is not None:
+        message = "whether this renders for every session cannot be told"
+    else:
+        message = f"template {template.name!r} asks too much of the session for all of it to be tried"
     hint = "ask less of the session, or accept this where it is meant"
     findings.add(finding("check-incomplete", message, hint, place), rehearsal.persona.key)
 

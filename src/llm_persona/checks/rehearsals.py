@@ -180,9 +180,15 @@ class Rehearsal:
         return errors[0] if always else None
 
     @cached_property
+    def halted(self) -> list[Line]:
+        """Where a template does what cannot be followed at all."""
+        return [*dict.fromkeys(taken.halted for taken in self.takes if taken.halted is not None)]
+
+    @cached_property
     def doubts(self) -> list[Line | None]:
         """Where a template does what cannot be followed for every session: None where that has no place."""
-        doubts = dict.fromkeys(line for taken in self.takes for line in taken.doubtful)
+        followed = (taken for taken in self.takes if taken.halted is None)
+        doubts = dict.fromkeys(line for taken in followed for line in taken.doubtful)
         return [*doubts, *([None] if self.exploration.untaken and None not in doubts else [])]
 
     @property

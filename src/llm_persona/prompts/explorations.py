@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ..errors import PersonaError, TemplateError, let_through
 from ..fields import LISTS
 from ..templating.assembly import Assembled, Known
+from ..templating.jinja_internals import ran_last
 from ..templating.markers import Marker, Unfollowed
 from ..templating.session import Verbatim
 from ..templating.syntax import turns_asked_for
@@ -40,6 +41,7 @@ class Take:
     # What first looked at the session: a field, the line, and the variable that the field names.
     touched: tuple[Path | None, Line | None, str | None] | None = None
     error: PersonaError | None = None
+    halted: Line | None = None  # where it did what cannot be followed, so that it did not go on
     spent: int = 0  # steps, with those of the runs before that found what is lacking
 
     @property
@@ -93,8 +95,10 @@ def take(
         made = Take(told=answers, asked=recording.asked, doubtful=recording.doubtful, lacking=lacking)
         try:
             made.assembled, made.written = template.record(ready, filling, session, recording)
-        except Unfollowed:
+        except Unfollowed as error:
             recording.doubtful.append(None)
+            found = ran_last(error)
+            made.halted = None if found is None else Line(*found)
         except Lacking as error:
             made.error = template.translated(error)
             if grant and error.name not in lacking and len(lacking) < MAX_GRANTED and recording.spent < allowed:

@@ -12,11 +12,11 @@ import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from decimal import Decimal
-from types import FrameType, MappingProxyType
+from types import FrameType, MappingProxyType, MethodType
 from typing import Any, NamedTuple, cast
 
 from jinja2 import Environment, Undefined
-from jinja2.runtime import Context
+from jinja2.runtime import Context, LoopContext
 
 from ..errors import let_through
 from ..templating.cost import length_of, running, spend
@@ -720,6 +720,10 @@ def _how(value: object) -> object:
         return tuple(map(_how, value))
     if isinstance(value, Environment | Context):
         return type(value)  # another one in every run
+    if isinstance(value, LoopContext):  # likewise
+        return LoopContext, value.depth0, value.index0
+    if isinstance(value, MethodType):
+        return value.__name__, _how(value.__self__)
     try:
         hash(value)
     except TypeError:
