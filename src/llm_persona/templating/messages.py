@@ -73,6 +73,10 @@ _REWORDED = [
     (". Jinja was looking for the following tags: ", "; it waits for "),
     (". The innermost block that needs to be closed is ", "; the innermost block is "),
     ("unexpected char ", "unexpected "),
+    (
+        ". You probably made a nesting mistake. Jinja is expecting this tag, but currently looking for ",
+        "; it waits for ",
+    ),
     ("encountered unknown tag ", "there is no tag "),
     ("missing end of comment tag", "a comment does not end: '#}' is missing"),
     ("missing end of raw directive", "a raw block does not end: '{% endraw %}' is missing"),
@@ -81,6 +85,7 @@ _REWORDED = [
     ("'begin of statement block'", "'{%'"),
     ("'end of print statement'", "'}}'"),
     ("'end of statement block'", "'%}'"),
+    ("no aggregated item, sequence was empty", "there is none: the list is empty; test it first: {% if … %}"),
     ("no filter named ", "there is no filter "),
     ("no test named ", "there is no test "),
     ("cannot assign attribute on non-namespace object", "a template sets names, not attributes"),
@@ -118,8 +123,10 @@ _TAGS = frozenset(
         "endraw",
     ]
 )
+_NO_TAG = re.compile(r"there is no tag '(\w+)'")
 _MEANT: tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...] = (
-    (re.compile(r"there is no tag '(\w+)'"), lambda tag: _tag_meant(tag)),
+    (_NO_TAG, lambda tag: _tag_meant(tag)),
+    (re.compile(r"'%\}', got '(if)'"), lambda _: "did you mean 'elif'?"),
     (re.compile(r"'%\}', got '(=)'"), lambda _: "did you mean '=='?"),
     (re.compile(r"""^unexpected (?:'(?=")|"(?='))(.)"""), lambda _: "a text that begins here does not end"),
     (re.compile(r"^unexpected '(\})'$"), lambda _: _ENDS),
@@ -193,6 +200,29 @@ def unprintable(value: object) -> NoReturn:
 _EXAMPLES = {"persona": "persona.name", "session": "session.user_name"}
 
 
+_INNERMOST = re.compile(r"the innermost block is '(\w+)'")
+_BLOCK = re.compile(r"\{#.*?#\}|\{%[-+]?\s*(end)?(if|for|block|macro|call|filter|with)\b", re.DOTALL)
+
+
+def opened(message: str, source: str, line: int) -> str:
+    """Say of a block that is not closed which line opens it."""
+    found = _INNERMOST.search(message)
+    if found is None:
+        return message
+    stack: list[tuple[str, int]] = []
+    for tag in _BLOCK.finditer("\n".join(source.split("\n")[:line])):
+        if tag[2] is None:
+            continue
+        if tag[1] is None:
+            stack.append((tag[2], source.count("\n", 0, tag.start()) + 1))
+        elif stack and stack[-1][0] == tag[2]:
+            stack.pop()
+        else:
+            break
+    said = found[0] if not stack else f"the '{found[1]}' of line {stack[-1][1]} is open"
+    return message[: found.start()] + said + message[found.end() :]
+
+
 def explain(error: Exception) -> tuple[str, str | None]:
     """Say in our words what Jinja2 or Python raised, and which word of the line it is about."""
     if isinstance(error, RecursionError):
@@ -228,8 +258,6 @@ def explain(error: Exception) -> tuple[str, str | None]:
 
 
 def _tag_meant(tag: str) -> str | None:
-    if tag in _TAGS:
-        return "nothing is open here that it belongs to"
     return "did you mean 'elif'?" if tag in _ELIF else did_you_mean(tag, _TAGS)
 
 
@@ -238,6 +266,10 @@ def _of_syntax(text: str) -> tuple[str, str | None]:
     sign = _SIGN.match(text)
     if sign is not None:
         text = text[: sign.end(1)] + text[sign.end() :]
+    misplaced = _NO_TAG.match(text)
+    if misplaced is not None and misplaced[1] in _TAGS:
+        waits = "" if "waits for" in text else "; nothing is open here that it belongs to"
+        return f"'{misplaced[1]}' cannot stand here{text[misplaced.end() :]}{waits}", misplaced[1]
     for pattern, find in _MEANT:
         if (found := pattern.search(text)) is not None:
             hint = find(found[1])

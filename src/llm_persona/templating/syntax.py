@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TypeVar
 
 from jinja2 import Environment, meta, nodes
+from jinja2.defaults import DEFAULT_NAMESPACE
 
 from ..errors import TemplateError
 from ..names import did_you_mean, shorten
@@ -97,6 +98,8 @@ def _column(near: str, line: str) -> int | None:
         return found.start() + 1 if found else None
     if near == "}":
         open_ = _TAG.sub(lambda tag: " " * len(tag[0]), line)
+        if near not in open_ and len(_TAG.findall(line)) > 1:
+            return None
         return (open_ if near in open_ else line).find(near) + 1 or None
     return line.find(near) + 1 if line.count(near) == 1 else None
 
@@ -263,7 +266,10 @@ def _handed_on(syntax: Syntax, root: str) -> bool:
     return uses > sum(1 for _ in asked_of(root, syntax.nodes))
 
 
-_NO_LOOP = "what is included sees none: {% set number = loop.index %} before the include, and print number"
+_INSTEAD = {
+    "loop": "what is included sees none: {% set number = loop.index %} before the include, and print number",
+    "namespace": "what a loop sets is gone after its turn; count with |length or |sum, or by loop.index",
+}
 
 
 def check_closure(members: Iterable[Syntax], fields: Iterable[str]) -> None:
@@ -287,9 +293,16 @@ def _strange_names(member: Syntax, by_name: Mapping[str, Syntax]) -> Iterator[Te
     known = frozenset().union(*(each.stored for each in by_name.values()))
     for name, line in member.unknown.items():
         if name not in known:
-            hint = _NO_LOOP if name == "loop" else did_you_mean(name, (*ROOTS, *known, *GLOBALS))
+            hint = _INSTEAD.get(name) or did_you_mean(name, (*ROOTS, *known, *GLOBALS)) or _of_session(name)
             where = " outside of a loop" if name == "loop" else " in a template"
             yield member.error(f"there is no {name!r}{where}", line, hint=hint, near=name)
+
+
+def _of_session(name: str) -> str | None:
+    """Say what a plain name may be meant for, unless it is one of Jinja2's own."""
+    if name in DEFAULT_NAMESPACE or name in ("caller", "varargs", "kwargs", "self"):
+        return None
+    return f"a value of the session is session.{name}, a constant persona.constants.{name}"
 
 
 def _strange_fields(member: Syntax, fields: tuple[str, ...]) -> Iterator[TemplateError]:
