@@ -417,3 +417,19 @@ def test_removing_half_of_a_long_list_takes_time_that_grows_with_it() -> None:
     registry.define(Persona("Child", parent="Base", capabilities={"remove": items[::2]}))
     assert time.process_time() - before < 3
     assert registry.get("Child").capabilities == tuple(items[1::2])
+
+
+@pytest.mark.parametrize(
+    ("inherited", "told"),
+    [
+        (["Fly", "Swim"], "there are 'Fly', 'Swim'"),
+        (["Fly"], "there is 'Fly'"),
+        ([], "the list is empty: take it out of the edit"),
+        (["Fly", "Swim", "Dig", "Sing", "Rest", "Eat"], "there are 'Fly', 'Swim', 'Dig', 'Sing', 'Rest', …"),
+    ],
+)
+def test_what_is_not_there_to_remove_is_told_beside_what_is(inherited: list[str], told: str) -> None:
+    parent = {"role": "r", "capabilities": inherited}
+    with pytest.raises(PersonaFileError) as caught:
+        PersonaRegistry.from_dict({"A": parent, "B": {"parent": "A", "capabilities": {"remove": ["Waive fees"]}}})
+    assert str(caught.value).endswith(f"'Waive fees' is not there to remove; {told}")

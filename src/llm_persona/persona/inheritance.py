@@ -232,9 +232,16 @@ def _edited(child: Persona, path: Path, edit: ListEdit, inherited: tuple[str, ..
                 f"{shorten(text)!r} is not there to remove",
                 persona=child.key,
                 field=(*path, "remove", index),
-                hint=did_you_mean(text, inherited) or "take it out of the edit",
+                hint=did_you_mean(text, inherited) or _there(inherited),
             )
     return tuple(merged(inherited, inherited, edit, tuple(edit)))
+
+
+def _there(inherited: tuple[str, ...]) -> str:
+    if not inherited:
+        return "the list is empty: take it out of the edit"
+    shown = ", ".join(repr(shorten(text, 40)) for text in inherited[:5])
+    return f"there {'is' if len(inherited) == 1 else 'are'} {shown}{', …' if len(inherited) > 5 else ''}"
 
 
 def _instead_of_all(child: Persona, name: str, edit: ListEdit) -> tuple[str, ...]:

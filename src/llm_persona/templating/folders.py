@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..errors import TemplateError, let_through, path_text
 from ..kinds import is_text
 from ..limits import DEFAULTS, Limits, setting
-from ..names import kind_of, shorten
+from ..names import did_you_mean, kind_of, shorten
 
 ENDING = ".j2"
 _OF_PERSONAS = (".yaml", ".yml", ".json")
@@ -49,7 +49,7 @@ def read_folder(folder: Path, shown: str, limits: Limits = DEFAULTS) -> Iterator
         hint = (
             f"for a file of personas: PersonaRegistry.from_file({path_text(shown)!r})"
             if shown.lower().endswith(_OF_PERSONAS)
-            else None
+            else did_you_mean(folder.name, _beside(folder))
         )
         raise TemplateError(f"the template folder {path_text(shown)!r} is {there}", hint=hint)
     root = folder.resolve(strict=True)
@@ -57,6 +57,15 @@ def read_folder(folder: Path, shown: str, limits: Limits = DEFAULTS) -> Iterator
         if count > MAX_TEMPLATES:
             raise TemplateError(f"the template folder {shown!r} holds more than {MAX_TEMPLATES:,} templates")
         yield name, _read_source(path, root, f"{shown}/{name}{ENDING}", limits)
+
+
+def _beside(folder: Path) -> list[str]:
+    """Return the folders that stand where this one does not."""
+    try:
+        return [entry.name for entry in os.scandir(folder.parent) if entry.is_dir()]
+    except OSError as error:
+        let_through(error)
+        return []
 
 
 def is_folder(path: str | Path) -> bool:

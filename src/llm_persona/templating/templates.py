@@ -294,7 +294,8 @@ class Templates:
                 raise _unusable(found, asking, name)
             return candidate
         known = [candidate.removeprefix(BUNDLED_PREFIX) for candidate in sources]
-        hint = did_you_mean(stem, known) or f"there are {_some(sorted(set(known)))}"
+        last = stem.rpartition("/")[2]
+        hint = did_you_mean(last if last in known else stem, known) or f"there are {_some(sorted(set(known)))}"
         if self.partial:
             hint = "this persona was pickled with its own template alone: pickle its registry"
         raise _no_template(asking, f"there is no template {shorten(name)!r}", name, hint)
