@@ -316,6 +316,31 @@ def test_a_long_sample_is_read_once_for_all_personas() -> None:
     assert min(taken(16) for _ in range(3)) < 6 * min(taken(1) for _ in range(3))
 
 
+def test_what_asks_too_much_is_tried_less_for_each_persona_after_the_first(tmp_path: Path) -> None:
+    """Where each has to be tried by itself, as the template looks at what its texts say."""
+    source = "{% if 'el' in persona.role %}" + asking(150, "session.u|length > #") + "{% endif %}"
+    (tmp_path / "t.j2").write_text(source, encoding="utf-8")
+    made = PersonaRegistry(tmp_path, limits=Limits(steps=FEW["steps"]))
+    for count in range(6):
+        made.define(Persona(f"P{count}", f"Helper {count}", template="t", variables={"u": None}))
+    before = time.process_time()
+    told = made.problems(session={"u"})
+    assert time.process_time() - before < MOST
+    assert [problem.message[-13:] for problem in told if problem.code == "check-incomplete"] == ["1 and 4 more)"]
+
+
+def test_a_template_that_many_extend_is_gone_through_once(tmp_path: Path) -> None:
+    """Whether a persona is rendered with them or not, a folder of them is checked in a moment."""
+    (tmp_path / "t.j2").write_text("{{ [" + times(8_000, "1,") + "]|length }}", encoding="utf-8")
+    for count in range(80):
+        (tmp_path / f"c{count}.j2").write_text("{% extends 't' %}", encoding="utf-8")
+    made = PersonaRegistry(tmp_path)
+    made.define(Persona("Maya", "Helper", template="t"))
+    before = time.process_time()
+    assert made.problems() != []
+    assert time.process_time() - before < MOST
+
+
 HUNGRY = [
     "a loop that passes over all",
     "callers",

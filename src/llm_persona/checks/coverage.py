@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
@@ -138,6 +139,7 @@ def _unfit(values: Mapping[str, object]) -> Iterator[Problem]:
 
 def _rehearsals(state: State, sample: SessionSample) -> Iterator[Rehearsal]:
     alike: dict[Hashable, Rehearsal] = {}
+    cut: Counter[int] = Counter()
     for key, persona in state.complete.items():
         if persona.abstract:
             continue
@@ -145,7 +147,7 @@ def _rehearsals(state: State, sample: SessionSample) -> Iterator[Rehearsal]:
             template = persona.own_template()
         except TemplateError:
             continue
-        yield Rehearsal(persona, state.lineages[key], template, sample, alike)
+        yield Rehearsal(persona, state.lineages[key], template, sample, alike, cut)
         if len(alike) > MAX_SHAPES:
             del alike[next(iter(alike))]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import Enum
@@ -51,13 +52,15 @@ class Rehearsal:
         template: Template,
         session: SessionSample,
         alike: dict[Hashable, Rehearsal],
+        cut: Counter[int],
     ) -> None:
-        """Take a persona, and those rehearsals that were the first of their shape."""
+        """Take a persona, those rehearsals that were the first of their shape, and how many of each template were cut off."""
         self.persona = persona
         self.lineage = lineage
         self.template = template
         self.texts: PersonaTexts = texts_of(persona)
         self.session = session
+        self._cut = cut
         self._told: dict[object, Any] = {}
         self._first = alike.setdefault((id(template), shape_of(self.texts)), self)
 
@@ -118,7 +121,8 @@ class Rehearsal:
             if isinstance(sample, Enum) and name in given
         }
         any_kind = given.keys() - samples.keys() - {EXTRA} if self.session.names is None else ()
-        return explore(
+        # A template that asks too much was said to before, and is tried less for each persona after the first.
+        made = explore(
             self.texts,
             self.template,
             given,
@@ -127,7 +131,10 @@ class Rehearsal:
             optional=optional,
             members=members,
             grant=True,
+            allowed=self.template.limits.steps // (1 + self._cut[id(self.template)]),
         )
+        self._cut[id(self.template)] += made.cut
+        return made
 
     @property
     def takes(self) -> tuple[Take, ...]:

@@ -130,6 +130,7 @@ class Exploration(NamedTuple):
 
     takes: tuple[Take, ...]
     untaken: tuple[Asked, ...]  # questions some of whose answers no recording took: there are too many
+    cut: bool = False  # where more would take more steps than are allowed
 
 
 def explore(
@@ -142,10 +143,11 @@ def explore(
     optional: frozenset[str] = frozenset(),
     members: Mapping[str, tuple[object, ...]] = MappingProxyType({}),
     grant: bool = False,
+    allowed: int,
 ) -> Exploration:
     """Record a template again and again, until each question of it got each answer; otherwise as `take`.
 
-    All recordings together take about as many steps as one run may, and the first what it takes.
+    All recordings together take about as many steps as are `allowed`, and the first what it takes.
     """
     takes: list[Take] = []
     wanted = _turns(template, texts)
@@ -153,8 +155,8 @@ def explore(
     longer = () if wanted == turns else (Asked(("turns", wanted), (wanted,)),)
     spent = dearest = 0
     for told in _untried(takes):
-        if len(takes) == MAX_RUNS or spent + dearest > template.limits.steps:
-            return Exploration(tuple(takes), (*_untaken(takes), *longer))
+        if len(takes) == MAX_RUNS or spent + dearest > allowed:
+            return Exploration(tuple(takes), (*_untaken(takes), *longer), cut=len(takes) < MAX_RUNS)
         one = take(
             texts,
             template,
@@ -166,7 +168,7 @@ def explore(
             answers=told,
             grant=grant,
             turns=turns,
-            allowed=template.limits.steps - spent,
+            allowed=allowed - spent,
         )
         takes.append(one)
         if isinstance(one.error, TemplateError) and one.error.limit is not None:

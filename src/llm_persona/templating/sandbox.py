@@ -237,6 +237,8 @@ class Sandbox(OpenEnvironment):
         return self._found(obj, attribute, super().getattr(obj, attribute))
 
     def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(argument, str) and isinstance(obj, Record | Table) and argument in obj:
+            return obj[argument]
         if isinstance(argument, str) and argument not in running.get().names:
             argument = Unsaid(argument)
         if isinstance(argument, str) and isinstance(obj, SessionView | PersonaView):

@@ -57,13 +57,21 @@ class Template:
 
     name: str
     family: Family
-    fingerprint: str
     session_names: frozenset[str]  # that it asks for by name
-    names_in_reach: frozenset[str]  # of these, those that a run may ask for
     dynamic: bool  # asks the session for a name that is worked out while rendering
     fields: frozenset[str]  # of the persona that it reads
     compiled: JinjaTemplate
     syntaxes: Mapping[str, Syntax]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        sources = [[used, syntax.source] for used, syntax in self.syntaxes.items()]
+        return fingerprint("template", [self.family.name, sources])
+
+    @cached_property
+    def names_in_reach(self) -> frozenset[str]:
+        """Of the names that it asks for, those that a run may ask for."""
+        return names_in_reach(str(self.compiled.name), self.syntaxes)
 
     def ends_in(self, bundled: str) -> bool:
         """Tell whether this is a bundled template, by its short name, or extends it in the end."""
@@ -328,11 +336,7 @@ class Templates:
         return Template(
             name=name if short in self.sources() else short,
             family=family,
-            fingerprint=fingerprint(
-                "template", [family.name, [[used, syntax.source] for used, syntax in chain.items()]]
-            ),
             session_names=frozenset().union(*(syntax.session_names for syntax in chain.values())),
-            names_in_reach=names_in_reach(name, chain),
             dynamic=any(syntax.dynamic for syntax in chain.values()),
             fields=frozenset(TEMPLATE_FIELDS)
             if any(syntax.any_field for syntax in chain.values())
