@@ -204,7 +204,7 @@ _INNERMOST = re.compile(r"the innermost block is '(\w+)'")
 _BLOCK = re.compile(r"\{#.*?#\}|\{%[-+]?\s*(end)?(if|for|block|macro|call|filter|with)\b", re.DOTALL)
 
 
-def opened(message: str, source: str, line: int) -> str:
+def with_open_line(message: str, source: str, line: int) -> str:
     """Say of a block that is not closed which line opens it."""
     found = _INNERMOST.search(message)
     if found is None:

@@ -29,7 +29,7 @@ from .events import Watch
 from .folders import ENDING, Source, Sources, is_folder, name_problem, read_folder, within_tokens
 from .generation import NOTHING_KNOWN, parent_of
 from .jinja_internals import line_read, ran_last
-from .messages import explain, opened
+from .messages import explain, with_open_line
 from .reach import names_in_reach
 from .sandbox import GLOBALS, Sandbox, XmlSandbox
 from .session import MARKDOWN, PLAIN, XML, Family, Verbatim
@@ -483,7 +483,7 @@ def _translating(syntax: Syntax) -> Iterator[None]:
     except TemplateSyntaxError as error:
         let_through(error)
         message, near = explain(error)
-        raise syntax.error(opened(message, syntax.source, error.lineno), error.lineno, near=near) from None
+        raise syntax.error(with_open_line(message, syntax.source, error.lineno), error.lineno, near=near) from None
     except Exception as error:
         let_through(error)
         if isinstance(error, TemplateError):
