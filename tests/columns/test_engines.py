@@ -6,6 +6,8 @@ import importlib
 import math
 import shutil
 import sys
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -173,6 +175,50 @@ def test_ray_goes_on_by_the_key(ray: Any, render: BatchRenderer, tmp_path: Path)
     good = [number for number, error in zip(rest["id"], rest["prompt_error"], strict=True) if error is None]
     before = {number for number, (_, _, error, _) in expected(render).items() if error is None and number < 150}
     assert sorted(good) == sorted({n for n, (_, _, error, _) in expected(render).items() if error is None} - before)
+
+
+def test_ray_resumes_from_its_checkpoint_by_the_key(ray: Any, render: BatchRenderer, tmp_path: Path) -> None:
+    """A job that died goes on with the rows that its checkpoint has not: each is written once, and few are made twice."""
+    import pyarrow
+    from pyarrow import dataset, parquet
+
+    checkpoints = pytest.importorskip("ray.data.checkpoint", reason="this Ray has none")
+    keyed = render(pyarrow.table(rows()))
+    keyed = keyed.filter(keyed.column("key").is_valid()).select(["id", "agent", "user_name", "plan", "seats", "key"])
+    (tmp_path / "keyed").mkdir()
+    for start in range(0, ROWS, 50):
+        parquet.write_table(keyed.slice(start, 50), tmp_path / "keyed" / f"{start:03}.parquet")
+    mended, made = tmp_path / "mended", tmp_path / "made"
+    made.mkdir()
+    prompts = BatchRenderer(PersonaRegistry.from_dict(PERSONAS), session_columns=["user_name", "plan", "seats"])
+
+    def rendered(batch: Any) -> Any:
+        if ROWS - 20 in batch.column("id").to_pylist() and not mended.exists():
+            time.sleep(3)  # the others are written meanwhile
+            raise RuntimeError("the job dies")
+        (made / uuid.uuid4().hex).write_text(str(batch.num_rows))
+        return prompts(batch)
+
+    def run() -> int:
+        before = {*made.iterdir()}
+        data = ray.data.read_parquet(str(tmp_path / "keyed")).repartition(8)
+        data.map_batches(rendered, batch_format="pyarrow").write_parquet(str(tmp_path / "out"))
+        return sum(int(each.read_text()) for each in made.iterdir() if each not in before)
+
+    context = ray.data.DataContext.get_current()
+    context.checkpoint_config = checkpoints.CheckpointConfig(
+        id_column="key", checkpoint_path=str(tmp_path / "checkpoint"), delete_checkpoint_on_success=False
+    )
+    try:
+        with pytest.raises(Exception, match="the job dies"):
+            run()
+        mended.touch()
+        again = run()
+    finally:
+        context.checkpoint_config = None
+    written = dataset.dataset(tmp_path / "out").to_table()
+    assert sorted(written.column("key").to_pylist()) == sorted(keyed.column("key").to_pylist())
+    assert 0 < again < keyed.num_rows
 
 
 def test_the_example_runs_in_ray(ray: Any, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
