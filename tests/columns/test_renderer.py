@@ -107,6 +107,18 @@ KINDS = [TEXTS, TEXTS | st.none(), st.integers(0, 9), st.integers() | st.none(),
 COLUMNS = st.sampled_from(KINDS).flatmap(lambda kind: st.lists(kind, min_size=12, max_size=12))
 
 
+@pytest.mark.parametrize("template", ["default", "markdown", "xml", "compact", "verbatim"])
+def test_a_value_that_is_marked_by_itself_is_set_off_as_its_template_does(template: str) -> None:
+    """In a column that is not marked, beside values that are not, also once the rows are prepared."""
+    found = PersonaRegistry.from_dict({"Ana": {"role": "Guide of {user_name}", "template": template}})
+    values = [multiline_text("a\n<b>"), "Jo", trusted_text("<i>"), "a\nb", multiline_text("c")] * 4
+    rows = [{"agent": "Ana", "user_name": value} for value in values]
+    renderer = BatchRenderer(found, "agent", ["user_name"])
+    for _ in range(2):
+        table = renderer({"agent": ["Ana"] * len(values), "user_name": values})
+        assert table["prompt"] == [prompt for prompt, _ in one_by_one(found, rows)]
+
+
 @settings(max_examples=40, deadline=None)
 @given(agents=st.lists(AGENTS, min_size=12, max_size=12), users=COLUMNS, plans=COLUMNS)
 def test_prompts_are_those_of_the_rows_one_by_one(

@@ -26,6 +26,7 @@ class SessionColumn:
         self.values: Sequence[Any] = values
         self._lines: list[str] = []
         self.states: list[int] | None = None
+        self._has_marks = False  # multiline and trusted texts, which each family of templates prints in its own way
         kinds = {*map(type, values)}
         if mark is None and kinds <= {str, type(None)}:
             self._read_texts(values, has_none=len(kinds) > 1 or kinds == {type(None)})  # type: ignore[arg-type]  # texts and None
@@ -47,19 +48,26 @@ class SessionColumn:
         read = [_read(value, self._mark) for value in values]
         self.values = [value for value, _, _ in read]
         self._lines = [text for _, text, _ in read]
+        self._has_marks = not {Multiline, Trusted}.isdisjoint(map(type, self.values))
         self.states = [state for _, _, state in read]
         if {*self.states} <= {TEXT}:
             self.states = None
 
     def texts(self, family: Family) -> list[str]:
         """Return what a template of a family prints of each, where it is a text."""
-        if self._mark is Trusted:
-            return self._lines
         lines = self._lines
-        if self._mark is Multiline:
-            pairs = zip(self.values, lines, strict=True)
-            lines = [at_once(family, value) or "" if type(value) is Multiline else text for value, text in pairs]
+        if self._has_marks:
+            return [_printed(family, value, text) for value, text in zip(self.values, lines, strict=True)]
         return [*map(escape, lines)] if family.escapes and _has_signs("".join(lines)) else lines
+
+
+def _printed(family: Family, value: object, text: str) -> str:
+    """Return what a template of a family prints of a value, with its own marks or its column's."""
+    if type(value) is Trusted:
+        return text
+    if type(value) is Multiline:
+        text = at_once(family, value) or ""
+    return escape(text) if family.escapes else text
 
 
 def is_missing(value: object) -> bool:
