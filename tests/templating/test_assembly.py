@@ -305,7 +305,7 @@ def test_prompts_of_one_template_share_their_stable_prefix(
     return True
 
 
-@settings(max_examples=30)
+@settings(max_examples=60)
 @given(files, values)
 def test_a_prompt_never_differs_between_two_renders(sources: dict[str, str], session: dict[str, object]) -> bool:
     """The same persona, template and session give the same prompt, in the same registry and in a new one."""
