@@ -171,7 +171,7 @@ def test_whatever_the_traffic_what_is_kept_stays_within_the_budget(
         tracemalloc.stop()
     assert budget.used <= budget.most
     assert max(held) <= 2 * budget.most, held
-    assert held[1] <= 1.1 * held[0], held
+    assert held[1] <= 1.03 * held[0], held  # a name in a compiled function stays for ever from Python 3.12 on
 
 
 def test_all_files_of_a_registry_have_one_budget(tmp_path: Path) -> None:

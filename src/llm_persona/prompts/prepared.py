@@ -343,12 +343,15 @@ def filler(tree: Tree, names: tuple[str, ...], nulls: tuple[str, ...], family: F
     leaf, asked = _all_texts(root)
     if leaf is None:
         return partial(_steered, names, nulls, family, tree)
-    unprinted = [name for name in names if name not in leaf.places]
+    places = cast("tuple[str, ...]", leaf.places)  # no extra sections here
+    printed = tuple(dict.fromkeys(places))
+    unprinted = [name for name in names if name not in printed]
     filled = tuple([name for name in unprinted if name in asked])
     others = tuple([name for name in unprinted if name not in asked])
-    places = cast("tuple[str, ...]", leaf.places)  # no extra sections here
     most = leaf.most - sum(map(len, leaf.pieces))
-    return _maker(places, filled, others, nulls, family)(tree, most, *leaf.pieces)
+    make = _maker(tuple(map(printed.index, places)), len(filled), len(others), len(nulls), family)
+    steered = partial(_steered, names, nulls, family, tree)
+    return make(steered, most, *printed, *filled, *others, *nulls, *leaf.pieces)
 
 
 def _all_texts(node: Branch | Prepared | None) -> tuple[Prepared | None, set[Key]]:
@@ -383,43 +386,40 @@ def _steered(
 
 
 @lru_cache(maxsize=256)
-def _maker(
-    places: tuple[str, ...], filled: tuple[str, ...], others: tuple[str, ...], nulls: tuple[str, ...], family: Family
-) -> Callable[..., Fill]:
-    """Return what makes the filling function of pieces: Python for these places, one for all prompts that have them.
+def _maker(places: tuple[int, ...], filled: int, others: int, nulls: int, family: Family) -> Callable[..., Fill]:
+    """Return what makes the filling function of names and pieces: Python for these places, one for all that have them.
 
-    What is `filled` is not printed, but a text in it is an answer on the way to the prompt. What has another answer is
-    looked up in the tree.
+    The places are the numbers of the names that are printed, which come first. What is `filled` is not printed, but a
+    text in it is an answer on the way to the prompt. What has another answer is looked up in the tree.
     """
-    printed = dict.fromkeys(places)
-    names = (*printed, *filled, *others, *nulls)
-    lines = [f"if len(given) != {len(names)}:", " return None", "try:", " pass"]
-    lines += [f" v{number} = given[{name!r}]" for number, name in enumerate(names)]
+    printed = len(set(places))
+    count = printed + filled + others + nulls
+    lines = [f"if len(given) != {count}:", " return None", "try:", " pass"]
+    lines += [f" v{number} = given[n{number}]" for number in range(count)]
     lines += ["except KeyError:", " return None"]  # no signal handler's: none is called within look-ups
-    for number, name in enumerate(names):
+    for number in range(count):
         v = f"v{number}"
-        if name in nulls:
+        if number >= count - nulls:
             lines += [f"if {v} is not None:", " return None"]
             continue
         # What is printable is one line.
         lines += [f"if type({v}) is not str or not {v} or not {v}.isprintable():", f" {v} = at_once({v})"]
         lines += (
             [f" if {v} is None:", "  return None"]
-            if name in others
-            else [f" if not {v}:", "  return steered(tree, given)"]
+            if number >= printed + filled
+            else [f" if not {v}:", "  return steered(given)"]
         )
-        if family.escapes and name in printed:
+        if family.escapes and number < printed:
             lines += [f"if '&' in {v} or '<' in {v} or '>' in {v}:", f" {v} = escape({v})"]
-    variables = {name: f"v{number}" for number, name in enumerate(printed)}
-    body = "{p0}" + "".join(f"{{{variables[name]}}}{{p{i}}}" for i, name in enumerate(places, 1))
+    body = "{p0}" + "".join(f"{{v{number}}}{{p{i}}}" for i, number in enumerate(places, 1))
     if printed:
-        lengths = [(f"len({variables[name]})", count) for name, count in Counter(places).items()]
-        length = " + ".join(each if count == 1 else f"{count} * {each}" for each, count in lengths)
+        lengths = [(f"len(v{number})", times) for number, times in Counter(places).items()]
+        length = " + ".join(each if times == 1 else f"{times} * {each}" for each, times in lengths)
         lines += [f"if {length} > most:", " return None"]
     lines += [f"return f'{body}'"]
-    arguments = ", ".join(["tree", "most", *(f"p{i}" for i in range(len(places) + 1))])
+    names = [f"n{number}" for number in range(count)]
+    arguments = ", ".join(["steered", "most", *names, *(f"p{i}" for i in range(len(places) + 1))])
     source = [f"def make({arguments}):", " def fill(given):", *(f"  {line}" for line in lines), " return fill"]
     made: dict[str, Any] = {"escape": escape, "at_once": partial(at_once, family), "__name__": __name__}
-    made["steered"] = partial(_steered, names[: len(names) - len(nulls)], nulls, family)
-    exec("\n".join(source), made)  # names are written by repr, texts are arguments
+    exec("\n".join(source), made)  # numbers alone; names and texts are arguments
     return made["make"]  # type: ignore[no-any-return]  # the function that was written
