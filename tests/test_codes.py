@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from llm_persona.codes import CODES, finding
+from llm_persona.errors import Location
 
 PACKAGE = Path(__file__).parents[1] / "src" / "llm_persona"
 LIST = Path(__file__).parents[1] / "docs" / "findings.md"
@@ -35,7 +36,7 @@ def test_every_code_of_the_table_is_given_to_something(code: str) -> None:
 @pytest.mark.parametrize("code", CODES)
 def test_a_finding_has_the_level_of_its_code(code: str) -> None:
     """Whoever makes it names the code alone, and people read the code behind the sentence."""
-    problem = finding(code, "is odd", "mend it", ("a.yaml", 1, 2), persona="Maya", field="tone")
+    problem = finding(code, "is odd", "mend it", Location("a.yaml", 1, 2, "Maya", "tone"))
     level = "warning: " if CODES[code].level == "warning" else ""
     assert str(problem) == f"a.yaml:1:2: {level}Maya.tone: is odd; mend it [{code}]"
 

@@ -9,14 +9,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from .errors import Problem
+from .errors import NOWHERE, Location, Problem
 
 Severity = Literal["error", "warning"]
 # What has to be known to look for it.
 Found = Literal["in files", "in templates", "with a session", "with a least"]
-Place = tuple[str | None, int | None, int | None]  # a path, a line and a column
-
-NOWHERE: Place = (None, None, None)
 
 
 class Code(NamedTuple):
@@ -105,14 +102,6 @@ CODES: Mapping[str, Code] = MappingProxyType(
 )
 
 
-def finding(
-    code: str,
-    message: str,
-    hint: str | None = None,
-    at: Place = NOWHERE,
-    *,
-    persona: str | None = None,
-    field: str | None = None,
-) -> Problem:
+def finding(code: str, message: str, hint: str | None = None, at: Location = NOWHERE) -> Problem:
     """Return a finding as a problem, with the level of its code."""
-    return Problem(*at, persona, field, message, hint, CODES[code].level, code)
+    return at.problem(message, hint, CODES[code].level, code)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 _LONGEST_PATH = 4_096  # characters
 _LONGEST_FIELD = 300
@@ -137,6 +137,31 @@ class Problem:
         if self.code is not None:
             sentence = f"{sentence} [{self.code}]"
         return one_line(f"{place}: {sentence}" if place else sentence)
+
+
+class Location(NamedTuple):
+    """Where something is wrong: a file, a line and a column in it, a persona and its field, as far as they are known.
+
+    Whoever has found something makes a problem here: nothing else does.
+    """
+
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+    persona: str | None = None
+    field: str | None = None
+
+    def problem(
+        self,
+        message: str,
+        hint: str | None = None,
+        severity: Literal["error", "warning"] = "error",
+        code: str | None = None,
+    ) -> Problem:
+        return Problem(*self, message, hint, severity, code)
+
+
+NOWHERE = Location()
 
 
 class PersonaFileError(PersonaError, ValueError):

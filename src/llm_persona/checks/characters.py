@@ -11,12 +11,11 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from ..codes import NOWHERE, finding
+from ..codes import finding
 from ..errors import Problem
 from ..fields import AS_WRITTEN, FILLED
 from ..files.invisible import Run, may_hide, runs
 from ..files.reading import NO_PATH, Document
-from ..files.source import where
 from ..names import shorten
 
 MOST_RUNS = 10  # hidden runs named in one text
@@ -46,9 +45,7 @@ def _found(document: Document) -> Iterator[Problem]:
 
 
 def _warning(document: Document, code: str, path: Path, message: str, hint: str, *, key: bool = False) -> Problem:
-    persona, field = where(path)
-    place = NOWHERE if document.path == NO_PATH else (document.path, *document.locate(path, key=key))
-    return finding(code, message, hint, place, persona=persona, field=field)
+    return finding(code, message, hint, document.location(path, key=key))
 
 
 def _in_texts(document: Document) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..arguments import items_of, mapping_of
 from ..codes import Found, finding
-from ..errors import InvalidValueError, PersonaError, Problem, TemplateError
+from ..errors import InvalidValueError, Location, PersonaError, Problem, TemplateError
 from ..kinds import is_mapping, is_text, plain
 from ..names import kind_of
 from ..persona.acceptances import Acceptances
@@ -189,7 +189,7 @@ def _own_names(templates: Templates) -> list[str]:
 
 
 def _problem(error: TemplateError, code: str) -> Problem:
-    return finding(code, error.message, error.hint, (error.path, error.line, error.column))
+    return finding(code, error.message, error.hint, Location(error.path, error.line, error.column))
 
 
 def _check_any_run(rehearsal: Rehearsal, findings: Findings) -> None:
@@ -223,7 +223,7 @@ def _note_doubt(line: Line | None, rehearsal: Rehearsal, findings: Findings, *, 
     """Note that it is not known whether every session that the handler may pass can be rendered."""
     template = rehearsal.template
     name = str(template.compiled.name) if line is None else line.template
-    place = template.syntaxes[name].path, None if line is None else line.number, None
+    place = Location(template.syntaxes[name].path, None if line is None else line.number)
     if halted:
         message = "what this line does with a value cannot be followed, so nothing behind it was tried"
     elif line is not None:
@@ -237,7 +237,7 @@ def _note_doubt(line: Line | None, rehearsal: Rehearsal, findings: Findings, *, 
 def _note(error: PersonaError, rehearsal: Rehearsal, findings: Findings, when: str = "") -> None:
     key = rehearsal.persona.key
     if isinstance(error, TemplateError):
-        place = error.path, error.line, error.column
+        place = Location(error.path, error.line, error.column)
         hint = error.hint or (SAMPLE_IT if error.message.startswith("a text has no ") else None)
         findings.add(finding("render-fails", f"{when}{error.message}", hint, place), key)
     elif isinstance(error, InvalidValueError) and not error.field:  # of a name, whatever its value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from ..codes import NOWHERE, finding
-from ..errors import Problem, TemplateError, field_text
+from ..codes import finding
+from ..errors import Location, Problem, TemplateError, field_text
 from ..fields import those
 from ..files.reading import NO_PATH
 from ..names import split_reference
@@ -30,8 +30,8 @@ def definition_findings(state: State, places: Places) -> Iterator[Problem]:
 
 
 def _warning(code: str, origin: Provenance, field: str | None, message: str, hint: str) -> Problem:
-    place = NOWHERE if origin.path == NO_PATH else (origin.path, origin.line, origin.column)
-    return finding(code, message, hint, place, persona=origin.persona, field=field)
+    place = (None, None, None) if origin.path == NO_PATH else (origin.path, origin.line, origin.column)
+    return finding(code, message, hint, Location(*place, origin.persona, field))
 
 
 def _replaced_parents(state: State, places: Places) -> Iterator[Problem]:

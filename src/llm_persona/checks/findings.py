@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from ..codes import NOWHERE, Found, finding
-from ..errors import Problem, field_text
-from ..files.reading import NO_PATH
+from ..codes import Found, finding
+from ..errors import NOWHERE, Problem, field_text
 from ..persona.acceptances import Acceptances
 from ..persona.provenance import Origin, Places
 
@@ -29,10 +28,10 @@ class Findings:
     def at(self, origin: Origin, code: str, message: str, hint: str | None) -> Problem:
         """Return a finding at the place where a persona's text was written."""
         document = self._places.get(origin.persona or "")
-        place = NOWHERE
-        if document is not None and document.path != NO_PATH:
-            place = (document.path, *document.locate((origin.persona or "", *origin.path), key=not origin.path))
-        return finding(code, message, hint, place, persona=origin.persona, field=field_text(origin.path) or None)
+        path = (origin.persona or "", *origin.path)
+        place = NOWHERE if document is None else document.location(path, key=not origin.path)
+        place = place._replace(persona=origin.persona, field=field_text(origin.path) or None)
+        return finding(code, message, hint, place)
 
     def problems(self, found: Collection[Found] = ()) -> list[Problem]:
         """Return all, in file order; what stands in templates comes after, and what has no place last.

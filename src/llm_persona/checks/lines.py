@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from ..codes import finding
-from ..errors import Problem
+from ..errors import Location, Problem
 from ..persona.provenance import origin_of
 from ..prompts.parts import Line, Part, Printed
 from ..templating.session import Multiline, Trusted
@@ -41,7 +41,7 @@ def indented_includes(syntax: Syntax, sources: Mapping[str, str]) -> Iterator[Pr
             "include-not-indented",
             f"the lines of {name!r} will not be indented as this include is",
             f"write {{% filter indent({width}, first=true) %}} before it and {{% endfilter %}} after it, or no indent",
-            (syntax.path, index + 1, column),
+            Location(syntax.path, index + 1, column),
         )
 
 
@@ -58,7 +58,7 @@ def includes_that_run_on(syntax: Syntax, sources: Mapping[str, str]) -> Iterator
         included = sources.get(syntax.uses.get(match[3], ""), "")
         if included.strip() and not included.rstrip(" \t").removesuffix("\n").rstrip(" \t").endswith("\n"):
             message = f"what follows is printed in the line that {match[3]!r} ends with"
-            at = (syntax.path, index + 1, len(match[1]) + 1)
+            at = Location(syntax.path, index + 1, len(match[1]) + 1)
             yield finding("include-runs-on", message, "leave a blank line after the include", at)
 
 
@@ -75,7 +75,7 @@ def lines_that_run_on(syntax: Syntax) -> Iterator[Problem]:
         printed = _TAGS.sub("", match[1])
         if printed.strip() and (match[2] == "endfor" or not printed[-1:].isspace()):
             message = "the next line is printed behind this one: a tag at the end of a line takes the line break"
-            at = (syntax.path, index + 1, len(match[1]) + 1)
+            at = Location(syntax.path, index + 1, len(match[1]) + 1)
             yield finding("line-runs-on", message, f"end it with +%}}: {{% {match[2]} +%}}", at)
 
 
@@ -123,4 +123,4 @@ def _printed_at(variable: str, where: Line, rehearsal: Rehearsal) -> Problem:
     column = syntax.source.split("\n")[where.number - 1].find(variable) + 1
     message = f"the value of session variable {variable!r} begins a line, and could pass for your own words there"
     hint = "put words before it, or pass it as multiline(…), which sets it off"
-    return finding("value-begins-line", message, hint, (syntax.path, where.number, column or None))
+    return finding("value-begins-line", message, hint, Location(syntax.path, where.number, column or None))

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
 from ..codes import finding
+from ..errors import Location
 from ..files.source import LINE_BREAK
 from ..names import nearest, shorten
 from ..persona.inheritance import Path, joined_texts, texts
@@ -163,7 +164,7 @@ def _check_templates(
             column = LINE_BREAK.split(syntax.source)[line - 1].find(shown.partition("\n")[0]) + 1
             is_constant = name in rehearsal.persona.constants
             hint = f"write {{{{ {f'persona.constants.{name}' if is_constant else _expression(name)} }}}} to fill it"
-            place = (syntax.path, line, column or 1)
+            place = Location(syntax.path, line, column or 1)
             message = f"template prints {shorten(shown)}"
             findings.add(finding("near-placeholder", message, hint, place), rehearsal.persona.key)
 

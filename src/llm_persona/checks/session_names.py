@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Set
 
-from ..codes import NOWHERE, Place, finding
-from ..errors import PersonaError, Problem, TemplateError
+from ..codes import finding
+from ..errors import NOWHERE, Location, PersonaError, Problem, TemplateError
 from ..names import did_you_mean, nearest, shorten
 from ..persona.provenance import origin_of
 from ..prompts.texts import PersonaTexts
@@ -75,11 +75,11 @@ def _lacking(name: str, where: PersonaError, names: Iterable[str], optional: Col
     near = None if name in optional else did_you_mean(name, names)
     pass_it = "pass it always" if name in optional else "pass it"
     hint = near or f"{pass_it}, give it a default under variables, or test '{asked} is defined' first"
-    return finding("session-lacks", _lacks(name, optional), hint, _place(where))
+    return finding("session-lacks", _lacks(name, optional), hint, _location(where))
 
 
-def _place(error: PersonaError) -> Place:
-    return (error.path, error.line, error.column) if isinstance(error, TemplateError) else NOWHERE
+def _location(error: PersonaError) -> Location:
+    return Location(error.path, error.line, error.column) if isinstance(error, TemplateError) else NOWHERE
 
 
 def check_slips(asking: Iterable[Asking], names: frozenset[str], lacking: Set[str], findings: Findings) -> None:

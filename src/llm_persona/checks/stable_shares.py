@@ -10,8 +10,7 @@ from operator import index
 from typing import SupportsIndex
 
 from ..codes import finding
-from ..errors import InvalidValueError, Problem, field_text
-from ..files.reading import NO_PATH
+from ..errors import NOWHERE, InvalidValueError, Location, Problem, field_text
 from ..frozen import ALL
 from ..names import kind_of, shorten, shown
 from ..persona.persona import Persona, binding_of
@@ -124,10 +123,10 @@ class Least:
         """Yield what a persona's prompt falls short of, at the line that ends its stable part."""
         ended = None if share.ended_by is None else f"print later what ends the stable part, {share.ended_by}"
         place = (share.path, share.line) if share.field_path is None else (share.field_path, share.field_line)
-        at = (*place, None)
+        at = Location(*place, persona=persona)
         if self.stable is not None and share.share * 100 < self.stable:
             told = f"in {share.template!r} {_percent(share.share)}% of what no session gives is stable, and not {self.stable:g}%"
-            yield finding("stable-part-small", told, ended, at, persona=persona)
+            yield finding("stable-part-small", told, ended, at)
         if self.cached is None:
             return
         least, most = share.tokens(self.count)
@@ -138,9 +137,7 @@ class Least:
             more = "it takes more text, or a model that caches less" if most < self.cached else "count them: --count"
             if share.has_tools is False:
                 more = "name the catalogue of its tools, which are cached too: $tools in the file, or --tools"
-            yield finding(
-                "cached-part-small", told, (None if share.has_tools is False else ended) or more, at, persona=persona
-            )
+            yield finding("cached-part-small", told, (None if share.has_tools is False else ended) or more, at)
 
 
 def _whole(number: object) -> int:
@@ -254,6 +251,4 @@ def defined_tools(persona: Persona) -> dict[str, object]:
 
 def _place(origin: Origin, places: Places) -> tuple[str | None, int | None]:
     document = places.get(origin.persona or "")
-    if document is None or document.path == NO_PATH:
-        return None, None
-    return document.path, document.locate((origin.persona or "", *origin.path))[0]
+    return (NOWHERE if document is None else document.location((origin.persona or "", *origin.path)))[:2]

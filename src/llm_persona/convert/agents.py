@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from ..errors import PersonaError, PersonaFileError, Problem
+from ..errors import Location, PersonaError, PersonaFileError
 from ..files.reading import read_text
 from ..files.writing import dump_yaml
 from ..limits import Limits
@@ -58,7 +58,7 @@ def agent(text: str, path: str, reading: Reading | None = None) -> Persona:
     parts, odd = split(text, path)
     front = read_front(parts, path, reading.limits)
     if not front.data and not parts.body.strip():
-        raise PersonaFileError([Problem(path, 1, 1, None, None, "the file is empty", "write a prompt in it")])
+        raise PersonaFileError([Location(path, 1, 1).problem("the file is empty", "write a prompt in it")])
     if problem := unfit(text, parts.body, path, reading.limits):
         raise PersonaFileError([problem])
     try:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from ..errors import Location
 from ..persona.persona import Persona
 from ..persona.resolution import written
 from ..placeholders import Placeholder, Placeholders
@@ -32,7 +33,7 @@ def fill_macros(fields: dict[str, object], reading: Reading, path: str) -> objec
     found = {title: [each[0] for each in _MACRO.finditer(text)] for title, text in texts.items()}
     if old := sorted({each for text in texts.values() for each in _OLD.findall(text)}):
         reading.warn(
-            path,
+            Location(path),
             f"{', '.join(f'<{each}>' for each in old)} is not filled: it stays in the text",
             "write {{char}} or {{user}}",
         )
@@ -43,7 +44,7 @@ def fill_macros(fields: dict[str, object], reading: Reading, path: str) -> objec
         return KEPT
     said = {title: _written(text) for title, text in texts.items()}
     if None in said.values():
-        reading.warn(path, _why_kept(texts))
+        reading.warn(Location(path), _why_kept(texts))
         return None
     _put(fields, {title: text for title, text in said.items() if text is not None})
     if any(each.lower() == "{{user}}" for spelled in found.values() for each in spelled):

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
-from ..errors import PersonaError, PersonaFileError, Problem
+from ..errors import Location, PersonaError, PersonaFileError, Problem
 from ..files.reading import Document, parse, read_bytes
 from ..files.writing import dump_json
 from ..limits import Limits
@@ -32,6 +33,7 @@ from .foreign import (
     name_of_file,
     named,
     own_part,
+    place_of,
     plain,
     problem_of,
     rendered,
@@ -115,7 +117,7 @@ def to_card_text(persona: Persona, path: str | None = None, defined_as: Persona 
 def _without_persona(problem: Problem) -> Problem:
     field = ".".join(part for part in (problem.persona, problem.field) if part) or None
     message = problem.message.replace("a mapping of names to personas", "a character card")
-    return Problem(problem.path, problem.line, problem.column, None, field, message, problem.hint, problem.severity)
+    return replace(problem, persona=None, field=field, message=message)
 
 
 def _not_a_card(card: Mapping[str, object], document: Document) -> Problem | None:
@@ -123,15 +125,13 @@ def _not_a_card(card: Mapping[str, object], document: Document) -> Problem | Non
     if is_v1(card):
         return None
     if spec not in _SPECS:
-        line, column = document.locate(("spec",))
         known = " or ".join(map(repr, _SPECS))
         message = f"is {spec!r}" if isinstance(spec, str) else f"is {kind_of(spec)}" if "spec" in card else "is missing"
         hint = f"a Character Card V2 or V3 has {known}, a V1 card {', '.join(V1_FIELDS)}"
-        return Problem(document.path, line, column, None, "spec", message, hint)
+        return place_of(document, ("spec",)).problem(message, hint)
     if not isinstance(data, dict):
-        line, column = document.locate(("data",))
         message = f"must be a mapping, not {kind_of(data)}" if "data" in card else "is missing"
-        return Problem(document.path, line, column, None, "data", message, "write the character's fields in it")
+        return place_of(document, ("data",)).problem(message, "write the character's fields in it")
     return None
 
 
@@ -150,7 +150,7 @@ def _persona(card: Mapping[str, object], path: str, reading: Reading) -> Persona
     if written := form.written():
         metadata[OWN_KEY] = written
     for message in _told(said, fields):
-        reading.warn(path, message)
+        reading.warn(Location(path), message)
     return named(key, key if name is _NO_NAME else name, {**fields, "template": "verbatim"}, metadata)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..errors import PersonaError, PersonaFileError, Problem
+from ..errors import Location, PersonaError, PersonaFileError
 from ..files.reading import Document, read_text
 from ..limits import Limits
 from ..persona.persona import Persona
@@ -39,7 +39,7 @@ def codex_agent(text: str, path: str, reading: Reading | None = None) -> Persona
     prompt = data.get(PROMPT)
     if not isinstance(prompt, str):
         message = "is missing" if prompt is None else "must be a text"
-        raise PersonaFileError([Problem(path, 1, 1, None, PROMPT, message, "write the agent's prompt in it")])
+        raise PersonaFileError([Location(path, 1, 1, field=PROMPT).problem(message, "write the agent's prompt in it")])
     front = {key: value for key, value in data.items() if key != PROMPT}
     try:
         persona = _persona(front, prompt, unquoted, path)

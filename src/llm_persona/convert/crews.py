@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from ..errors import PersonaError, PersonaFileError, Problem
+from ..errors import Location, PersonaError, PersonaFileError
 from ..files.merge_keys import read_plainly, what_is_taken
 from ..files.reading import Document, parse, read_text
 from ..files.writing import dump_yaml
@@ -26,6 +26,7 @@ from .foreign import (
     given_back,
     named,
     own_part,
+    place_of,
     plain,
     problem_of,
     rendered,
@@ -62,10 +63,10 @@ def crew(document: Document, reading: Reading) -> tuple[Persona, ...]:
     agents = {key: entry for key, entry in document.data.items() if isinstance(entry, dict) and _is_agent(entry)}
     if not agents:
         message = f"no entry is an agent of crewAI's: a mapping with {', '.join(TEXTS)}"
-        raise PersonaFileError([Problem(path, 1, 1, None, None, message, "name another file")])
+        raise PersonaFileError([Location(path, 1, 1).problem(message, "name another file")])
     for key in document.data.keys() - agents.keys():
         message = f"left out: no agent of crewAI's, which has {', '.join(TEXTS)}"
-        reading.warn(path, message, place=document.locate((key,), key=True), key=key)
+        reading.warn(place_of(document, (key,), key=True), message)
     try:
         return tuple(_persona(key, entry, document, reading) for key, entry in agents.items())
     except PersonaError as error:
@@ -89,7 +90,7 @@ def _document(path: str, reading: Reading) -> Document:
     if data is None:
         raise PersonaFileError(map(reworded, strict.problems))
     for problem, how in what_is_taken(strict):
-        reading.warn(path, how, place=(problem.line or 1, problem.column or 1), key=problem.persona)
+        reading.warn(Location(path, problem.line or 1, problem.column or 1, field=problem.persona), how)
     return Document(path, {str(key): value for key, value in data.items()})
 
 
@@ -107,10 +108,10 @@ def _persona(name: str, entry: Mapping[str, object], document: Document, reading
     if form is None:
         form = {}
         message = "braces stand beside an input: the prompt is kept as it is, and nothing in it is filled"
-        reading.warn(document.path, message, place=document.locate((name,), key=True), key=name)
+        reading.warn(place_of(document, (name,), key=True), message)
     for ours, theirs in form.items():
         message = f"the input {{{theirs}}} is the variable {ours!r} here"
-        reading.warn(document.path, message, place=document.locate((name,), key=True), key=name)
+        reading.warn(place_of(document, (name,), key=True), message)
     metadata = {key: value for key, value in rest.items() if key not in TEXTS}
     tools = metadata.get("tools")
     if isinstance(tools, list) and tools and all(isinstance(tool, str) and tool.strip() for tool in tools):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from ..arguments import path_of
-from ..errors import InvalidValueError, PersonaError, PersonaFileError, Problem
+from ..errors import InvalidValueError, Location, PersonaError, PersonaFileError, Problem
 from ..files.reading import Document
 from ..frozen import thaw
 from ..limits import Limits
@@ -28,9 +28,6 @@ from ..persona.resolution import written
 Text = TypeVar("Text")
 
 OWN_KEY: Final = "llm_persona"
-
-Place = tuple[int | None, int | None]
-NO_PLACE: Final[Place] = (None, None)
 
 _DEEPEST = 80  # lists and mappings; a persona's own metadata may nest 64 deep
 _ENDING = re.compile(r"(?:\.(?:agent|chatmode|instructions|prompt))?\.[^.]*$", re.IGNORECASE)
@@ -45,10 +42,8 @@ class Reading:
     keep_macros: bool = False
     warnings: list[Problem] = field(default_factory=list)
 
-    def warn(
-        self, path: str, message: str, hint: str | None = None, *, place: Place = NO_PLACE, key: str | None = None
-    ) -> None:
-        self.warnings.append(Problem(path, *place, None, key, message, hint, "warning"))
+    def warn(self, at: Location, message: str, hint: str | None = None) -> None:
+        self.warnings.append(at.problem(message, hint, "warning"))
 
 
 Reader = Callable[[str, Reading], tuple[Persona, ...]]  # raises PersonaFileError
@@ -190,9 +185,12 @@ def problem_of(error: PersonaError, document: Document, shift: tuple[str, ...] =
     """Return an error of a foreign persona as a problem, at the place in its file if it has one there."""
     path = error.field[1:] if error.field[:1] == ("metadata",) else error.field
     way = ("extensions", *path) if shift and path == (OWN_KEY,) else path
-    line, column = document.locate((*shift, *way), key=path == (OWN_KEY,))
-    field = ".".join(str(part) for part in (*shift, *way)) or None
-    return Problem(document.path, line, column, None, field, error.message, error.hint)
+    return place_of(document, (*shift, *way), key=path == (OWN_KEY,)).problem(error.message, error.hint)
+
+
+def place_of(document: Document, path: tuple[str | int, ...], *, key: bool = False) -> Location:
+    """Return where in a foreign file something is wrong: the way to it is its field, whose persona it is in is not told."""
+    return Location(document.path, *document.locate(path, key=key), field=".".join(map(str, path)) or None)
 
 
 def _digest(rest: object) -> str:

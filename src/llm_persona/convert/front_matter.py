@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from ..errors import PersonaFileError, Problem
+from ..errors import Location, PersonaFileError, Problem
 from ..files.reading import Document, parse
 from ..files.writing import dump_yaml
 from ..limits import Limits, setting
@@ -72,12 +72,10 @@ def split(text: str, path: str) -> tuple[Parts, tuple[Problem, ...]]:
     front = text[opening.end() : closing.start() if closing else None]
     if not _has_keys(front, fence) and (closing is None or not _is_blank(front)):
         message = "no keys follow this line: it is taken as a part of the text"
-        return Parts("", "", "", text, ""), (Problem(path, line, 1, None, None, message, None, "warning"),)
+        return Parts("", "", "", text, ""), (Location(path, line, 1).problem(message, severity="warning"),)
     if closing is None:
         message = "the front matter that begins here has no end"
-        raise PersonaFileError(
-            [Problem(path, line, 1, None, None, message, f"close it with a line of its own: {fence}")]
-        )
+        raise PersonaFileError([Location(path, line, 1).problem(message, f"close it with a line of its own: {fence}")])
     return Parts(opening["before"], fence, front, text[closing.end() :], closing[1]), ()
 
 
@@ -89,7 +87,7 @@ def read_front(parts: Parts, path: str, limits: Limits) -> Front:
     if len(parts.front) > limits.text_characters:
         message = f"front matter of {len(parts.front):,} characters; at most {limits.text_characters:,} are allowed"
         hint = f"shorten it, or set {setting('text_characters')}"
-        raise PersonaFileError([Problem(path, above + 1, 1, None, None, message, hint)])
+        raise PersonaFileError([Location(path, above + 1, 1).problem(message, hint)])
     if parts.fence == "+++":
         data, plain = read_toml("\n" * above + parts.front, path)
         return Front(Document(path, data), plain)
@@ -168,7 +166,7 @@ def _lenient(front: str, above: int, path: str, limits: Limits) -> Front:
         found = _entry_of(entry, line, path, limits)
         for key in found.data.keys() & data.keys():
             message = "the key stands here once more: what it said before is left out"
-            warnings.append(Problem(path, line, 1, None, key, message, "keep one of them", "warning"))
+            warnings.append(Location(path, line, 1, field=key).problem(message, "keep one of them", "warning"))
             plain.pop(key, None)
         data |= found.data
         plain |= dict.fromkeys(found.plain)
@@ -227,7 +225,7 @@ def _why_no_yaml(entry: str, key: str, taken: str, path: str, limits: Limits) ->
     # What names a line counts from the key on, which its reader does not.
     reason = f"; {problem.message}" if problem and " line " not in problem.message else ""
     message = f"is no YAML, and {taken} taken as the text{reason}"
-    return Problem(path, line, column, None, key or None, message, "quote the text", "warning")
+    return Location(path, line, column, field=key or None).problem(message, "quote the text", "warning")
 
 
 def _leading_comments(entry: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..arguments import path_of
-from ..errors import PersonaFileError, Problem
+from ..errors import Location, PersonaFileError, Problem
 from ..files.reading import read_text
 from ..limits import Limits
 from ..persona.persona import Persona
@@ -141,7 +141,7 @@ class _Import:
 
     def _refuse(self, path: str, message: str, hint: str) -> None:
         self.refused[path] = None
-        self.problems.append(Problem(path, None, None, None, None, message, hint))
+        self.problems.append(Location(path).problem(message, hint))
 
 
 def _files(folder: str, seen: list[Seen]) -> Iterator[str]:

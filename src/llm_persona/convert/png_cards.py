@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from ..errors import PersonaFileError, Problem
+from ..errors import Location, PersonaFileError
 from ..files.reading import read_bytes
 from ..limits import Limits
 from ..persona.persona import Persona
@@ -51,7 +51,7 @@ def read_png_card(path: str, reading: Reading) -> tuple[Persona]:
 
 
 def _refused(path: str, message: str, hint: str) -> PersonaFileError:
-    return PersonaFileError([Problem(path, None, None, None, None, message, hint)])
+    return PersonaFileError([Location(path).problem(message, hint)])
 
 
 def _packed(content: bytes, limits: Limits) -> bytes | None:

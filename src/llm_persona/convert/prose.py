@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ..errors import Problem
+from ..errors import Location, Problem
 from ..limits import Limits, setting
 from ..persona.persona import Persona
 from ..persona.resolution import written
@@ -44,10 +44,10 @@ def warnings_of(front: Mapping[str, object], text: str, path: str) -> Iterator[P
     """Yield what a persona cannot say of a file that has these keys."""
     if not text.strip():
         message = "there is no prompt: the persona says nothing"
-        yield Problem(path, None, None, None, None, message, "write one below the keys", "warning")
+        yield Location(path).problem(message, "write one below the keys", "warning")
     if isinstance(front.get("tools"), Mapping) and _switched(front["tools"]) is None:
         message = "a persona's tools cannot be all but some: it has none here, and the metadata what is written"
-        yield Problem(path, None, None, None, "tools", message, "name those that it has", "warning")
+        yield Location(path, field="tools").problem(message, "name those that it has", "warning")
 
 
 def unfit(text: str, body: str, path: str, limits: Limits) -> Problem | None:
@@ -55,11 +55,11 @@ def unfit(text: str, body: str, path: str, limits: Limits) -> Problem | None:
     nul = text.find("\0")
     if nul >= 0:
         line, column = text.count("\n", 0, nul) + 1, nul - text.rfind("\n", 0, nul)
-        return Problem(path, line, column, None, None, "holds U+0000, which no prompt can carry", "remove it")
+        return Location(path, line, column).problem("holds U+0000, which no prompt can carry", "remove it")
     if len(body) > limits.text_characters:
         message = f"a text of {len(body):,} characters; at most {limits.text_characters:,} are allowed"
         line = text[: len(text) - len(body)].count("\n") + 1
-        return Problem(path, line, 1, None, None, message, f"shorten it, or set {setting('text_characters')}")
+        return Location(path, line, 1).problem(message, f"shorten it, or set {setting('text_characters')}")
     return None
 
 

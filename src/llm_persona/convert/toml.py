@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 
-from ..errors import PersonaFileError, Problem
+from ..errors import Location, PersonaFileError, Problem
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _PLACE = re.compile(r"(?P<message>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
@@ -27,7 +27,7 @@ def read_toml(text: str, path: str) -> tuple[dict[str, object], tuple[str, ...]]
         raise PersonaFileError([_problem(error, text, path)]) from None
     except RecursionError:
         message = "lists and tables are nested too deep"
-        raise PersonaFileError([Problem(path, 1, 1, None, None, message, "use fewer levels")]) from None
+        raise PersonaFileError([Location(path, 1, 1).problem(message, "use fewer levels")]) from None
     unquoted = tuple(key for key, value in data.items() if _is_told(value))
     return _tables_last({key: _as_text(value) for key, value in data.items()}), unquoted
 
@@ -42,7 +42,7 @@ def _problem(error: tomllib.TOMLDecodeError, text: str, path: str) -> Problem:
     message = (found["message"] if found else str(error)).lower()
     line = int(found["line"]) if found and found["line"] else text.count("\n") + 1
     column = int(found["column"]) if found and found["column"] else 1
-    return Problem(path, line, column, None, None, f"this is no TOML: {message}", "look at the quotes around it")
+    return Location(path, line, column).problem(f"this is no TOML: {message}", "look at the quotes around it")
 
 
 def _is_told(value: object) -> bool:

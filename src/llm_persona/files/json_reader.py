@@ -9,7 +9,7 @@ from bisect import bisect_right
 from json.decoder import scanstring  # type: ignore[attr-defined]  # has no stub
 
 from ..names import shorten
-from .source import LINE_BREAK, Nodes, Place, Source
+from .source import LINE_BREAK, Nodes, Position, Source
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
@@ -45,7 +45,7 @@ class JsonReader:
             raise self._stop(at, message, 'begin with {"Maya": {', whole=True)
         return data
 
-    def _place(self, at: int) -> Place:
+    def _place(self, at: int) -> Position:
         line = bisect_right(self._starts, at)
         return line, at - self._starts[line - 1] + 1
 

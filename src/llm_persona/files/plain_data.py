@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ..errors import FieldPath, Problem, field_text
+from ..errors import FieldPath, Location, Problem, field_text
 from ..kinds import TOO_LONG, is_list, is_mapping, is_text, plain, too_long
 from ..limits import Limits
 from ..names import kind_of, shown
@@ -163,4 +163,4 @@ class _Copy:
 
 def _problem(path: FieldPath, message: str, hint: str | None = None) -> Problem:
     persona = str(path[0]) if path else None
-    return Problem(None, None, None, persona, field_text(path[1:6]) or None, message, hint)
+    return Location(persona=persona, field=field_text(path[1:6]) or None).problem(message, hint)

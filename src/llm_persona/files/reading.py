@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ..arguments import path_of
-from ..errors import PersonaFileError, Problem, let_through
+from ..errors import Location, PersonaFileError, Problem, let_through
 from ..limits import Limits, setting
-from .source import LINE_BREAK, Nodes, Place, Source, SyntaxStop
+from .source import LINE_BREAK, Nodes, Position, Source, SyntaxStop, at, where
 
 __all__ = ["Document", "parse", "read", "read_bytes", "read_text"]
 
@@ -94,7 +94,7 @@ class Document:
         """Whether some lists and mappings of the data are one and the same."""
         return self._shares or (self._nodes is not None and bool(self._nodes.aliases))
 
-    def locate(self, path: Sequence[str | int], *, key: bool = False) -> Place:
+    def locate(self, path: Sequence[str | int], *, key: bool = False) -> Position:
         """Return the line and the column, 1-based and in characters, of the value at a path, or of its key.
 
         A path that leads nowhere gives the nearest place on the way to it. Of an alias it is the alias's own place,
@@ -106,6 +106,12 @@ class Document:
         node, depth = self._find(path)
         is_key = key and 0 < depth == len(path) and isinstance(path[-1], str)
         return nodes.place(node - 1 if is_key else node)
+
+    def location(self, path: Sequence[str | int], *, key: bool = False) -> Location:
+        """Return where the value at a path is, or its key, for what is wrong with it; data has no file to name."""
+        if self.path == NO_PATH:
+            return Location(None, None, None, *where(path))
+        return at(self.path, self.locate(path, key=key), path)
 
     def written(self, path: Sequence[str | int]) -> str | None:
         """Return the text, as the file has it, of a plain value that was read as a number, truth value or null."""
@@ -295,8 +301,8 @@ def _parse_json(path: str, content: bytes, text: str, limits: Limits) -> Documen
     return Document(path, data, source.problems, more=source.more, nodes=reader.nodes)
 
 
-def _refused(path: str, message: str, hint: str, place: Place = (1, 1)) -> Document:
-    return Document(path, {}, [Problem(path, *place, None, None, message, hint)])
+def _refused(path: str, message: str, hint: str, place: Position = (1, 1)) -> Document:
+    return Document(path, {}, [Location(path, *place).problem(message, hint)])
 
 
 def _other_encoding(content: bytes) -> str | None:
@@ -306,7 +312,7 @@ def _other_encoding(content: bytes) -> str | None:
     return "UTF-16" if len(content) > 1 and 0 in content[:2] and content[:2] != b"\0\0" else None
 
 
-def _not_utf8(content: bytes, start: int) -> tuple[str, str, Place]:
+def _not_utf8(content: bytes, start: int) -> tuple[str, str, Position]:
     """Say which byte is the first that is not UTF-8, and where it is."""
     lines = LINE_BREAK.split(content[:start].decode())
     message = f"the byte 0x{content[start]:02X} is not UTF-8"

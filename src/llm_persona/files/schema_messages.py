@@ -25,7 +25,7 @@ from ..wording import (
     quote_it,
 )
 from . import wrong_types
-from .source import where
+from .source import at
 from .unknown_fields import meant
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ class PathProblem:
 
     def problem(self, document: Document) -> Problem:
         path, by_key = (self.path, self.at_key) if self.key is None else ((*self.path, self.key), True)
-        line, column = document.locate(path, key=by_key)
-        persona, field = where(self.path or path)
-        return Problem(document.path, line, column, persona, field, self.message, self.hint)
+        return at(document.path, document.locate(path, key=by_key), self.path or path).problem(self.message, self.hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-from ..errors import Problem, field_text
+from ..errors import Location, Problem, field_text
 from ..limits import Limits, setting
 
 MOST_PROBLEMS = 1_000  # noted one by one, of a file and of a registry: a list must not outgrow the file
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
-Place = tuple[int, int]
+Position = tuple[int, int]  # a line and a column, 1-based and in characters
 
 
 class SyntaxStop(Exception):  # noqa: N818 - ends the reading of a file whose problems are noted; never leaves it
@@ -42,7 +42,7 @@ class Nodes:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def place(self, node: int) -> Place:
+    def place(self, node: int) -> Position:
         return self.lines[node] + 1, self.columns[node] + 1
 
     def add(self, line: int, column: int) -> None:
@@ -117,17 +117,16 @@ class Source:
         return self.limits.most_nodes(self.size)
 
     def report(
-        self, place: Place, message: str, hint: str | None = None, *, way: Sequence[str | int] | None = None
+        self, place: Position, message: str, hint: str | None = None, *, way: Sequence[str | int] | None = None
     ) -> None:
         """Note a problem of the file and go on; those beyond the first 1,000 are only counted."""
         if len(self.problems) >= MOST_PROBLEMS:
             self.more += 1
             return
-        persona, name = where(self.way if way is None else way)
-        self.problems.append(Problem(self.path, *place, persona, name, message, hint))
+        self.problems.append(at(self.path, place, self.way if way is None else way).problem(message, hint))
 
     def stop(
-        self, place: Place, message: str, hint: str | None = None, *, way: Sequence[str | int] | None = None
+        self, place: Position, message: str, hint: str | None = None, *, way: Sequence[str | int] | None = None
     ) -> SyntaxStop:
         """Note a problem that ends the reading, and return what to raise."""
         self.report(place, message, hint, way=way)
@@ -136,11 +135,11 @@ class Source:
     def lines(self) -> list[str]:
         return LINE_BREAK.split(self.text)
 
-    def too_many_nodes(self, place: Place) -> SyntaxStop:
+    def too_many_nodes(self, place: Position) -> SyntaxStop:
         message = f"the file has more than {self.most_nodes:,} keys and values"
         return self.stop(place, message, f"split the file, or set {setting('nodes')}", way=())
 
-    def check_expanded(self, written: int, expanded: int, first_alias: Place) -> None:
+    def check_expanded(self, written: int, expanded: int, first_alias: Position) -> None:
         """Refuse aliases that come to more than they may: `expanded` keys and values where so many are written."""
         most = self.limits.most_expanded_nodes(written)
         if expanded > most:
@@ -149,16 +148,16 @@ class Source:
             )
             raise self.stop(first_alias, message, f"write fewer, or set {setting('expanded_nodes')}", way=())
 
-    def too_deep(self, place: Place) -> SyntaxStop:
+    def too_deep(self, place: Position) -> SyntaxStop:
         message = f"lists and mappings are nested more than {self.limits.depth} deep"
         keys = list(takewhile(lambda part: isinstance(part, str), self.way[:-1]))
         return self.stop(place, message, f"use fewer levels, or set {setting('depth')}", way=keys)
 
-    def too_many_personas(self, place: Place) -> SyntaxStop:
+    def too_many_personas(self, place: Position) -> SyntaxStop:
         message = f"the file has more than {self.limits.personas:,} personas"
         return self.stop(place, message, f"split the file, or set {setting('personas')}", way=())
 
-    def check_length(self, text: str, place: Place) -> None:
+    def check_length(self, text: str, place: Position) -> None:
         if len(text) > self.limits.text_characters:
             message = f"a text of {len(text):,} characters; at most {self.limits.text_characters:,} are allowed"
             self.report(place, message, f"shorten it, or set {setting('text_characters')}")
@@ -171,3 +170,8 @@ def where(way: Sequence[str | int]) -> tuple[str | None, str | None]:
     if not way[0].startswith("$"):
         return way[0], field_text(way[1:]) or None
     return None, field_text(way)
+
+
+def at(path: str, position: Position, way: Sequence[str | int]) -> Location:
+    """Return where in a file something is wrong, and the way to it."""
+    return Location(path, *position, *where(way))

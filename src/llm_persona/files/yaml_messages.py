@@ -8,9 +8,9 @@ from yaml.error import MarkedYAMLError
 
 from ..names import shorten
 from ..wording import quoted
-from .source import Place
+from .source import Position
 
-Explanation = tuple[Place, str, str | None]
+Explanation = tuple[Position, str, str | None]
 
 # A key with a `#` after a blank: `Channel #support: where`.
 _CUT_KEY = re.compile(r"\s*(?:- )*([^\s\"'#][^#\"']*?)([ \t]+)(#\S[^:]*)(?=:(\s|$))")
@@ -18,7 +18,7 @@ _OTHER_SPACE = re.compile("[ \t]*([\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000])
 _CONFLICT = re.compile(r"(<{7}|>{7})(\s|$)|={7}$|\|{7}(\s|$)")
 
 
-def conflict_mark(lines: list[str]) -> Place | None:
+def conflict_mark(lines: list[str]) -> Position | None:
     """Return the place of the first mark that a merge left behind."""
     found = [number for number, line in enumerate(lines, 1) if _CONFLICT.match(line)]
     return (found[0], 1) if found else None
@@ -33,30 +33,30 @@ def cut_key(line: str) -> tuple[int, str, str] | None:
     return found.start(3) + 1, message, f"quote the key: {quoted(found[1] + found[2] + found[3])}"
 
 
-def explain(error: MarkedYAMLError, lines: list[str], last: Place) -> Explanation:
+def explain(error: MarkedYAMLError, lines: list[str], last: Position) -> Explanation:
     """Say what a libyaml error means; `last` is where the value or key before it began."""
     return _Message(error, lines, last).explain()
 
 
 class _Message:
-    def __init__(self, error: MarkedYAMLError, lines: list[str], last: Place) -> None:
+    def __init__(self, error: MarkedYAMLError, lines: list[str], last: Position) -> None:
         mark = error.problem_mark or error.context_mark
         start = error.context_mark or mark
         self.problem = error.problem or ""
         self.context = error.context or ""
         self.lines = lines
         self.last = last
-        self.place: Place = (mark.line + 1, mark.column + 1) if mark else last
-        self.start: Place = (start.line + 1, start.column + 1) if start else self.place
+        self.place: Position = (mark.line + 1, mark.column + 1) if mark else last
+        self.start: Position = (start.line + 1, start.column + 1) if start else self.place
         self.line = self.line_at(self.place)
         self.before = self.line[: self.place[1] - 1]
         self.rest = self.line[self.place[1] - 1 :]
         self.at_end = self.place[0] >= len(lines) and not self.rest
 
-    def line_at(self, place: Place) -> str:
+    def line_at(self, place: Position) -> str:
         return self.lines[place[0] - 1] if place[0] <= len(self.lines) else ""
 
-    def character_at(self, place: Place) -> str:
+    def character_at(self, place: Position) -> str:
         return self.line_at(place)[place[1] - 1 : place[1]]
 
     def line_above(self) -> tuple[int, str] | None:

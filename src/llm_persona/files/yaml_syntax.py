@@ -25,7 +25,7 @@ from yaml.events import (
 from ..errors import let_through
 from ..names import shorten
 from ..wording import quoted
-from .source import LINE_BREAK, MOST_PROBLEMS, Nodes, Place, Source, where
+from .source import LINE_BREAK, MOST_PROBLEMS, Nodes, Position, Source, at
 from .yaml_scalars import Misread, may_be_no_text, quote, resolve, why
 from .yaml_text import check_text, cut_below, cut_off, may_be_cut
 
@@ -103,17 +103,17 @@ class _Reader:
         self._anchors: dict[str, _Anchor | None] = {}  # None: still open
         self._closed: list[_Anchor] = []  # those whose text is in the data
         self._end_index = 0  # characters before the end of the container that was read last
-        self._first_alias: Place | None = None
+        self._first_alias: Position | None = None
         self._repeated_nodes = 0
         self._repeated_characters = 0
         self._deepest = 0  # of what was read since the last anchor was met, in and around it
         self._longest = source.limits.text_characters
         self._shared = min(_SHARED, self._longest)
 
-    def last_place(self) -> Place:
+    def last_place(self) -> Position:
         return self.nodes.place(len(self.nodes) - 1) if self.nodes else (1, 1)
 
-    def way_at(self, place: Place) -> list[str | int]:
+    def way_at(self, place: Position) -> list[str | int]:
         """Return the way to the value that was being read, as far as it can be trusted at the place of an error."""
         on_line = bool(self.nodes) and self.last_place()[0] == place[0]
         return self._way if on_line else self._way[:1] if place[1] > 1 else []
@@ -136,7 +136,7 @@ class _Reader:
             self.source.check_expanded(written, written + repeated, self._first_alias)
         return data
 
-    def _refuse_cut_key(self, place: Place) -> None:
+    def _refuse_cut_key(self, place: Position) -> None:
         """Say of the key of the first persona, as `Maya #1:`, that it has no colon to YAML."""
         from .yaml_messages import cut_key
 
@@ -399,10 +399,9 @@ class _CutReader(_Reader):
         line = "line" if further else "rest of the line"
         message = f"the text ends before {quoted(rest, 30)}: YAML takes the {line} for a comment"
         hint = f"quote the whole text: {quoted(whole)}, or put a blank after the # of a comment"
-        persona, field = where(self._way)
         column = len(further[-1]) + 1 if further else end.column + 1 + len(first)
-        at = self.source.path, end.line + 1 + len(further), column
-        self.source.warnings.append(finding("cut-at-hash", message, hint, at, persona=persona, field=field))
+        location = at(self.source.path, (end.line + 1 + len(further), column), self._way)
+        self.source.warnings.append(finding("cut-at-hash", message, hint, location))
 
     def _below(self, event: _Event) -> tuple[str, int] | None:
         """Find what stands below a text, as its next line. Where it may as well be the next item, it is a comment."""
@@ -416,7 +415,7 @@ class _CutReader(_Reader):
         return None if begins == event.start_mark.column else found
 
 
-def _place(mark: _Mark) -> Place:
+def _place(mark: _Mark) -> Position:
     return mark.line + 1, mark.column + 1
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..errors import PersonaError, PersonaFileError, Problem
+from ..errors import Location, PersonaError, PersonaFileError, Problem
 from ..persona.persona import Persona
 from ..registry.registry import PersonaRegistry
 
@@ -53,4 +53,4 @@ def problems_of(error: PersonaError, source: str) -> tuple[Problem, ...]:
     """Return what is wrong, as problems: those of a file, or the one that the error is."""
     if isinstance(error, PersonaFileError):
         return error.problems
-    return (Problem(source, None, None, error.persona, None, error.message, error.hint),)
+    return (Location(source, persona=error.persona).problem(error.message, error.hint),)

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 from ..arguments import items_of
-from ..codes import CODES, NOWHERE, Found, Place, finding
-from ..errors import InvalidValueError, Problem, field_text
-from ..files.reading import NO_PATH, Document
+from ..codes import CODES, Found, finding
+from ..errors import NOWHERE, InvalidValueError, Location, Problem
+from ..files.reading import Document
 from ..frozen import FrozenDict
 from ..kinds import is_text, plain
 from ..names import did_you_mean, kind_of, shorten
@@ -23,8 +23,7 @@ class Acceptance(NamedTuple):
 
     code: str
     persona: str | None = None
-    place: Place = NOWHERE
-    field: str | None = None
+    place: Location = NOWHERE
 
     @classmethod
     def parse(cls, written: str) -> Acceptance:
@@ -54,7 +53,7 @@ class Acceptances:
     def of(cls, accepted: Accepted, documents: Iterable[Document]) -> Acceptances:
         """Return what files accept, each at its place where the file is known."""
         return cls(
-            Acceptance(code, persona, *_written(code, persona, documents))
+            Acceptance(code, persona, _written(code, persona, documents))
             for code, personas in accepted.items()
             for persona in personas
         )
@@ -71,7 +70,7 @@ class Acceptances:
             if each not in self._met and each.code != UNMATCHED and CODES[each.code].found in found:
                 whom = "any persona" if each.persona is None else repr(shorten(each.persona))
                 message = f"no finding {each.code!r} bears on {whom}: there is nothing to accept"
-                yield finding(UNMATCHED, message, "take it out", each.place, field=each.field)
+                yield finding(UNMATCHED, message, "take it out", each.place)
 
 
 def read_acceptances(documents: Iterable[Document]) -> tuple[Accepted, list[Problem]]:
@@ -114,18 +113,14 @@ def _no_persona(persona: str, document: Document, documents: Iterable[Document])
 
 
 def _problem(document: Document, path: tuple[str | int, ...], message: str, hint: str | None) -> Problem:
-    way = ("$accept", *path)
-    line, column = document.locate(way, key=len(path) == 1)
-    return Problem(document.path, line, column, None, field_text(way), message, hint)
+    return document.location(("$accept", *path), key=len(path) == 1).problem(message, hint)
 
 
-def _written(code: str, persona: str, documents: Iterable[Document]) -> tuple[Place, str | None]:
+def _written(code: str, persona: str, documents: Iterable[Document]) -> Location:
     """Return where a file accepts a code for a persona."""
     for document in documents:
         entries = document.data.get("$accept")
         personas = entries.get(code) if isinstance(entries, dict) else None
         if isinstance(personas, list) and persona in personas:
-            way = ("$accept", code, personas.index(persona))
-            place = NOWHERE if document.path == NO_PATH else (document.path, *document.locate(way))
-            return place, field_text(way)
-    return NOWHERE, None
+            return document.location(("$accept", code, personas.index(persona)))
+    return NOWHERE

@@ -201,8 +201,8 @@ class _FileKeys:
         )
 
     def _note(self, message: str, hint: str | None, key: str, *path: int) -> None:
-        line, column = self._document.locate((key, *path))
-        self._problems.append(Problem(self._document.path, line, column, None, key, message, hint))
+        location = self._document.location((key, *path))._replace(field=key)
+        self._problems.append(location.problem(message, hint))
 
 
 def _listed(folders: object) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import PersonaError, PersonaFileError, Problem, TemplateError, field_text, let_through
+from ..errors import NOWHERE, Location, PersonaError, PersonaFileError, Problem, TemplateError, field_text, let_through
 from ..fields import LISTS
 from ..files.reading import NO_PATH, Document
 from ..files.source import MOST_PROBLEMS
@@ -110,22 +110,18 @@ def _read(key: str, config: dict[str, Any]) -> Persona:
 
 
 def _twice(key: str, document: Document, first: Document) -> Problem:
-    line, column = document.locate((key,), key=True)
     where = f"{first.path}:{first.locate((key,), key=True)[0]}"
-    return Problem(document.path, line, column, key, None, f"is defined already, in {where}", "rename or remove one")
+    return document.location((key,), key=True).problem(f"is defined already, in {where}", "rename or remove one")
 
 
 def _problem(error: PersonaError, places: Places) -> Problem:
     """Return an error as a problem, with its place in the file or in the template."""
     if isinstance(error, TemplateError) and error.path is not None:
-        return Problem(error.path, error.line, error.column, None, None, error.message, error.hint)
+        return Location(error.path, error.line, error.column).problem(error.message, error.hint)
     document = places.get(error.persona or "")
-    fields = field_text(error.field) or None
-    if document is None or document.path == NO_PATH:
-        return Problem(None, None, None, error.persona, fields, error.message, error.hint)
     path = (error.persona or "", *error.field)
-    line, column = document.locate(path, key=not error.field)
-    return Problem(document.path, line, column, error.persona, fields, error.message, error.hint)
+    at = NOWHERE if document is None else document.location(path, key=not error.field)
+    return at._replace(persona=error.persona, field=field_text(error.field) or None).problem(error.message, error.hint)
 
 
 def _default_problems(documents: Iterable[Document], state: State) -> Iterator[Problem]:
@@ -146,8 +142,7 @@ def _default_problems(documents: Iterable[Document], state: State) -> Iterator[P
             if document is None or error.path is not None:
                 yield from (_problem(each, {}) for each in (error, *error.others))
             else:
-                line, column = document.locate(("$default_template",))
-                yield Problem(document.path, line, column, None, "$default_template", error.message, error.hint)
+                yield document.location(("$default_template",)).problem(error.message, error.hint)
 
 
 def _required_units(
@@ -160,9 +155,7 @@ def _required_units(
             if not isinstance(name, str) or not name.strip():
                 continue  # the schema refuses it
             if name not in broken and (fault := _why_it_serves_nobody(name, definitions)):
-                line, column = document.locate(("$require_unit", index))
-                field = field_text(("$require_unit", index))
-                loaded.problems.append(Problem(document.path, line, column, None, field, *fault))
+                loaded.problems.append(document.location(("$require_unit", index)).problem(*fault))
             required[name] = None
     return required
 
@@ -192,10 +185,8 @@ def _rollouts(
                 places.setdefault(name, document)
                 continue
             for message, hint, path in _rollout_problems(name, entry, definitions, places, broken):
-                line, column = document.locate(("$rollouts", name, *path), key=not path)
-                loaded.problems.append(
-                    Problem(document.path, line, column, None, f"$rollouts.{field_text((name, *path))}", message, hint)
-                )
+                location = document.location(("$rollouts", name, *path), key=not path)
+                loaded.problems.append(location.problem(message, hint))
                 places.setdefault(name, document)
             if name in places or name in broken:
                 continue
@@ -247,7 +238,7 @@ def shown(problems: list[Problem], more: int = 0, more_warnings: int = 0) -> lis
     )
     count = more + more_warnings + len(left_out)
     message = f"and {count:,} more problem{'' if count == 1 else 's'}"
-    last = Problem(None, None, None, None, None, message, "mend these first", severity)
+    last = NOWHERE.problem(message, "mend these first", severity)
     return [*(problems[at] for at in sorted(order[:MOST_PROBLEMS])), last]
 
 

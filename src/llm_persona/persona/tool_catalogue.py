@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from ..arguments import is_path, path_of
-from ..errors import InvalidValueError, PersonaFileError, Problem, one_line
+from ..errors import InvalidValueError, Location, PersonaFileError, Problem, one_line
 from ..files.reading import read_text
 from ..limits import Limits
 from ..tools import tool_descriptions
@@ -54,7 +54,7 @@ def parse_catalogue(content: str, path: str) -> Catalogue:
     except InvalidValueError as error:
         problem = _problem(path, error.message, error.hint)
     except json.JSONDecodeError as error:
-        problem = Problem(path, error.lineno, error.colno, None, None, f"this is no JSON: {one_line(error.msg)}")
+        problem = Location(path, error.lineno, error.colno).problem(f"this is no JSON: {one_line(error.msg)}")
     except RecursionError:
         problem = _problem(path, "holds lists and mappings too deep inside one another", "make it flatter")
     except ValueError:
@@ -63,4 +63,4 @@ def parse_catalogue(content: str, path: str) -> Catalogue:
 
 
 def _problem(path: str, message: str, hint: str | None) -> Problem:
-    return Problem(path, None, None, None, None, message, hint)
+    return Location(path).problem(message, hint)
