@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from ..arguments import mapping_of
 from ..checks.stable_shares import defined_tools, sent_tools
@@ -24,46 +24,32 @@ Kind = Literal["added", "removed", "changed", "moved"]
 SIGNS: Mapping[Kind, str] = {"added": "+", "removed": "-", "changed": "~", "moved": "="}
 
 
-class Registry(Protocol):
-    """What of a registry is compared."""
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What of a registry is compared, or of several as one."""
 
-    @property
-    def rollouts(self) -> Mapping[str, Rollout]: ...
-    @property
-    def replaced(self) -> Mapping[str, str | None]: ...
-    @property
-    def require_unit(self) -> tuple[str, ...]: ...
-    def references(self) -> list[str]: ...
-    def complete(self, name: str) -> Persona: ...
-    def __contains__(self, name: object) -> bool: ...
+    references: tuple[str, ...]
+    has: Callable[[str], bool]  # what `complete` finds
+    complete: Callable[[str], Persona]
+    rollouts: Mapping[str, Rollout]
+    replaced: Mapping[str, str | None]
+    require_unit: tuple[str, ...]
 
+    @classmethod
+    def joined(cls, several: Sequence[Contents]) -> Contents:
+        """Return several as one: a name means what the first that has it says."""
 
-class Joined:
-    """Several registries as one: a name means what the first that has it says."""
+        def complete(name: str) -> Persona:
+            return next((each for each in several if each.has(name)), several[0]).complete(name)
 
-    def __init__(self, registries: Sequence[Registry]) -> None:
-        self._registries = registries
-
-    @property
-    def rollouts(self) -> Mapping[str, Rollout]:
-        return {name: each.rollouts[name] for each in reversed(self._registries) for name in each.rollouts}
-
-    @property
-    def replaced(self) -> Mapping[str, str | None]:
-        return {key: line for each in reversed(self._registries) for key, line in each.replaced.items()}
-
-    @property
-    def require_unit(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(name for each in self._registries for name in each.require_unit))
-
-    def references(self) -> list[str]:
-        return list(dict.fromkeys(key for each in self._registries for key in each.references()))
-
-    def complete(self, name: str) -> Persona:
-        return next((each for each in self._registries if name in each), self._registries[0]).complete(name)
-
-    def __contains__(self, name: object) -> bool:
-        return any(name in each for each in self._registries)
+        return cls(
+            references=tuple(dict.fromkeys(key for each in several for key in each.references)),
+            has=lambda name: any(each.has(name) for each in several),
+            complete=complete,
+            rollouts={name: each.rollouts[name] for each in reversed(several) for name in each.rollouts},
+            replaced={key: line for each in reversed(several) for key, line in each.replaced.items()},
+            require_unit=tuple(dict.fromkeys(name for each in several for name in each.require_unit)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +193,7 @@ def compare(before: Persona, after: Persona, session: Mapping[str, Any] | None =
     )
 
 
-def compare_registries(before: Registry, after: Registry, session: Mapping[str, Any] | None = None) -> RegistryChange:
+def compare_registries(before: Contents, after: Contents, session: Mapping[str, Any] | None = None) -> RegistryChange:
     """Compare what two registries serve under each key, and their rollouts."""
     session = None if session is None else mapping_of(session, "session")
     known: dict[tuple[str, str], PersonaChange] = {}
@@ -217,8 +203,8 @@ def compare_registries(before: Registry, after: Registry, session: Mapping[str, 
             known[old, new] = compare(before.complete(old), after.complete(new), session)
         return known[old, new]
 
-    keys, pinned = set(before.references()), _pinned(before)
-    changes = [compared(key, key) for key in after.references() if key in keys]
+    keys, pinned = set(before.references), _pinned(before)
+    changes = [compared(key, key) for key in after.references if key in keys]
     refs = [compared(pinned[ref], key) for ref, key in _pinned(after).items() if ref in pinned]
     removed = (*_new_references(after, before), *_lines_removed(before, after))
     return RegistryChange(
@@ -230,45 +216,45 @@ def compare_registries(before: Registry, after: Registry, session: Mapping[str, 
         replaced=tuple(_replacements(before, after, removed)),
         lost=tuple(_losses(removed, after)),
         revived=tuple(
-            key for key in _defined_again(before, after) if key not in before or compared(key, key).content_changed
+            key for key in _defined_again(before, after) if not before.has(key) or compared(key, key).content_changed
         ),
         unit_required=tuple(_requiring(after, before)),
         unit_not_required=tuple(_requiring(before, after)),
     )
 
 
-def _pinned(registry: Registry) -> dict[str, str]:
+def _pinned(registry: Contents) -> dict[str, str]:
     """Return every name with a version, `Maya@1`, and the key that it stands under."""
-    personas = map(registry.complete, registry.references())
+    personas = map(registry.complete, registry.references)
     return {persona.ref: persona.key for persona in personas if persona.version is not None}
 
 
-def _new_references(old: Registry, new: Registry) -> Iterator[str]:
-    known = {*old.references(), *_pinned(old)}
-    for key in new.references():
+def _new_references(old: Contents, new: Contents) -> Iterator[str]:
+    known = {*old.references, *_pinned(old)}
+    for key in new.references:
         if key not in known:
             yield key
         elif new.complete(key).ref not in known:
             yield new.complete(key).ref
 
 
-def _lines_removed(before: Registry, after: Registry) -> Iterator[str]:
+def _lines_removed(before: Contents, after: Contents) -> Iterator[str]:
     """Yield what was gone, and replaced, and leads nowhere now."""
     for key in before.replaced:
-        if key in before and key not in after and not _has_line(after, key):
+        if before.has(key) and not after.has(key) and not _has_line(after, key):
             yield key
 
 
-def _replacements(before: Registry, after: Registry, removed: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+def _replacements(before: Contents, after: Contents, removed: Sequence[str]) -> Iterator[tuple[str, str | None]]:
     for reference in dict.fromkeys((*removed, *after.replaced)):
         if _has_line(after, reference):
-            now = after.complete(reference).ref if reference in after else None
-            then = before.complete(reference).ref if _has_line(before, reference) and reference in before else None
+            now = after.complete(reference).ref if after.has(reference) else None
+            then = before.complete(reference).ref if _has_line(before, reference) and before.has(reference) else None
             if not _has_line(before, reference) or now != then:
                 yield reference, now
 
 
-def _losses(removed: Sequence[str], after: Registry) -> Iterator[str]:
+def _losses(removed: Sequence[str], after: Contents) -> Iterator[str]:
     """Yield those of which nothing is left; a name stands for its versions too."""
     lost = {reference for reference in removed if not _is_kept(reference, after)}
     for reference in removed:
@@ -277,26 +263,26 @@ def _losses(removed: Sequence[str], after: Registry) -> Iterator[str]:
             yield reference
 
 
-def _is_kept(reference: str, after: Registry) -> bool:
+def _is_kept(reference: str, after: Contents) -> bool:
     """Tell whether a reference still leads to a persona that can serve, or to a line that says it was retired."""
-    return not after.complete(reference).abstract if reference in after else _has_line(after, reference)
+    return not after.complete(reference).abstract if after.has(reference) else _has_line(after, reference)
 
 
-def _has_line(registry: Registry, reference: str) -> bool:
+def _has_line(registry: Contents, reference: str) -> bool:
     return reference in registry.replaced or split_reference(reference)[0] in registry.replaced
 
 
-def _defined_again(before: Registry, after: Registry) -> Iterator[str]:
+def _defined_again(before: Contents, after: Contents) -> Iterator[str]:
     """Yield what had a line, and is a persona of its own again."""
     for key in before.replaced:
-        if key in after and not _has_line(after, key) and not after.complete(key).abstract:
+        if after.has(key) and not _has_line(after, key) and not after.complete(key).abstract:
             yield key
 
 
-def _requiring(one: Registry, other: Registry) -> Iterator[str]:
+def _requiring(one: Contents, other: Contents) -> Iterator[str]:
     """Yield the names for which one registry requires a unit and the other, which serves them too, does not."""
     for name in one.require_unit:
-        if name in other and not _has_line(other, name) and name not in other.require_unit:
+        if other.has(name) and not _has_line(other, name) and name not in other.require_unit:
             yield name
 
 
@@ -421,16 +407,16 @@ def _rendered(persona: Persona, session: Mapping[str, Any]) -> tuple[Prompt | No
         return None, str(error)
 
 
-def _rollout_changes(before: Registry, after: Registry) -> Iterator[RolloutChange]:
+def _rollout_changes(before: Contents, after: Contents) -> Iterator[RolloutChange]:
     for name in dict.fromkeys((*before.rollouts, *after.rollouts)):
         old, new = _rollout(before, name), _rollout(after, name)
         if old is not None and new is not None and old != new:
             yield RolloutChange(name, old, new)
 
 
-def _rollout(registry: Registry, name: str) -> Rollout | None:
+def _rollout(registry: Contents, name: str) -> Rollout | None:
     """Return a name's rollout; without one all units get the served version."""
     if name in registry.rollouts:
         return registry.rollouts[name]
-    version = registry.complete(name).version if name in registry else None
+    version = registry.complete(name).version if registry.has(name) else None
     return None if version is None else Rollout(name, {}, served=version)

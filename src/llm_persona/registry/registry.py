@@ -43,7 +43,7 @@ if TYPE_CHECKING:  # what a service that loads and renders never needs is import
     from ..persona.prompt_lines import Line
     from ..persona.provenance import Explanation
     from ..persona.rollouts import Rollout
-    from .comparison import RegistryChange
+    from .comparison import Contents, RegistryChange
 
 
 class PersonaRegistry:
@@ -407,7 +407,7 @@ class PersonaRegistry:
 
         if not issubclass(type(other), PersonaRegistry):
             raise InvalidValueError(f"diff takes a registry, not {kind_of(other)}")
-        return compare_registries(self, other, session)
+        return compare_registries(contents_of(self), contents_of(other), session)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the registry as data that `from_dict` reads back equal: every field, version, edit and rollout.
@@ -532,6 +532,20 @@ def _stand_ins(persona: Persona, named: str | None, stamp: Mapping[str, Any]) ->
 def state_of(registry: PersonaRegistry) -> State:
     """Return what a registry holds now, as one value."""
     return registry._state
+
+
+def contents_of(registry: PersonaRegistry) -> Contents:
+    """Return what of a registry is compared."""
+    from .comparison import Contents  # few registries are
+
+    return Contents(
+        references=tuple(registry.references()),
+        has=registry.__contains__,
+        complete=registry.complete,
+        rollouts=registry.rollouts,
+        replaced=registry.replaced,
+        require_unit=registry.require_unit,
+    )
 
 
 def registry_of(loaded: Loaded, kind: type[PersonaRegistry] = PersonaRegistry) -> PersonaRegistry:

@@ -15,8 +15,8 @@ from ...errors import one_line
 from ...files.reading import ENDINGS
 from ...names import split_reference
 from ...prompts.texts import RENDERED
-from ...registry.comparison import Joined, PersonaChange, Registry, RegistryChange, compare, compare_registries
-from ...registry.registry import PersonaRegistry
+from ...registry.comparison import Contents, PersonaChange, RegistryChange, compare, compare_registries
+from ...registry.registry import PersonaRegistry, contents_of
 from ..changes import change_data, print_change
 from ..completions import personas
 from ..options import PersonaFiles, asked_for, persona_files, session, session_values
@@ -28,7 +28,7 @@ class Comparison(NamedTuple):
     """What changed, and the registry that it changed to; `files` are its files where several are compared."""
 
     change: RegistryChange
-    after: Registry
+    after: Contents
     files: str = ""
     unheld: tuple[str, ...] = ()  # what the files name that is not as the reference had it, or cannot be told to be
 
@@ -108,7 +108,7 @@ def _personas(before: str, after: str, files: PersonaFiles, values: Mapping[str,
     registry = files.registry()
     change = compare(asked_for(registry, before), asked_for(registry, after), values)
     # One file has one content for a version.
-    return Comparison(RegistryChange((), (), (change,) if change else (), (), ()), registry)
+    return Comparison(RegistryChange((), (), (change,) if change else (), (), ()), contents_of(registry))
 
 
 def _files(before: str, after: str, files: PersonaFiles, values: Mapping[str, object]) -> Comparison:
@@ -117,7 +117,7 @@ def _files(before: str, after: str, files: PersonaFiles, values: Mapping[str, ob
     if files.paths:
         raise click.UsageError("-f says in which file two personas stand; two files are compared by themselves")
     old, new = _registry(before, after, files), _registry(after, before, files)
-    return Comparison(old.diff(new, session=values), new)
+    return Comparison(old.diff(new, session=values), contents_of(new))
 
 
 def _registry(path: str, other: str, files: PersonaFiles) -> PersonaRegistry:
@@ -149,11 +149,15 @@ def _since(
             for path in revision.outside:
                 _say("note", "yellow", f"{path} is not in {reference}: it is taken as it is now, and not held")
             change = revision.named(old.diff(new, session=values))
-            yield Comparison(change, new, ", ".join(paths) if len(names) > 1 else "", _unheld(revision, old))
+            yield Comparison(
+                change, contents_of(new), ", ".join(paths) if len(names) > 1 else "", _unheld(revision, old)
+            )
             for path in revision.gone_beside(paths):
                 if os.path.abspath(path) not in told:
                     told.add(os.path.abspath(path))
-                    yield from _gone(path, each, revision, Joined(list(after.values())), values)
+                    yield from _gone(
+                        path, each, revision, Contents.joined(list(map(contents_of, after.values()))), values
+                    )
 
 
 def _unheld(revision: Revision, old: PersonaRegistry) -> tuple[str, ...]:
@@ -162,14 +166,14 @@ def _unheld(revision: Revision, old: PersonaRegistry) -> tuple[str, ...]:
 
 
 def _gone(
-    path: str, files: PersonaFiles, revision: Revision, after: Registry, values: Mapping[str, object]
+    path: str, files: PersonaFiles, revision: Revision, after: Contents, values: Mapping[str, object]
 ) -> Iterator[Comparison]:
     """Yield how what a file had that is gone is found again in the files of now; nothing for what was no persona file."""
     old = revision.persona_file(path, files)
     if old is None:
         _say("note", "yellow", f"{path} is gone, and was no persona file by itself: it is not held")
     elif old.references() or old.replaced:
-        change = revision.named(compare_registries(old, after, values))
+        change = revision.named(compare_registries(contents_of(old), after, values))
         _say("note", "yellow", f"{path} is gone: what it had is looked for in the files that are there")
         yield Comparison(replace(change, added=(), unit_required=()), after, path)
 
@@ -208,15 +212,15 @@ def _say(word: str, colour: str, text: str) -> None:
     line(f"{painted(f'{word}:', colour, bold=True, err=True)} {one_line(text)}", err=True)
 
 
-def _lost(reference: str, after: Registry) -> str:
+def _lost(reference: str, after: Contents) -> str:
     """Say how a reference was lost, and which line would hold it."""
-    if reference in after:
+    if after.has(reference):
         return "is abstract now, and would serve nobody; make it a persona, or leave a line for another"
     name, version = split_reference(reference)
     if version is None:
         return f'is gone; keep it, or leave a line: "{name}: {{replaced_by: NAME}}", null for none'
-    served = after.complete(name).version if name in after else None
-    why = f", as {name} has no version any more" if name in after and served is None else ""
+    served = after.complete(name).version if after.has(name) else None
+    why = f", as {name} has no version any more" if after.has(name) and served is None else ""
     return f'is gone{why}; keep it, or leave a line: "{reference}: {{replaced_by: {served or "null"}}}"'
 
 

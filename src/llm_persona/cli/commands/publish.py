@@ -13,6 +13,7 @@ from ...live.local_files import LocalFiles
 from ...live.publishing import Draft, draft, move_back, move_to, published
 from ...live.registry import is_store
 from ...live.stores import Pointer, Store
+from ...registry.registry import contents_of
 from ..options import PersonaFiles, persona_files
 from ..problems import Lines, print_problems
 from ..terminal import line
@@ -76,5 +77,5 @@ def _hold(store: Store, before: Pointer, made: Draft) -> None:
     except PersonaError as error:
         hint = "move back with --previous, or hold nothing against it with --afresh"
         raise PersonaError(f"what is published now cannot be read: {error}", hint=hint) from None
-    if hold(Comparison(old.diff(made.registry), made.registry)):
+    if hold(Comparison(old.diff(made.registry), contents_of(made.registry))):
         sys.exit(1)
