@@ -496,6 +496,22 @@ def test_all_prompts_open_at_once(browser: Browser, acme_page: Path) -> None:
     browser.open(acme_page)
     browser.run("document.getElementById('open-all').focus()")
     browser.press(Keys.ENTER)
+    browser.until("return document.getElementById('open-all').ariaPressed === 'true'")
+    browser.until(
+        "return [...document.querySelectorAll('details.prompt')].every((each) => each.querySelector('.sizes'))"
+    )
+    assert browser.complaints() == []
+
+
+def test_all_prompts_open_in_a_browser_that_is_never_idle(browser: Browser, acme_page: Path) -> None:
+    browser.open(acme_page)
+    browser.run("""
+        const asked = window.requestIdleCallback;
+        window.requestIdleCallback = (work, options) => setTimeout(
+            () => work({ didTimeout: true, timeRemaining: () => 0 }), options?.timeout ?? 3_600_000);
+        document.getElementById('open-all').click();
+        window.requestIdleCallback = asked;
+    """)
     browser.until(
         "return [...document.querySelectorAll('details.prompt')].every((each) => each.querySelector('.sizes'))"
     )

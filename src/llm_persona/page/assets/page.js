@@ -11,7 +11,10 @@ const make = (tag, name, ...content) => {
   return element;
 };
 
-const later = window.requestIdleCallback ?? ((work) => setTimeout(() => work({ timeRemaining: () => 10 }), 1));
+// In a moment that the browser has; a busy one has none, so what waits does a little at its time all the same.
+const later = (work) => window.requestIdleCallback
+  ? requestIdleCallback(work, { timeout: 100 })
+  : setTimeout(() => work({ timeRemaining: () => 10 }), 1);
 
 // The prompts, as the library made them: compressed JSON in letters of base64. What needs them waits for them.
 

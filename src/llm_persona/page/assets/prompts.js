@@ -149,7 +149,7 @@ openAll.addEventListener("click", () => {
   const waiting = [...within()];
   opening = waiting;
   const next = (deadline) => {
-    while (waiting.length && opening === waiting && deadline.timeRemaining() > 2) {
+    for (let least = 20; waiting.length && opening === waiting && (least > 0 || deadline.timeRemaining() > 2); least--) {
       if (opens) openByPage(waiting.shift());
       else waiting.shift().open = false;
     }

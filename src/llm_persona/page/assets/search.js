@@ -15,10 +15,10 @@ const read = (entry) => {
 
 let unread = 0;
 const readOn = (deadline) => {
-  while (unread < entries.length && deadline.timeRemaining() > 2) read(entries[unread++]);
+  do read(entries[unread++]); while (unread < entries.length && deadline.timeRemaining() > 2);
   if (unread < entries.length) later(readOn);
 };
-loaded.then(() => later(readOn)).catch(() => {});
+loaded.then(() => entries.length && later(readOn)).catch(() => {});
 
 // Found cards move to the results, a screenful at a time: putting away all the others would take as long as there
 // are many. Each leaves a mark in its place.
