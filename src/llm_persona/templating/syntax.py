@@ -222,6 +222,9 @@ def _read_names(syntax: Syntax) -> None:
     read: dict[str, int] = {}
     for used in syntax.find_all(nodes.Name):
         (read if used.ctx == "load" else stored).setdefault(used.name, used.lineno)
+    for spaced in syntax.find_all(nodes.NSRef):
+        assert isinstance(spaced, nodes.NSRef)
+        read.setdefault(spaced.name, spaced.lineno)
     for node in syntax.find_all((nodes.Macro, nodes.Import)):
         assert isinstance(node, nodes.Macro | nodes.Import)
         stored.setdefault(node.name if isinstance(node, nodes.Macro) else node.target, node.lineno)
@@ -229,7 +232,8 @@ def _read_names(syntax: Syntax) -> None:
         for written in imported.names:
             stored.setdefault(written if isinstance(written, str) else written[1], imported.lineno)
     syntax.stored = stored
-    undeclared = _undeclared(syntax.tree) - set(ROOTS) - set(GLOBALS)
+    known = ROOTS | GLOBALS.keys()
+    undeclared = _undeclared(syntax.tree) - known if read.keys() - known else set()  # to be found costs as much as code
     syntax.unknown = {
         name: read.get(name, 1) for name in sorted(undeclared, key=lambda name: (read.get(name, 1), name))
     }
