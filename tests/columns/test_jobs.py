@@ -177,6 +177,36 @@ def test_a_folder_is_of_one_job(tmp_path: Path) -> None:
         job(written(tmp_path / "others.jsonl", rows(4)), tmp_path / "out").run(lambda _: None)
     with pytest.raises(PersonaError, match="holds other files"):
         job(path, tmp_path).run(lambda _: None)
+    with pytest.raises(PersonaError, match="is no folder; name one"):
+        job(path, Path(path)).run(lambda _: None)
+
+
+def test_two_runs_at_once_are_told_of_each_other(tmp_path: Path) -> None:
+    """The one that came later changes nothing of what the first makes."""
+    pytest.importorskip("fcntl", reason="no such locks here")
+    path = written(tmp_path / "rows.jsonl", rows(5))
+    refused: list[str] = []
+
+    def meanwhile(_: int) -> None:
+        with pytest.raises(PersonaError) as caught:
+            job(path, tmp_path / "out").run(lambda _: None)
+        refused.append(str(caught.value))
+
+    assert job(path, tmp_path / "out").run(meanwhile).requests == 5
+    assert refused == [f"another run is at work in {tmp_path / 'out'}; wait until it ends, or name another folder"]
+    job(path, tmp_path / "whole").run(lambda _: None)
+    assert outcome(tmp_path / "out") == outcome(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "7", '{"key": 1}', "\0"])
+def test_what_was_noted_of_a_job_and_changed_since_is_told(tmp_path: Path, content: str) -> None:
+    path = written(tmp_path / "rows.jsonl", rows(5))
+    job(path, tmp_path / "out").run(lambda _: None)
+    before = outcome(tmp_path / "out")
+    (tmp_path / "out" / "job.json").write_text(content)
+    with pytest.raises(PersonaError, match="is not as it was written"):
+        job(path, tmp_path / "out").run(lambda _: None)
+    assert outcome(tmp_path / "out") == before
 
 
 def test_anthropic_and_vllm_get_what_they_take(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pickle
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -59,8 +60,15 @@ class Job:
     errors: int = 0
 
     def run(self, told: Told) -> Outcome:
-        """Make all that is not there yet. Raises PersonaError for a folder that holds something else."""
+        """Make all that is not there yet. Raises PersonaError for a folder that holds something else, or is at work."""
         key = self._key()
+        if self.folder.exists() and not self.folder.is_dir():
+            raise PersonaError(f"{self.folder} is no folder", hint="name one, or one that is not there yet")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with _alone(self.folder):
+            return self._run(key, told)
+
+    def _run(self, key: str, told: Told) -> Outcome:
         state = self._state(key)
         if state.get("files") is not None:
             shutil.rmtree(self.folder / SPOOL, ignore_errors=True)
@@ -82,20 +90,24 @@ class Job:
 
     def _state(self, key: str) -> dict[str, Any]:
         path = self.folder / STATE
-        if self.folder.is_dir():
-            sweep(self.folder)
+        sweep(self.folder)
         if not path.exists():
-            if self.folder.is_dir() and any(each.name != SPOOL for each in self.folder.iterdir()):
+            if any(each.name != SPOOL for each in self.folder.iterdir()):
                 raise PersonaError(f"{self.folder} holds other files", hint="name an empty folder, or a new one")
             shutil.rmtree(self.folder / SPOOL, ignore_errors=True)
-            (self.folder / SPOOL).mkdir(parents=True)
+            (self.folder / SPOOL).mkdir()
             return {}
-        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if state["key"] != key:
+        try:
+            state: dict[str, Any] = json.loads(path.read_bytes())
+            kept = {name: state[name] for name in KEPT}
+            is_same = state["key"] == key
+        except (ValueError, TypeError, KeyError):
+            message = f"{path} is not as it was written, so it is not known what was made"
+            raise PersonaError(message, hint="name another folder, or remove this one") from None
+        if not is_same:
             message = f"{self.folder} holds what was made of other rows or personas, or in another way"
             raise PersonaError(message, hint="name another folder, or remove it")
-        for name in KEPT:
-            setattr(self, name, state[name])
+        self.__dict__.update(kept)
         return state
 
     def _keep(self, key: str, files: int | None = None) -> None:
@@ -168,6 +180,31 @@ class Job:
         if path.exists():
             with open(path, "rb") as file:
                 yield from (line.removesuffix(b"\n") for line in file)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a folder for one process, for as long as it lives. Raises PersonaError where another holds it.
+
+    It is a lock of the system's, so none is left by a process that was killed; where the system has none, nothing is held.
+    """
+    try:
+        import fcntl  # not on Windows
+    except ImportError:
+        yield
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"another run is at work in {folder}"
+            raise PersonaError(message, hint="wait until it ends, or name another folder") from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(held)
 
 
 class _Parts:
