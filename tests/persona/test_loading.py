@@ -154,6 +154,18 @@ def test_a_template_folder_that_is_missing(tmp_path: Path) -> None:
     ]
 
 
+def test_what_may_have_been_meant_by_a_folder_or_a_catalogue_that_is_missing(tmp_path: Path) -> None:
+    """Of what lies there: folders for templates, files for tools."""
+    (tmp_path / "shared" / "templates").mkdir(parents=True)
+    wrote(tmp_path / "shared", "template", "")
+    wrote(tmp_path / "shared", "tools.json", "[]")
+    path = wrote(tmp_path, "p.yaml", "$templates: shared/templatse\n$tools: shared/tool.json\nA: {role: r}\n")
+    assert [str(problem) for problem in refused(path)] == [
+        f"{path}:1:13: $templates: template folder 'shared/templatse' is missing; did you mean 'shared/templates'?",
+        f"{path}:2:9: $tools: tool catalogue 'shared/tool.json': there is no such file; did you mean 'shared/tools.json'?",
+    ]
+
+
 def test_a_template_that_does_not_compile(tmp_path: Path) -> None:
     """What is wrong with a template is told once, in the template, however many personas use it."""
     (tmp_path / "t").mkdir()

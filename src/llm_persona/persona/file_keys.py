@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from ..arguments import is_path, items_of, path_of, text_of
@@ -11,7 +12,7 @@ from ..errors import InvalidValueError, PersonaFileError, Problem
 from ..files.reading import NO_PATH, Document
 from ..kinds import is_mapping, plain
 from ..limits import DEFAULTS, Limits
-from ..names import kind_of, shorten
+from ..names import kind_of, nearest, shorten
 from ..prompts.budget import Budget
 from ..templating.folders import Sources, is_folder, plain_name
 from ..templating.templates import Folder, Templates
@@ -21,6 +22,8 @@ from .tool_catalogue import Catalog, Catalogue, catalogue, read_catalogue
 
 Folders = Folder | Iterable[Folder]
 T = TypeVar("T")
+
+MOST_NAMES = 1_000  # of a folder that are looked through for what may have been meant
 
 
 class Held(NamedTuple):
@@ -150,7 +153,8 @@ class _FileKeys:
         if is_folder(path) if held is None else path in held.folders:
             return path
         what = "is not a folder" if held is None and os.path.exists(path) else "is missing"
-        hint = "it is looked for beside the file" if start or self._document.path != NO_PATH else None
+        near = _near(name, start, folders=True) if held is None else None
+        hint = near or ("it is looked for beside the file" if start or self._document.path != NO_PATH else None)
         self._note(f"template folder {shorten(name)!r} {what}", hint, "$templates", *index)
         return None
 
@@ -192,7 +196,8 @@ class _FileKeys:
                 if os.path.isfile(path):
                     self._problems.append(problem)
                 else:
-                    self._note(f"tool catalogue {shorten(name)!r}: {problem.message}", problem.hint, "$tools")
+                    near = _near(name, document.folder)
+                    self._note(f"tool catalogue {shorten(name)!r}: {problem.message}", near or problem.hint, "$tools")
             return None
 
     def _disagrees(self, key: str, written: str, argument: str, passed: str) -> None:
@@ -220,6 +225,18 @@ def _listed(folders: object) -> tuple[str, ...]:
 
 
 FROM_DICT = "for a registry of data: PersonaRegistry.from_dict(data)"
+
+
+def _near(name: str, folder: str, *, folders: bool = False) -> str | None:
+    """Return the hint for what may have been meant by the path of a file or folder that is not there; None for nothing."""
+    parent, last = os.path.split(name)
+    try:
+        with os.scandir(os.path.join(folder, parent) or os.curdir) as entries:
+            known = [each.name for each in islice(entries, MOST_NAMES) if each.is_dir() is folders]
+    except (OSError, ValueError):
+        return None
+    near = nearest(last, sorted(known))
+    return None if near is None else f"did you mean {os.path.join(parent, near)!r}?"
 
 
 def _real(folders: Iterable[Folder]) -> list[str]:
