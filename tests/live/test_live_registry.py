@@ -219,7 +219,7 @@ def test_no_half_written_file_is_served(tmp_path: Path, anew: bool) -> None:
     path = tmp_path / "personas.yaml"
     put(path, generation(0))
     sets: list[PersonaRegistry] = []
-    with LiveRegistry(path, settle=0.3) as live:
+    with LiveRegistry(path, settle=1.0) as live:  # far more than a busy machine makes of 0.12
         live.on_change(lambda old, new, change: sets.append(new))
         for number in range(1, 5):
             text = generation(number)
@@ -250,8 +250,8 @@ def test_a_set_that_is_being_written_at_the_start_waits(tmp_path: Path) -> None:
 
     writer = threading.Thread(target=go_on)
     writer.start()
-    with LiveRegistry(path, settle=0.4) as live:
-        with pytest.raises(PersonaError, match=r"is being written; it is read when quiet for 0\.4 seconds"):
+    with LiveRegistry(path, settle=1.5) as live:
+        with pytest.raises(PersonaError, match=r"is being written; it is read when quiet for 1\.5 seconds"):
             live.get("P0")
         stop.set()
         writer.join()

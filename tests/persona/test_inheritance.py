@@ -413,9 +413,9 @@ def test_removing_half_of_a_long_list_takes_time_that_grows_with_it() -> None:
     items = [f"item {number}" for number in range(60_000)]
     registry = PersonaRegistry()
     registry.define(Persona("Base", "r", capabilities=items))
-    before = time.process_time()
+    before = time.thread_time()
     registry.define(Persona("Child", parent="Base", capabilities={"remove": items[::2]}))
-    assert time.process_time() - before < 3
+    assert time.thread_time() - before < 3
     assert registry.get("Child").capabilities == tuple(items[1::2])
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import pickle
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +27,14 @@ FEW = {
 }  # a tenth of what is allowed
 MOST = 2  # seconds of CPU time, with so few: it takes a twentieth of one where nothing else is measured
 PEAK = 200  # MB of a process that runs one template after the other with all that is allowed
+
+
+@pytest.fixture(autouse=True)
+def only_its_own() -> Iterator[None]:
+    """What else the run holds is not gone through by the collector meanwhile: that is no template's."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def times(count: int, text: str) -> str:
@@ -247,17 +256,17 @@ def said(way: Callable[[PersonaRegistry], str], folder: Path, sources: str | dic
 def test_no_template_costs_more_than_it_says(name: str, tmp_path: Path) -> None:
     """Whatever it does, and whoever runs it: an error with the file and the line, in a moment."""
     for way in WAYS:
-        before = time.process_time()
+        before = time.thread_time()
         assert ".j2:" in said(way, tmp_path, CASES[name], **FEW)
-        assert time.process_time() - before < MOST
+        assert time.thread_time() - before < MOST
 
 
 def test_what_is_made_of_itself_costs_as_much_to_know_again(tmp_path: Path) -> None:
     """Where it is recorded: what it was made of, each with all that this was made of."""
     source = "{% set x = session.u %}" + times(40, "{% set x = x|truncate(9, true, x) %}")
-    before = time.process_time()
+    before = time.thread_time()
     assert "more than 50,000 steps" in said(checked_by_names, tmp_path, source, **FEW)
-    assert time.process_time() - before < MOST
+    assert time.thread_time() - before < MOST
 
 
 def asking(count: int, question: str) -> str:
@@ -296,9 +305,9 @@ def test_what_check_asks_costs_as_much_as_it_has_to_look_at(name: str, tmp_path:
     made.define(Persona("Max", "Helper", template="t", variables=dict.fromkeys(session)))
     assert made.get("Max").own_template()
     for given in (session, set(session), None):
-        before = time.process_time()
+        before = time.thread_time()
         assert made.problems(session=given) != []
-        assert time.process_time() - before < MOST
+        assert time.thread_time() - before < MOST
 
 
 def test_a_long_sample_is_read_once_for_all_personas() -> None:
@@ -309,9 +318,9 @@ def test_a_long_sample_is_read_once_for_all_personas() -> None:
         made = PersonaRegistry()
         for count in range(personas):
             made.define(Persona(f"P{count}", "Helper", capabilities=["look"] * count))
-        before = time.process_time()
+        before = time.thread_time()
         made.problems(session=session)
-        return time.process_time() - before
+        return time.thread_time() - before
 
     assert min(taken(16) for _ in range(3)) < 6 * min(taken(1) for _ in range(3))
 
@@ -323,9 +332,9 @@ def test_what_asks_too_much_is_tried_less_for_each_persona_after_the_first(tmp_p
     made = PersonaRegistry(tmp_path, limits=Limits(steps=FEW["steps"]))
     for count in range(6):
         made.define(Persona(f"P{count}", f"Helper {count}", template="t", variables={"u": None}))
-    before = time.process_time()
+    before = time.thread_time()
     told = made.problems(session={"u"})
-    assert time.process_time() - before < MOST
+    assert time.thread_time() - before < MOST
     assert [problem.message[-13:] for problem in told if problem.code == "check-incomplete"] == ["1 and 4 more)"]
 
 
@@ -336,9 +345,9 @@ def test_a_template_that_many_extend_is_gone_through_once(tmp_path: Path) -> Non
         (tmp_path / f"c{count}.j2").write_text("{% extends 't' %}", encoding="utf-8")
     made = PersonaRegistry(tmp_path)
     made.define(Persona("Maya", "Helper", template="t"))
-    before = time.process_time()
+    before = time.thread_time()
     assert made.problems() != []
-    assert time.process_time() - before < MOST
+    assert time.thread_time() - before < MOST
 
 
 HUNGRY = [
@@ -364,10 +373,10 @@ def measured() -> None:
     """Render what is hungry with all that is allowed; print the errors, and the CPU seconds and MB that it took."""
     longest, told = 0.0, []
     for sources in [times(160_000, "{{1}}"), *(CASES[name] for name in HUNGRY)]:
-        before = time.process_time()
+        before = time.thread_time()
         with TemporaryDirectory() as folder:
             told.append(said(rendered, Path(folder), sources))
-        longest = max(longest, time.process_time() - before)
+        longest = max(longest, time.thread_time() - before)
     # What `getrusage` tells is at least what the process took that started this one.
     peak = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
     print(json.dumps([told, longest, int(peak) / 1024]))
