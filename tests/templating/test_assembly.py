@@ -318,7 +318,13 @@ def test_a_prompt_never_differs_between_two_renders(sources: dict[str, str], ses
 
 
 CLEAN = Persona(
-    name="Maya", role="Helper", company="Acme", tone="kind", capabilities=["one", "two"], variables={"v": "", "u": "x"}
+    name="Maya",
+    role="Helper",
+    company="Acme",
+    tone="kind",
+    capabilities=["one", "two"],
+    custom_sections={"A": "said"},
+    variables={"v": "", "u": "x"},
 )
 
 
