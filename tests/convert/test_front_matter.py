@@ -80,6 +80,15 @@ def test_a_value_that_no_yaml_reader_takes_is_the_rest_of_its_line(front: dict[s
             assert not text or f"{warning.field}: {text}" in exported
 
 
+@pytest.mark.parametrize("value", ["&a {", "[a", "{a: [b", '"a', "&a [ # b"])
+@pytest.mark.parametrize("below", ["", "model: m\n"])
+def test_what_is_open_at_the_end_of_a_key_is_told_in_its_line(value: str, below: str) -> None:
+    reading = Reading()
+    agent(f"---\ndescription: {value}\n{below}---\nHi", "x.md", reading)
+    (warning,) = (each for each in reading.warnings if each.field == "description")
+    assert (warning.line, 1 < (warning.column or 0) <= len(f"description: {value}") + 1) == (2, True)
+
+
 def test_what_meets_a_limit_is_refused_and_not_taken_as_a_text() -> None:
     """However it is written: leniency has no way round a limit."""
     limits = Limits(depth=3, text_characters=50)

@@ -221,7 +221,10 @@ def _is_no_yaml(key: str, value: str, limits: Limits) -> bool:
 
 def _why_no_yaml(entry: str, key: str, taken: str, path: str, limits: Limits) -> Problem:
     problem = next(iter(parse(entry, path, kind="yaml", limits=limits).problems), None)
-    line, column = (problem.line, problem.column) if problem else (1, 1)
+    line, column = (problem.line or 1, problem.column or 1) if problem else (1, 1)
+    lines = _LINE.findall(entry.rstrip("\r\n"))
+    if line > len(lines):  # what is open at the end is told behind it, which is another key's line, or a fence's
+        line, column = len(lines), len(lines[-1]) + 1
     # What names a line counts from the key on, which its reader does not.
     reason = f"; {problem.message}" if problem and " line " not in problem.message else ""
     message = f"is no YAML, and {taken} taken as the text{reason}"
